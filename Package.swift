@@ -1,0 +1,107 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// CI turns warnings into errors; a user's newer compiler must still be able to build a release.
+let strict = Context.environment["PASSENGER_STRICT"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+func room(
+    _ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil, exclude: [String] = ["README.md"]
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "passenger",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "passenger", targets: ["passenger"]),
+        .executable(name: "passenger-launch", targets: ["passenger-launch"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+    ],
+    targets: [
+        // Nothing below imports anything above it.
+        room("Model"),
+        .target(name: "CLinux", exclude: ["README.md"]),
+        .systemLibrary(name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"])]),
+        .executableTarget(name: "passenger-launch", exclude: ["README.md"]),
+        room("Linux", ["Model", "CLinux"]),
+        room("Supervisor", ["Model", "Linux"]),
+        room("HTTP1", path: "Sources/Gateway/HTTP1"),
+        room("Telemetry", ["Model", logging]),
+        room("Pool", ["Model"]),
+        room("Health", ["Model", "HTTP1", "Linux"]),
+        room(
+            "Gateway", ["Model", "Linux", "HTTP1", "Pool", "Telemetry", logging] + nio, exclude: ["README.md", "HTTP1"]),
+        room("Spawning", ["Model", "Linux", "Pool", "Health", logging]),
+        room("AppConfig", ["Model", yams]),
+        room("Releases", ["Model", "Linux", "CGit2"]),
+        room("Watching", ["Model", "Linux"]),
+        room("Deploys", ["Model", "Linux", "Pool", "Health", "Releases", logging]),
+        room("AdminAPI", ["Model"]),
+        room("AdminClient", ["Model", "Linux", "AdminAPI"]),
+        room("AdminServer", ["Model", "Linux", "AdminAPI", hummingbird, logging] + nio),
+        room(
+            "Core",
+            [
+                "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Gateway", "Spawning", "AppConfig", "Releases",
+                "Watching", "Deploys", "AdminAPI", "AdminServer", logging,
+            ] + nio),
+        room("Terminal", ["Model", "Linux"]),
+        room(
+            "Commands",
+            [
+                "Model", "Linux", "Supervisor", "Core", "AppConfig", "Releases", "Watching", "Deploys", "AdminAPI",
+                "AdminClient", "Terminal", argumentParser,
+            ]),
+        .executableTarget(
+            name: "passenger", dependencies: ["Linux", "Supervisor", "Commands"], exclude: ["README.md"],
+            swiftSettings: settings),
+
+        tests("ModelTests", ["Model"]),
+        tests("LinuxTests", ["Model", "Linux", "CLinux", "passenger-launch"]),
+        tests("SupervisorTests", ["Model", "Linux", "Supervisor", "passenger-launch"]),
+        tests(
+            "HTTP1Tests",
+            [
+                "HTTP1", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        tests("HealthTests", ["Model", "Health", "HTTP1", "Linux"]),
+        tests("PoolTests", ["Model", "Pool"]),
+        tests("GatewayTests", ["Model", "Gateway", "HTTP1", "Pool", "Linux"] + nio),
+        tests("AppConfigTests", ["Model", "AppConfig"]),
+        tests("ReleasesTests", ["Model", "Linux", "Releases"]),
+        tests("DeploysTests", ["Model", "Deploys", "Releases", "Health", "Pool"]),
+        tests("TerminalTests", ["Model", "Terminal"]),
+        tests("AdminTests", ["Model", "AdminAPI", "AdminClient", "AdminServer"]),
+        tests("SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "passenger", "passenger-launch"]),
+    ]
+)

@@ -1,0 +1,17 @@
+package struct HealthSettings: Sendable, Codable, Equatable {
+    /// Nil: `/` is asked for, and only a 5xx or no answer fails ("weak proof").
+    package var path: String?
+    /// Inclusive status range that counts as healthy when `path` is set.
+    package var expectLow: Int = 200
+    package var expectHigh: Int = 399
+    package var host: String?
+    package var headers: [String: String] = [:]
+    package var bodyContains: String?
+    package var timeout: Duration = .seconds(10)
+    package var interval: Duration = .milliseconds(250)
+    /// Good answers in a row that prove a worker.
+    package var successes: Int = 2
+    /// Nil means `PoolSettings.startTimeout`.
+    package var deadline: Duration?
+    package init() {}
+}

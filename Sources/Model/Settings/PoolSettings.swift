@@ -1,0 +1,37 @@
+package struct PoolSettings: Sendable, Codable, Equatable {
+    package var maxPoolSize: Int = 6
+    /// Workers that a generation boots to and keeps.
+    package var minInstances: Int = 1
+    package var startTimeout: Duration = .seconds(90)
+    package var stopTimeout: Duration = .seconds(60)
+    /// At most this many workers of an app boot at the same time; 0 means one for each core.
+    package var maxParallelSpawns: Int = 0
+    /// -1: 1 for session workers, 1024 for Node and generic apps; 0: unlimited.
+    package var forceMaxConcurrentRequestsPerProcess: Int = -1
+    package var maxGenerations: Int = 3
+    package init() {}
+}
+
+package struct QueueSettings: Sendable, Codable, Equatable {
+    /// 0 means unlimited.
+    package var maxRequestQueueSize: Int = 100
+    /// Zero means for ever.
+    package var maxRequestQueueTime: Duration = .zero
+    package var overflowStatusCode: Int = 503
+    package var timeoutStatusCode: Int = 504
+    package init() {}
+}
+
+/// What the gateway does with an app's requests and answers. Sizes in bytes.
+package struct HTTPSettings: Sendable, Codable, Equatable {
+    package var requestBuffering: Bool = true
+    package var maxRequestBody: Int = 1 << 30
+    package var responseBufferHighWatermark: Int = 128 << 20
+    package var headerTimeout: Duration = .seconds(10)
+    /// Between two reads of a request body.
+    package var bodyTimeout: Duration = .seconds(60)
+    package var keepAliveTimeout: Duration = .seconds(60)
+    /// Zero means no limit.
+    package var maxRequestTime: Duration = .zero
+    package init() {}
+}

@@ -1,0 +1,126 @@
+/// What core and supervisor say to each other over their SOCK_SEQPACKET socket pair, one message a packet, descriptors
+/// beside it by SCM_RIGHTS. Version 1. `MessageCodec` gives the bytes.
+///
+/// The supervisor trusts no message of the core: a user must be in its policy, a tag in its table.
+package enum SupervisionProtocol {
+    package static let version: UInt16 = 1
+}
+
+/// Names one child for as long as the supervisor's table holds it. Chosen by the core, never reused by it.
+package struct ChildTag: Hashable, Sendable, CustomStringConvertible {
+    package let rawValue: UInt64
+    package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    package var description: String { "child \(rawValue)" }
+}
+
+package enum ChildRole: UInt8, Sendable, CaseIterable {
+    case worker = 1, preloader, runner, builder, watcher, tool
+}
+
+package struct SpawnRequest: Sendable, Equatable {
+    package var tag: ChildTag
+    package var role: ChildRole
+    /// A name in the supervisor's compiled policy; nil is the user that the supervisor itself runs as, allowed only
+    /// when the policy says so.
+    package var user: String?
+    /// Descriptor numbers that the child sees, in the order of the descriptors that come with the message after the
+    /// first one. The first descriptor of the message is the launch plan (a memfd or pipe, see `LaunchPlan`).
+    package var targets: [Int32]
+    /// Whether the supervisor makes pipes for stdout and stderr; else they must be among `targets`.
+    package var outputPipes: Bool
+    /// For logs and `ps`: "app blog worker w3".
+    package var title: String
+    package init(
+        tag: ChildTag, role: ChildRole, user: String?, targets: [Int32], outputPipes: Bool, title: String
+    ) {
+        self.tag = tag
+        self.role = role
+        self.user = user
+        self.targets = targets
+        self.outputPipes = outputPipes
+        self.title = title
+    }
+}
+
+package enum SignalScope: UInt8, Sendable { case leader = 1, group }
+
+/// From the core.
+package enum CoreMessage: Sendable, Equatable {
+    /// First message of a core.
+    case hello(version: UInt16)
+    /// Descriptors: the launch plan, then one for each of `targets`.
+    case spawn(SpawnRequest)
+    case signal(tag: ChildTag, signal: Int32, scope: SignalScope)
+    /// The core serves; `summary` is one line for people ("listening on …"). The supervisor tells whoever waits for it.
+    case ready(summary: String)
+    /// One line for `systemctl status`.
+    case status(String)
+    /// Startup cannot go on (port in use by an app, configuration refused): say this to whoever waits, and exit.
+    case failed(reason: String, exitCode: Int32)
+    /// An orderly shutdown is complete: no worker is needed any more; the supervisor ends what is left and exits.
+    case done
+}
+
+/// How a child ended, as wait(2) tells it.
+package enum ExitReason: Sendable, Equatable, Codable, CustomStringConvertible {
+    case exited(Int32)
+    case signalled(Int32, dumpedCore: Bool)
+    package var description: String {
+        switch self {
+        case .exited(let code): "exit status \(code)"
+        case .signalled(let signal, let dumped): "signal \(signal)\(dumped ? " (core dumped)" : "")"
+        }
+    }
+}
+
+/// A step of `passenger-launch` that failed before the program ran.
+package struct LaunchFailure: Sendable, Equatable, Codable {
+    /// `chdir`, `setrlimit`, `setgroups`, `setgid`, `setuid`, `exec`, …
+    package var step: String
+    package var errno: Int32
+    /// What the step was about: the directory, the program.
+    package var subject: String
+    package init(step: String, errno: Int32, subject: String) {
+        self.step = step
+        self.errno = errno
+        self.subject = subject
+    }
+}
+
+/// One row of the supervisor's table.
+package struct ChildEntry: Sendable, Equatable {
+    package var tag: ChildTag
+    package var role: ChildRole
+    package var pid: Int32
+    /// Field 22 of /proc/PID/stat (clock ticks since boot): with the pid it names a process for good.
+    package var startTime: UInt64
+    package var title: String
+    package init(tag: ChildTag, role: ChildRole, pid: Int32, startTime: UInt64, title: String) {
+        self.tag = tag
+        self.role = role
+        self.pid = pid
+        self.startTime = startTime
+        self.title = title
+    }
+}
+
+/// From the supervisor.
+package enum SupervisorMessage: Sendable, Equatable {
+    /// First message to a core. One descriptor: the core's opaque boot plan (a sealed memfd; the same for every core).
+    case welcome(version: UInt16, supervisorPid: Int32, coreNumber: UInt32)
+    /// One listening descriptor. `name` groups the sibling sockets of one address ("http:0", "admin").
+    case listener(name: String, index: UInt32)
+    /// A child that outlived an earlier core; descriptors: stdout, stderr read ends when it has pipes.
+    case child(ChildEntry)
+    /// Nothing more is handed over: start.
+    case begin
+    /// Descriptors: stdout, stderr read ends when asked for.
+    case spawned(ChildEntry)
+    /// Nothing runs. `reason` is for people.
+    case spawnRefused(tag: ChildTag, reason: String)
+    case exited(tag: ChildTag, pid: Int32, reason: ExitReason, launchFailure: LaunchFailure?)
+    /// Stop taking new work, finish what is in flight, then send `done`. `hurry`: at once.
+    case shutdown(hurry: Bool)
+    case reload
+    case reopenLogs
+}

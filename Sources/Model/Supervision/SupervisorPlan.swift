@@ -1,0 +1,71 @@
+/// All that the supervisor is told, once, by the process that read the configuration. Encoded by `MessageCodec` into a
+/// memfd; the supervisor itself reads no file.
+package struct SupervisorPlan: Sendable, Equatable {
+    /// Listeners in the order in which they are handed to a core.
+    package var listeners: [ListenerPlan] = []
+    /// Users that children may run as.
+    package var users: [PolicyUser] = []
+    /// Name in `users` of the core's user; nil when the supervisor is not root (everything runs as it does).
+    package var coreUser: String?
+    /// Whether a child may run as the supervisor's own user. True without root; with root only for an app that root
+    /// itself owns.
+    package var allowsOwnUser: Bool = true
+    /// argv of the core; argv[0] is for `ps`, the program is the supervisor's own executable.
+    package var coreArguments: [String] = []
+    package var coreEnvironment: [String] = []
+    /// Absolute path of the `passenger-launch` to use.
+    package var launchProgram: String = ""
+    /// Opaque to the supervisor: the core's boot plan.
+    package var coreBootPlan: [UInt8] = []
+    package var shutdownTimeout: Duration = .seconds(25)
+    /// Written by the supervisor with mode 0644 once listeners are bound; removed at exit.
+    package var pidFile: String?
+    /// Removed with its contents at exit (sockets, instance file). Absolute; owned by the core's user.
+    package var instanceDirectory: String = ""
+    /// Descriptor on which `ready` or `failed` is reported to the process that waits for the daemon (one encoded
+    /// `StartReport`), if any.
+    package var reportDescriptor: Int32?
+    package init() {}
+}
+
+package struct ListenerPlan: Sendable, Equatable {
+    package var name: String
+    package var address: ListenAddress
+    package var backlog: Int
+    /// Sockets bound to a TCP address; Unix sockets are always one.
+    package var count: Int
+    /// For Unix sockets, and applied from birth (umask before bind).
+    package var mode: UInt32
+    /// Name in `users` that owns a Unix socket's file; nil leaves it the supervisor's.
+    package var owner: String?
+    package init(
+        name: String, address: ListenAddress, backlog: Int, count: Int = 1, mode: UInt32 = 0o666, owner: String? = nil
+    ) {
+        self.name = name
+        self.address = address
+        self.backlog = backlog
+        self.count = count
+        self.mode = mode
+        self.owner = owner
+    }
+}
+
+/// A user as getpwnam(3) and getgrouplist(3) gave it when the policy was compiled.
+package struct PolicyUser: Sendable, Equatable {
+    package var name: String
+    package var uid: UInt32
+    package var gid: UInt32
+    package var groups: [UInt32]
+    package init(name: String, uid: UInt32, gid: UInt32, groups: [UInt32]) {
+        self.name = name
+        self.uid = uid
+        self.gid = gid
+        self.groups = groups
+    }
+}
+
+/// What the process that started a daemon is told.
+package enum StartReport: Sendable, Equatable {
+    case ready(summary: String)
+    case failed(reason: String, exitCode: Int32)
+}
