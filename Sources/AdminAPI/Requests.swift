@@ -1,0 +1,87 @@
+package import Model
+
+/// `POST /apps/{app}/deploys`.
+package struct DeployRequest: Sendable, Codable, Equatable {
+    /// Branch, tag or commit; nil is the configured branch, else the remote's default.
+    package var ref: String?
+    /// Takes the place of the configured `deploy.repo`.
+    package var repo: String?
+    /// Deploy a withdrawn commit, or the one that is live already.
+    package var force: Bool = false
+    /// Takes the place of the configured `deploy.bake`.
+    package var bakeSeconds: Double?
+    /// When another operation runs: wait for it, instead of being refused.
+    package var wait: Bool = false
+    package init() {}
+
+    /// A body may leave out whatever it has no opinion about.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        ref = try container.decodeIfPresent(String.self, forKey: .ref)
+        repo = try container.decodeIfPresent(String.self, forKey: .repo)
+        force = try container.decodeIfPresent(Bool.self, forKey: .force) ?? false
+        bakeSeconds = try container.decodeIfPresent(Double.self, forKey: .bakeSeconds)
+        wait = try container.decodeIfPresent(Bool.self, forKey: .wait) ?? false
+    }
+}
+
+/// `POST /apps/{app}/rollback`.
+package struct RollbackRequest: Sendable, Codable, Equatable {
+    /// Nil: the last stable release that is neither live nor withdrawn.
+    package var to: DeployNumber?
+    /// Switch to the standby as it is, without growing it to the capacity in use first.
+    package var now: Bool = false
+    package init() {}
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        to = try container.decodeIfPresent(DeployNumber.self, forKey: .to)
+        now = try container.decodeIfPresent(Bool.self, forKey: .now) ?? false
+    }
+}
+
+/// `POST /apps/{app}/restart`: nothing to say yet.
+package struct RestartRequest: Sendable, Codable, Equatable {
+    package init() {}
+}
+
+/// `POST /stop`.
+package struct StopRequest: Sendable, Codable, Equatable {
+    /// Do not wait for requests in flight.
+    package var hurry: Bool = false
+    package init() {}
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        hurry = try container.decodeIfPresent(Bool.self, forKey: .hurry) ?? false
+    }
+}
+
+/// Answer to `POST /stop`: which process to wait for.
+package struct StopAccepted: Sendable, Codable, Equatable {
+    package var supervisorPid: Int32
+    package init(supervisorPid: Int32) { self.supervisorPid = supervisorPid }
+}
+
+/// Answer to `GET /ping`.
+package struct PingAnswer: Sendable, Codable, Equatable {
+    package var version: String
+    package var instance: String
+    package init(version: String, instance: String) {
+        self.version = version
+        self.instance = instance
+    }
+}
+
+/// Answer to every request that starts an operation; its events are at `/apps/{app}/operations/{operation}/events`.
+package struct OperationAccepted: Sendable, Codable, Equatable {
+    package var app: AppName
+    package var operation: OperationID
+    /// The number that a deploy was given.
+    package var deploy: DeployNumber?
+    package init(app: AppName, operation: OperationID, deploy: DeployNumber? = nil) {
+        self.app = app
+        self.operation = operation
+        self.deploy = deploy
+    }
+}

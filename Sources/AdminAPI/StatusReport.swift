@@ -1,0 +1,149 @@
+package import Model
+
+/// Answer to `GET /status`.
+package struct StatusReport: Sendable, Codable, Equatable {
+    package var server: ServerStatus
+    package var apps: [AppStatus]
+    package init(server: ServerStatus, apps: [AppStatus]) {
+        self.server = server
+        self.apps = apps
+    }
+}
+
+package struct ServerStatus: Sendable, Codable, Equatable {
+    package var instance: String
+    package var version: String
+    package var supervisorPid: Int32
+    package var corePid: Int32
+    package var startedAt: WallTime
+    package var uptimeSeconds: Double
+    /// Addresses as people write them: `127.0.0.1:3000`, `unix:/run/app.sock`.
+    package var listeners: [String]
+    package init(
+        instance: String, version: String, supervisorPid: Int32, corePid: Int32, startedAt: WallTime,
+        uptimeSeconds: Double, listeners: [String]
+    ) {
+        self.instance = instance
+        self.version = version
+        self.supervisorPid = supervisorPid
+        self.corePid = corePid
+        self.startedAt = startedAt
+        self.uptimeSeconds = uptimeSeconds
+        self.listeners = listeners
+    }
+}
+
+package enum RootMode: String, Sendable, Codable {
+    /// The code runs where it lies.
+    case inPlace = "in_place"
+    /// A directory with `releases/` and `.passenger/`.
+    case deployRoot = "deploy_root"
+}
+
+package struct AppStatus: Sendable, Codable, Equatable {
+    package var name: AppName
+    package var root: String
+    package var mode: RootMode
+    /// Nil while a deploy root waits for its first deploy.
+    package var kind: AppKind?
+    package var environment: String
+    /// `42-9be0d13`; nil in place, or before the first deploy.
+    package var liveRelease: String?
+    package var generations: [GenerationStatus] = []
+    package var queue = QueueStatus(length: 0, max: 0)
+    package var operation: OperationStatus?
+    /// The last boot or operation that failed, until one succeeds.
+    package var lastFailure: FailureReport?
+    package var warnings: [String] = []
+
+    package init(name: AppName, root: String, mode: RootMode, kind: AppKind?, environment: String) {
+        self.name = name
+        self.root = root
+        self.mode = mode
+        self.kind = kind
+        self.environment = environment
+    }
+}
+
+package struct GenerationStatus: Sendable, Codable, Equatable {
+    package enum State: String, Sendable, Codable, CaseIterable { case booting, proved, live, standby, draining }
+    package var number: GenerationNumber
+    package var release: String?
+    package var state: State
+    package var workers: [WorkerStatus]
+    package init(number: GenerationNumber, release: String?, state: State, workers: [WorkerStatus]) {
+        self.number = number
+        self.release = release
+        self.state = state
+        self.workers = workers
+    }
+}
+
+package struct WorkerStatus: Sendable, Codable, Equatable {
+    package var number: WorkerNumber
+    /// Nil until it is spawned.
+    package var pid: Int32?
+    /// As the pool calls it: `booting`, `ready`, `suspected`, `draining`, `stopping`.
+    package var state: String
+    package var requestsNow: Int
+    package var requestsTotal: Int
+    package var ageSeconds: Double
+    package var lastError: String?
+    package init(
+        number: WorkerNumber, pid: Int32?, state: String, requestsNow: Int, requestsTotal: Int, ageSeconds: Double,
+        lastError: String? = nil
+    ) {
+        self.number = number
+        self.pid = pid
+        self.state = state
+        self.requestsNow = requestsNow
+        self.requestsTotal = requestsTotal
+        self.ageSeconds = ageSeconds
+        self.lastError = lastError
+    }
+}
+
+package struct QueueStatus: Sendable, Codable, Equatable {
+    package var length: Int
+    /// 0 means unlimited.
+    package var max: Int
+    package init(length: Int, max: Int) {
+        self.length = length
+        self.max = max
+    }
+}
+
+/// The operation that runs now.
+package struct OperationStatus: Sendable, Codable, Equatable {
+    package var operation: OperationID
+    package var kind: OperationKind
+    package var deploy: DeployNumber?
+    package var step: String
+    package var since: WallTime
+    /// Who asked for it: a user's name, `restart.txt`, `server start`.
+    package var by: String
+    package init(
+        operation: OperationID, kind: OperationKind, deploy: DeployNumber?, step: String, since: WallTime, by: String
+    ) {
+        self.operation = operation
+        self.kind = kind
+        self.deploy = deploy
+        self.step = step
+        self.since = since
+        self.by = by
+    }
+}
+
+/// An element of the answer to `GET /apps`.
+package struct AppSummary: Sendable, Codable, Equatable {
+    package var name: AppName
+    package var root: String
+    package var mode: RootMode
+    package var liveRelease: String?
+    package init(name: AppName, root: String, mode: RootMode, liveRelease: String?) {
+        self.name = name
+        self.root = root
+        self.mode = mode
+        self.liveRelease = liveRelease
+    }
+}

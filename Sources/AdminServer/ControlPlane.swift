@@ -1,0 +1,42 @@
+package import AdminAPI
+package import Model
+
+/// Who is at the other end of an admin connection, as the kernel says (SO_PEERCRED).
+package struct Caller: Sendable, Equatable {
+    package var uid: UInt32
+    package var pid: Int32
+    package init(uid: UInt32, pid: Int32) {
+        self.uid = uid
+        self.pid = pid
+    }
+}
+
+/// What the admin API can ask for; the core implements it. Routes parse, check the caller, call one of these, and print.
+///
+/// An app that does not exist is `ControlError(.unknownApp, …)`, a number that does not exist `.notFound`, an operation
+/// that may not start now `.refused`. Starting an operation returns when it is accepted; `events` tells the rest.
+package protocol ControlPlane: Sendable {
+    func ping() async -> PingAnswer
+    func status() async -> StatusReport
+    func apps() async -> [AppSummary]
+
+    func startDeploy(_ app: AppName, _ request: DeployRequest, caller: Caller) async throws(ControlError)
+        -> OperationAccepted
+    func startRollback(_ app: AppName, _ request: RollbackRequest, caller: Caller) async throws(ControlError)
+        -> OperationAccepted
+    func startRestart(_ app: AppName, _ request: RestartRequest, caller: Caller) async throws(ControlError)
+        -> OperationAccepted
+    /// Asks the running deploy to stop; returns the operation whose `finished` tells when it has.
+    func abort(_ app: AppName, deploy: DeployNumber, caller: Caller) async throws(ControlError) -> OperationAccepted
+
+    /// All events of an operation from its first, then live ones; the stream ends after `finished`. The stream must be
+    /// bounded by what an operation can emit, not by how fast its reader is.
+    func events(_ app: AppName, operation: OperationID) async throws(ControlError) -> AsyncStream<OperationEvent>
+
+    func deploys(_ app: AppName) async throws(ControlError) -> [DeploySummary]
+    func deploy(_ app: AppName, _ number: DeployNumber) async throws(ControlError) -> DeployDetail
+    func releases(_ app: AppName) async throws(ControlError) -> [ReleaseSummary]
+
+    /// Begins an orderly shutdown of the whole server.
+    func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted
+}
