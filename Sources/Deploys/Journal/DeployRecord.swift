@@ -1,0 +1,79 @@
+package import Foundation
+package import Model
+
+/// How far a deploy has come. The cases up to `baking` are milestones, in order; the rest are ends.
+package enum DeployState: String, Sendable, Codable, CaseIterable {
+    case requested, fetched, resolved, checkedOut, linked, built, sealed
+    /// Sealed without a running server; the next `start` goes on with it.
+    case pending
+    case proved, beforeBoot, booted, healthy, switched, baking
+    case stable, failed, aborted, rolledBack
+    /// The core or the machine went away in the middle.
+    case interrupted
+
+    package var isEnd: Bool {
+        switch self {
+        case .stable, .failed, .aborted, .rolledBack, .interrupted: true
+        default: false
+        }
+    }
+}
+
+package enum StepResult: String, Sendable, Codable { case running, done, failed, cancelled }
+
+package struct StepRecord: Sendable, Equatable, Codable {
+    package var step: DeployStep
+    package var title: String
+    package var start: Date
+    package var end: Date?
+    package var nanoseconds: Int64?
+    package var result: StepResult
+    /// The end of its output, at most `OutputTail.limit` bytes.
+    package var output: String
+
+    package init(step: DeployStep, title: String, start: Date) {
+        self.step = step
+        self.title = title
+        self.start = start
+        self.result = .running
+        self.output = ""
+    }
+}
+
+/// The journal of one deploy, `deploys/<n>.json`: what was asked, how far it came, why it ended.
+package struct DeployRecord: Sendable, Equatable, Codable {
+    package static let version = 1
+
+    package var version = DeployRecord.version
+    package var number: DeployNumber
+    package var request: DeployRequest
+    package var requestedAt: Date
+    package var finishedAt: Date?
+    package var state: DeployState
+    /// The last milestone before it ended.
+    package var reached: DeployState
+    package var repository: String?
+    package var commit: ResolvedCommit?
+    package var release: ReleaseLocation?
+    /// Release that was live when this deploy began.
+    package var previous: ReleaseLocation?
+    package var steps: [StepRecord] = []
+    package var failedStep: DeployStep?
+    /// The reason of an end other than `stable`, with its evidence.
+    package var failure: DeployFailure?
+    package var switchNanoseconds: Int64?
+    /// Whether this release survived its bake. Once true it stays true.
+    package var wasStable = false
+    /// Rolled back by hand: never a default target again.
+    package var isWithdrawn = false
+    /// The release's directory is gone.
+    package var isPruned = false
+
+    package init(number: DeployNumber, request: DeployRequest, requestedAt: Date) {
+        self.number = number
+        self.request = request
+        self.requestedAt = requestedAt
+        self.state = .requested
+        self.reached = .requested
+    }
+}

@@ -1,0 +1,32 @@
+package import Foundation
+package import Model
+
+/// `live.json`: what a server that starts has to boot.
+package struct LiveRecord: Sendable, Equatable, Codable {
+    package static let version = 1
+
+    package var version = LiveRecord.version
+    /// Nil until the first switch.
+    package var live: ReleaseLocation?
+    /// The configuration that `live` was booted with: used when the file on disk has become invalid.
+    package var settings: AppSettings?
+    package var switchedAt: Date?
+    /// What a rollback would switch to without a boot.
+    package var standby: ReleaseLocation?
+    /// `passenger lock`: lasting, with its owner and reason. Kept when read, not yet acted on.
+    package var lock: Freeze?
+
+    package init() {}
+}
+
+/// A human freeze of deploys; rollback ignores it.
+package struct Freeze: Sendable, Equatable, Codable {
+    package var message: String
+    package var owner: String
+    package var since: Date
+    package init(message: String, owner: String, since: Date) {
+        self.message = message
+        self.owner = owner
+        self.since = since
+    }
+}

@@ -1,0 +1,36 @@
+package import Model
+package import Pool
+
+/// What operations need of the pool, for one app. The core implements it over `Pool`; tests over an array.
+package protocol GenerationHost: Sendable {
+    /// The generation that gets the traffic, with the number of workers it keeps; nil when nothing is routed.
+    func liveGeneration() -> LiveGeneration?
+    /// Boots and proves a whole generation beside the live one; a failure leaves nothing behind. When the calling task
+    /// is cancelled it gives up as soon as it can, leaving nothing behind, or returns the generation it had booted.
+    func boot(_ spec: GenerationSpec) async throws(GenerationFailure) -> BootedGeneration
+    /// Boots one worker, waits for its handshake, stops it.
+    func trial(_ spec: GenerationSpec) async throws(GenerationFailure)
+    /// Starts the app when nothing is live: requests wait, boots are retried for ever.
+    func bootLive(_ spec: GenerationSpec) -> GenerationNumber
+    /// The atomic switch; returns the generation that was live.
+    func switchTraffic(to generation: GenerationNumber) -> GenerationNumber?
+    /// No new requests, finish those in flight, then stop; at the deadline stop anyway.
+    func drain(_ generation: GenerationNumber, within: Duration)
+    /// Shrink to a standby, never below one worker.
+    func park(_ generation: GenerationNumber, workers: Int)
+    func scale(_ generation: GenerationNumber, workers: Int)
+    /// False when there are fewer than `workers` proved workers at the deadline.
+    func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool
+    /// Stop everything of it now; it never had traffic.
+    func discard(_ generation: GenerationNumber)
+    func traffic(of generation: GenerationNumber) -> TrafficCounts
+}
+
+package struct LiveGeneration: Sendable, Equatable {
+    package var number: GenerationNumber
+    package var workers: Int
+    package init(number: GenerationNumber, workers: Int) {
+        self.number = number
+        self.workers = workers
+    }
+}

@@ -1,0 +1,54 @@
+package import Model
+package import Pool
+
+/// A commit, once a name has been resolved: from here on only the object id counts.
+package struct ResolvedCommit: Sendable, Equatable, Codable {
+    package var id: String
+    package var author: String
+    package var subject: String
+    /// What the name was resolved from: `main`, `v2`.
+    package var ref: String
+    package init(id: String, author: String, subject: String, ref: String) {
+        self.id = id
+        self.author = author
+        self.subject = subject
+        self.ref = ref
+    }
+}
+
+/// A release on disk, at its final path.
+package struct ReleaseLocation: Sendable, Equatable, Codable {
+    package var label: ReleaseLabel
+    /// `ROOT/releases/42-9be0d13`
+    package var directory: String
+    package init(label: ReleaseLabel, directory: String) {
+        self.label = label
+        self.directory = directory
+    }
+}
+
+/// Everything that is written under one deploy root. The core implements it over the release builder, a child that runs
+/// as the deploy user. Each call may take long, throws what a person can act on, and gives up when its task is cancelled.
+package protocol ReleaseBuilding: Sendable {
+    typealias Progress = @Sendable (String) -> Void
+
+    /// Makes `repo.git`, `releases`, `shared`, `.passenger` where they are missing.
+    func prepareRoot() async throws(DeployFailure)
+    func fetch(_ repository: String, progress: @escaping Progress) async throws(DeployFailure)
+    func resolve(_ ref: String?) async throws(DeployFailure) -> ResolvedCommit
+    /// Whether `commit` is an ancestor of `other` (false when either is unknown).
+    func isAncestor(_ commit: String, of other: String) async throws(DeployFailure) -> Bool
+    /// Writes the tree to a temporary directory, verifies it, renames it to its final path.
+    func checkOut(
+        _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping Progress
+    ) async throws(DeployFailure) -> ReleaseLocation
+    func link(_ release: ReleaseLocation, shared: [String]) async throws(DeployFailure)
+    /// The release is complete: only now can it be booted, and go on a later start.
+    func seal(_ release: ReleaseLocation) async throws(DeployFailure)
+    /// Moves the `current` link. Traffic does not depend on it.
+    func moveCurrent(to release: ReleaseLocation) async throws(DeployFailure)
+    /// Releases that are there (sealed or not), for numbering and retention.
+    func releases() async throws(DeployFailure) -> [ReleaseLocation]
+    /// Deletes what it can of these; a release that a process still uses is left. Returns what is gone.
+    func prune(_ releases: [ReleaseLocation]) async -> [DeployNumber]
+}

@@ -1,0 +1,11 @@
+package import Model
+
+/// Reads an app's configuration as it is now. The core implements it over `passenger _inspect`, a child that runs as the
+/// app's user.
+package protocol SettingsReading: Sendable {
+    /// `release` nil: the app in place. A problem in the configuration is thrown with code `.configuration`, its text
+    /// naming file, line and column.
+    func settings(release: ReleaseLocation?) async throws(DeployFailure) -> AppSettings
+    /// The deploy root's own settings, before there is a release: `deploy.repo`, `deploy.branch`.
+    func deploySettings() async throws(DeployFailure) -> DeploySettings
+}

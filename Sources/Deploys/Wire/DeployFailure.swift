@@ -1,0 +1,50 @@
+package import Pool
+
+/// Why a step of an operation failed: a code for programs, a line that a person can act on, and the evidence.
+///
+/// Every seam of this room throws it, so the journal, the event log and the exit status all tell the same story.
+package struct DeployFailure: Error, Sendable, Equatable, Codable, CustomStringConvertible {
+    package enum Code: String, Sendable, Codable {
+        case configuration, repository, referenceUnknown, treeRefused, diskFull, linkFailed
+        case commandFailed, commandTimedOut
+        /// The command was started and nobody recorded its end: it may have run to completion or half-way. Never rerun.
+        case commandUnknown
+        case bootFailed, unhealthy
+        /// The new version's errors or crashes during the bake.
+        case badBake
+        case olderThanLive, alreadyLive, withdrawn, noTarget, releaseMissing
+        case cancelled, interrupted, internalError
+    }
+
+    package var code: Code
+    package var summary: String
+    package var details: String?
+    package var hint: String?
+    /// Last lines of the output of whatever failed.
+    package var outputTail: [String]
+    /// The failed boot, whole, when that was the cause.
+    package var boot: BootFailure?
+
+    package init(
+        _ code: Code, _ summary: String, details: String? = nil, hint: String? = nil, outputTail: [String] = [],
+        boot: BootFailure? = nil
+    ) {
+        self.code = code
+        self.summary = summary
+        self.details = details
+        self.hint = hint
+        self.outputTail = outputTail
+        self.boot = boot
+    }
+
+    package init(_ failure: GenerationFailure) {
+        let boot = failure.failure
+        self.init(
+            boot.step == "health" ? .unhealthy : .bootFailed, "\(boot.step): \(boot.summary)", details: boot.details,
+            hint: boot.hint, outputTail: boot.outputTail, boot: boot)
+    }
+
+    package static let cancelled = DeployFailure(.cancelled, "stopped before it was finished")
+
+    package var description: String { summary }
+}

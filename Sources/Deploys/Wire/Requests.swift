@@ -1,0 +1,74 @@
+package import Model
+
+/// Who asked for an operation. The admin server fills in what the kernel vouches for (`uid`, `pid`); the rest is the
+/// client's own word.
+package struct Requester: Sendable, Equatable, Codable, CustomStringConvertible {
+    package var uid: UInt32
+    package var pid: Int32
+    package var user: String?
+    /// `passenger deploy v2`, or what else made the request: `restart.txt`, `server start`.
+    package var command: String
+    /// The pipeline's own variables (`CI_PIPELINE_URL`, `GITHUB_RUN_ID`, …), for the journal.
+    package var ci: [String: String]
+
+    package init(uid: UInt32, pid: Int32, user: String? = nil, command: String, ci: [String: String] = [:]) {
+        self.uid = uid
+        self.pid = pid
+        self.user = user
+        self.command = command
+        self.ci = ci
+    }
+
+    package var description: String { "\(user ?? "uid \(uid)") (\(command), pid \(pid))" }
+}
+
+package struct DeployRequest: Sendable, Equatable, Codable {
+    /// Branch, tag or commit; nil is the configured branch, else the remote's default.
+    package var ref: String?
+    /// Over the configured `deploy.repo`.
+    package var repository: String?
+    /// Over the configured `deploy.bake`.
+    package var bake: Duration?
+    /// Deploy a commit whose release was withdrawn, or that is live already.
+    package var force: Bool
+    /// Deploy an ancestor of the live commit.
+    package var allowOlder: Bool
+    package var requester: Requester
+
+    package init(
+        ref: String? = nil, repository: String? = nil, bake: Duration? = nil, force: Bool = false,
+        allowOlder: Bool = false, requester: Requester
+    ) {
+        self.ref = ref
+        self.repository = repository
+        self.bake = bake
+        self.force = force
+        self.allowOlder = allowOlder
+        self.requester = requester
+    }
+}
+
+package struct RollbackRequest: Sendable, Equatable, Codable {
+    /// Nil: the last stable release that is neither live nor withdrawn.
+    package var target: DeployNumber?
+    /// Switch before the standby has grown to the live worker count.
+    package var now: Bool
+    package var requester: Requester
+
+    package init(target: DeployNumber? = nil, now: Bool = false, requester: Requester) {
+        self.target = target
+        self.now = now
+        self.requester = requester
+    }
+}
+
+package struct RestartRequest: Sendable, Equatable, Codable {
+    /// For people: `restart.txt was touched`.
+    package var reason: String
+    package var requester: Requester
+
+    package init(reason: String, requester: Requester) {
+        self.reason = reason
+        self.requester = requester
+    }
+}
