@@ -1,0 +1,36 @@
+package import Model
+
+/// One line that the core writes to a release builder. `root` is always the absolute path of the deploy root.
+///
+/// Requests are answered in order, each with any number of events and then exactly one `.ok` or `.error`. Closing the
+/// builder's standard input, or `.cancel`, stops the request under way at the next safe point.
+package enum BuilderRequest: Codable, Sendable, Equatable {
+    /// Makes what is missing of a deploy root and checks the rest, space included. Answer: `.done`.
+    case prepareRoot(root: String)
+    /// Brings the mirror up to date with `url`, then resolves `ref` as `resolve` does. Answer: `.commit`.
+    case fetch(root: String, url: String, ref: String?)
+    /// Looks `ref` up in the mirror as it is: branch, tag, full ref name, full or short commit id, `HEAD`; nil means the
+    /// remote's default branch. Answer: `.commit`.
+    case resolve(root: String, ref: String?)
+    /// Writes the commit's tree to `releases/<number>-<sha7>/`, whole or not at all. Answer: `.checkedOut`.
+    case checkout(root: String, number: DeployNumber, commit: CommitID)
+    /// Makes the shared paths of a release links into `shared/`. A path that ends in `/` is a directory. Answer: `.linked`.
+    case link(root: String, release: ReleaseName, shared: [String])
+    /// Flushes a built release to disk. Answer: `.done`.
+    case seal(root: String, release: ReleaseName)
+    /// Deletes one release. Refused for the one that `current` names. Answer: `.removed`.
+    case removeRelease(root: String, release: ReleaseName)
+    /// Points `current` at a release in one atomic step. Answer: `.done`.
+    case moveCurrent(root: String, release: ReleaseName)
+    /// Answer: `.releases`.
+    case listReleases(root: String)
+    /// Answer: `.current`.
+    case readCurrent(root: String)
+    /// Deletes every release that is not named, is not `current` and is not in use by a process. Failures are warnings.
+    /// Answer: `.removed`.
+    case prune(root: String, keep: [ReleaseName])
+    /// Deletes what interrupted checkouts and removals left behind. Failures are warnings. Answer: `.done`.
+    case cleanTemporary(root: String)
+    /// Stops the request under way, which then fails with `cancelled`. Has no answer of its own.
+    case cancel
+}
