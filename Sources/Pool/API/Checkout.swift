@@ -1,0 +1,45 @@
+/// A request's claim on a worker. Whoever has one gives it back exactly once: `Pool.checkin` or
+/// `Pool.checkinUnreachable`, also when the worker has died meanwhile.
+package struct Claim: Sendable, Equatable {
+    package let endpoint: WorkerEndpoint
+    package init(endpoint: WorkerEndpoint) { self.endpoint = endpoint }
+    package static func == (a: Claim, b: Claim) -> Bool { a.endpoint === b.endpoint }
+}
+
+/// How the exchange ended, for the bake's counters.
+package enum ExchangeOutcome: UInt8, Sendable {
+    case ok
+    /// The app answered 5xx.
+    case appError
+    /// A 502 or 504 of ours because of this worker.
+    case gatewayError
+    /// The worker never saw it (the client left, or it goes to another worker): not counted.
+    case notForwarded
+}
+
+/// Why a request gets no worker.
+package enum Refusal: Sendable, Equatable {
+    case queueFull(limit: Int)
+    case queueTimeout
+    /// Nothing runs, and the last boot failed (or there never was one). `Pool.lastBootFailure` has the whole story.
+    case notBooted(summary: String)
+    case shuttingDown
+}
+
+/// Told later about a queued checkout: one of the two, once, on any thread, outside the pool's lock. May call the pool.
+package protocol CheckoutWaiter: AnyObject, Sendable {
+    func checkoutGranted(_ claim: Claim)
+    func checkoutRefused(_ refusal: Refusal)
+}
+
+/// A place in a queue.
+package struct Ticket: Hashable, Sendable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+package enum CheckoutAnswer: Sendable {
+    case granted(Claim)
+    case queued(Ticket)
+    case refused(Refusal)
+}

@@ -1,0 +1,54 @@
+package import Model
+
+/// Everything that the pool wants done outside itself; Spawning and Gateway implement it, Core composes them.
+///
+/// Called on whatever thread fed the event, outside the lock; two threads may call at the same time, so an order that
+/// matters is said here: `stopWorker` may overtake `spawnWorker` of the same worker and may be repeated (a late boot, a
+/// shorter grace). Must not block; may call back into the pool.
+package protocol PoolDelegate: AnyObject, Sendable {
+    /// Answers with `workerSpawned`, `workerBooted`, and in the end always `workerExited`.
+    func spawnWorker(_ worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec)
+    /// Answers with `workerProved` or `workerUnhealthy`. Also asked for a live worker that could not be reached.
+    func proveWorker(_ endpoint: WorkerEndpoint)
+    /// Drop idle gateway connections to it first, then signal; KILL the group after `grace`. Answers with
+    /// `workerExited`. Also for workers that still boot (no endpoint), even if nothing was spawned yet.
+    func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration)
+    /// For logs.
+    func poolEvent(_ event: PoolEvent)
+}
+
+/// Something that people may want to read about.
+package struct PoolEvent: Sendable, Equatable {
+    package var app: AppName
+    package var generation: GenerationNumber?
+    package var kind: Kind
+    package init(app: AppName, generation: GenerationNumber?, kind: Kind) {
+        self.app = app
+        self.generation = generation
+        self.kind = kind
+    }
+
+    package enum Kind: Sendable, Equatable {
+        /// `workers` is what the limits left of the wanted number.
+        case generationBooting(workers: Int, wanted: Int)
+        case workerReady(WorkerNumber, bootTime: Duration, weak: Bool)
+        case generationProved(bootTime: Duration)
+        case generationFailed(GenerationFailure)
+        /// A boot failed; the next attempt of this generation comes after `retryIn`, or not at all.
+        case bootFailed(WorkerNumber, BootFailure, retryIn: Duration?)
+        case switched(from: GenerationNumber?, queued: Int)
+        case draining(workers: Int, inFlight: Int)
+        /// The drain's time was up with so many requests still in flight.
+        case drainDeadline(inFlight: Int)
+        case generationGone
+        /// Died on its own while it could have served.
+        case workerDied(WorkerNumber, BootFailure, inFlight: Int)
+        case workerSuspected(WorkerNumber)
+        case workerReturned(WorkerNumber)
+        /// Taken out of service because of its probes; a replacement is started first.
+        case workerUnhealthy(WorkerNumber, BootFailure)
+        /// Its probes fail, but no better worker is there: it is probably not the worker's fault.
+        case unhealthyWorkerKept(WorkerNumber, BootFailure)
+        case refusedQueued(Int, Refusal)
+    }
+}

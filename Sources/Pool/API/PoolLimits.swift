@@ -1,0 +1,38 @@
+/// What bounds the pool as a whole.
+package struct PoolLimits: Sendable {
+    /// Workers of all apps' live generations together. A generation always gets at least one worker, so more apps than
+    /// this are one worker each.
+    package var maxPoolSize: Int
+    /// Workers of generations that boot or wait beside the live ones, all apps together; again at least one each.
+    /// Generations that are standby or draining were live and are not counted: `park`, `drain` and Deploys'
+    /// `max_generations` bound those.
+    package var maxSurge: Int
+    /// Stands for `maxParallelSpawns` 0.
+    package var processors: Int
+    package var backOff = BackOffPolicy()
+    /// Grace of a worker that is stopped before it ever served, and of all workers in a hurried shutdown; `stop_timeout`
+    /// if that is less.
+    package var shortGrace: Duration = .seconds(2)
+    /// For jitter and weighted routing.
+    package var seed: UInt64
+    /// Debug builds check every invariant after every event; benchmarks switch that off.
+    package var checksInvariants = true
+
+    package init(maxPoolSize: Int = 6, maxSurge: Int? = nil, processors: Int = 2, seed: UInt64 = 0) {
+        self.maxPoolSize = maxPoolSize
+        self.maxSurge = maxSurge ?? maxPoolSize
+        self.processors = processors
+        self.seed = seed
+    }
+}
+
+/// How long to wait before the next boot when boots keep failing or workers die young.
+package struct BackOffPolicy: Sendable, Equatable {
+    package var first: Duration = .milliseconds(250)
+    package var longest: Duration = .seconds(30)
+    /// A worker that dies sooner than this after its proof counts as a failure.
+    package var youngAge: Duration = .seconds(10)
+    /// A failure that comes longer than this after the one before starts the count anew.
+    package var forgetAfter: Duration = .seconds(120)
+    package init() {}
+}
