@@ -28,6 +28,8 @@ package struct AppSettings: Sendable, Codable, Equatable {
     package var nodejs: String = "node"
     /// Variables given to workers, builds and hooks, over the inherited ones.
     package var variables: [String: String] = [:]
+    /// Absolute path of a `KEY=value` file, read anew for each generation; its variables go over `variables`.
+    package var envFile: String?
     /// Signal number sent to a worker's leader to stop it.
     package var stopSignal: Int32 = 15
     package var friendlyErrorPages: Bool = false

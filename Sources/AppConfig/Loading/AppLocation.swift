@@ -1,0 +1,52 @@
+import Glibc
+
+/// What kind of directory an app was found in. Paths are absolute.
+package enum AppLocation: Sendable, Codable, Equatable {
+    /// A directory that `passenger deploy` writes: it has `.passenger/` in it, and serves its live release.
+    case deployRoot(String)
+    /// A directory that is served as it stands.
+    case inPlace(String)
+
+    package var path: String {
+        switch self {
+        case .deployRoot(let path), .inPlace(let path): path
+        }
+    }
+
+    package var isDeployRoot: Bool {
+        if case .deployRoot = self { true } else { false }
+    }
+
+    /// Looks at `directory` and, when it is a release, at the root it belongs to.
+    ///
+    /// A path through `current`, or into `releases/X` beside a `current` link, means "this app", not "this release for
+    /// ever": the root is served, or, for a root made by another tool (Capistrano), the path through the link, which is
+    /// then resolved anew at each restart.
+    package static func detect(_ directory: String) -> AppLocation {
+        let directory = FilePath.normalized(directory)
+        if isMarked(directory) { return .deployRoot(directory) }
+        for path in [directory, FilePath.resolved(directory) ?? directory] {
+            guard let root = rootOfRelease(path) else { continue }
+            return isMarked(root) ? .deployRoot(root) : .inPlace(FilePath.join(root, "current"))
+        }
+        return .inPlace(directory)
+    }
+
+    private static func isMarked(_ directory: String) -> Bool {
+        FilePath.kind(FilePath.join(directory, ".passenger")) == .directory
+    }
+
+    /// `ROOT` for `ROOT/releases/X` or `ROOT/current`, when `ROOT/current` is a symbolic link.
+    private static func rootOfRelease(_ directory: String) -> String? {
+        let parent = FilePath.parent(directory)
+        let root: String
+        if FilePath.lastComponent(directory) == "current" {
+            root = parent
+        } else if FilePath.lastComponent(parent) == "releases" {
+            root = FilePath.parent(parent)
+        } else {
+            return nil
+        }
+        return FilePath.isSymbolicLink(FilePath.join(root, "current")) ? root : nil
+    }
+}
