@@ -17,6 +17,9 @@ package struct LaunchPlan: Sendable, Equatable {
     package var setsListenPid: Bool = false
     /// nice(2) increment, for builds and hooks.
     package var niceness: Int32 = 0
+    /// PR_SET_NO_NEW_PRIVS, applied only together with a user switch: a set-user-id program that the child runs (sudo,
+    /// sendmail) then gains nothing.
+    package var forbidsNewPrivileges: Bool = true
 
     package init(arguments: [String], environment: [String], directory: String) {
         self.arguments = arguments

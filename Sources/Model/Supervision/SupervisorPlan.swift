@@ -10,7 +10,10 @@ package struct SupervisorPlan: Sendable, Equatable {
     /// Whether a child may run as the supervisor's own user. True without root; with root only for an app that root
     /// itself owns.
     package var allowsOwnUser: Bool = true
-    /// argv of the core; argv[0] is for `ps`, the program is the supervisor's own executable.
+    /// Absolute path of the core's program; nil is the supervisor's own executable, run by descriptor so that its user
+    /// need not be able to reach it by path.
+    package var coreProgram: String?
+    /// argv of the core; argv[0] is for `ps`.
     package var coreArguments: [String] = []
     package var coreEnvironment: [String] = []
     /// Absolute path of the `passenger-launch` to use.

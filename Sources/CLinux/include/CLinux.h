@@ -1,0 +1,78 @@
+// Linux calls that Swift cannot make by itself. All return -1 and set errno as the call they wrap does.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Descriptors of at most this many go with one packet (SCM_MAX_FD in the kernel).
+enum { CL_MAX_DESCRIPTORS = 253 };
+
+// Errors.
+int cl_errno(void);
+const char *_Nullable cl_errno_name(int number);         // "ENOENT"
+const char *_Nullable cl_errno_description(int number);  // "No such file or directory"
+
+// Processes.
+int cl_pidfd_open(int pid);
+int cl_pidfd_send_signal(int pidfd, int signal);
+int cl_exited(int status);
+int cl_exit_status(int status);
+int cl_term_signal(int status);
+int cl_dumped_core(int status);
+int cl_become_subreaper(void);
+int cl_get_subreaper(void);
+int cl_set_parent_death_signal(int signal);
+int cl_set_process_name(const char *_Nonnull name);
+
+// posix_spawn(3) of `path`: own process group, empty signal mask, all dispositions default, and exactly these
+// descriptors: moves[2i] becomes moves[2i+1], every other number is closed. Sources must lie above all targets.
+// Returns an errno value, 0 when the child runs.
+int cl_spawn(
+    int *_Nonnull pid, const char *_Nonnull path, char *_Nullable const *_Nonnull argv,
+    char *_Nullable const *_Nonnull envp, const int *_Nonnull moves, int count);
+
+// Signals.
+int cl_signal_descriptor(const int *_Nonnull signals, int count);  // blocks them, non-blocking, close-on-exec
+int cl_read_signal(int fd, uint32_t *_Nonnull signal, uint32_t *_Nonnull sender);
+int cl_ignore_signal(int signal);
+
+// Files and descriptors.
+int cl_memfd_create(const char *_Nonnull name, int sealable);
+int cl_memfd_seal(int fd);
+int cl_openat(int directory, const char *_Nonnull path, int flags, uint32_t mode);
+int cl_openat_beneath(int directory, const char *_Nonnull path, int flags, uint32_t mode);
+int cl_duplicate(int fd, int minimum);  // close-on-exec
+int cl_set_close_on_exec(int fd, int on);
+int cl_set_nonblocking(int fd, int on);
+int cl_close_on_exec_from(int first);
+int cl_set_pipe_size(int fd, int size);
+int cl_pipe(int *_Nonnull two, int nonblocking_reader);
+
+// Sockets.
+ssize_t cl_send_packet(
+    int fd, const void *_Nullable bytes, size_t count, const int *_Nullable descriptors, int descriptor_count);
+// -1 with EMSGSIZE when the packet or its descriptors did not fit; nothing is kept then.
+ssize_t cl_receive_packet(
+    int fd, void *_Nonnull bytes, size_t capacity, int *_Nonnull descriptors, int *_Nonnull descriptor_count);
+int cl_peer_credentials(int fd, int *_Nonnull pid, uint32_t *_Nonnull uid, uint32_t *_Nonnull gid);
+
+// Epoll. Events and operations are those of epoll_ctl(2).
+struct cl_event {
+    uint64_t token;
+    uint32_t events;
+};
+enum { CL_EPOLL_IN = 0x001, CL_EPOLL_OUT = 0x004, CL_EPOLL_ERR = 0x008, CL_EPOLL_HUP = 0x010, CL_EPOLL_RDHUP = 0x2000 };
+int cl_epoll_create(void);
+int cl_epoll_add(int epoll, int fd, uint32_t events, uint64_t token);
+int cl_epoll_modify(int epoll, int fd, uint32_t events, uint64_t token);
+int cl_epoll_remove(int epoll, int fd);
+int cl_epoll_wait(int epoll, struct cl_event *_Nonnull events, int capacity, int timeout_milliseconds);
+
+// Inotify.
+int cl_inotify_create(void);
+int cl_inotify_add(int fd, const char *_Nonnull path, uint32_t mask);
+int cl_inotify_remove(int fd, int watch);
+
+#endif

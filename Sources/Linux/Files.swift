@@ -1,0 +1,105 @@
+internal import CLinux
+internal import Glibc
+
+/// open(2), close-on-exec. `directory` is a directory descriptor for relative paths; nil is the current directory.
+package func openFile(
+    _ path: String, flags: Int32, mode: UInt32 = 0o600, directory: Int32? = nil
+) throws(SystemError) -> Descriptor {
+    Descriptor(owning: try checked("open", path) { cl_openat(directory ?? AT_FDCWD, path, flags, mode) })
+}
+
+/// Opens below `directory` and nowhere else: no component may be a symbolic link or lead out
+/// (openat2(2), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS).
+package func openBeneath(
+    _ directory: Int32, _ path: String, flags: Int32, mode: UInt32 = 0o600
+) throws(SystemError) -> Descriptor {
+    Descriptor(owning: try checked("openat2", path) { cl_openat_beneath(directory, path, flags, mode) })
+}
+
+/// Everything up to the end of the file, from where the descriptor stands; EFBIG past `limit`.
+package func readAll(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while true {
+        let room = min(64 << 10, limit - bytes.count + 1)
+        let chunk = try readSome(fd, limit: room)
+        if chunk.isEmpty { return bytes }
+        bytes += chunk
+        guard bytes.count <= limit else { throw SystemError(call: "read", errno: EFBIG) }
+    }
+}
+
+/// What one read(2) gives; empty at the end. EAGAIN is thrown like every other failure.
+package func readSome(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: limit)
+    let count = try checked("read") { read(fd, &buffer, limit) }
+    buffer.removeLast(limit - count)
+    return buffer
+}
+
+/// Everything of a file, whatever its descriptor's position is, so that a memory file can be read by several processes
+/// that share one.
+package func readWholeFile(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+        let count = try checked("pread") { pread(fd, &buffer, buffer.count, off_t(bytes.count)) }
+        if count == 0 { return bytes }
+        bytes += buffer[..<count]
+        guard bytes.count <= limit else { throw SystemError(call: "pread", errno: EFBIG) }
+    }
+}
+
+package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
+    let file = try openFile(path, flags: O_RDONLY)
+    return try readAll(file.number, limit: limit)
+}
+
+/// Writes all of it. A non-blocking descriptor that is full throws EAGAIN with an unknown part written.
+package func writeAll(_ fd: Int32, _ bytes: [UInt8]) throws(SystemError) {
+    var done = 0
+    while done < bytes.count {
+        done += try checked("write") {
+            bytes.withUnsafeBytes { write(fd, $0.baseAddress! + done, bytes.count - done) }
+        }
+    }
+}
+
+/// A file in memory. `sealed`: nobody who gets it, however privileged, can change or shorten it.
+package func makeMemoryFile(
+    name: String, contents: [UInt8], sealed: Bool = true
+) throws(SystemError) -> Descriptor {
+    let file = Descriptor(owning: try checked("memfd_create", name) { cl_memfd_create(name, sealed ? 1 : 0) })
+    try writeAll(file.number, contents)
+    _ = try checked("lseek") { lseek(file.number, 0, SEEK_SET) }
+    if sealed { _ = try checked("fcntl F_ADD_SEALS", name) { cl_memfd_seal(file.number) } }
+    return file
+}
+
+/// Replaces `name` in a directory so that a reader, or a power cut, sees the old or the new content and nothing else.
+package func writeFileAtomically(
+    directory: Int32, name: String, bytes: [UInt8], mode: UInt32
+) throws(SystemError) {
+    var random: UInt64 = UInt64.random(in: 0 ... .max)
+    random &= 0xFFFF_FFFF
+    let temporary = ".\(name).\(getpid()).\(String(random, radix: 16))"
+    let file = try openFile(
+        temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode, directory: directory)
+    do throws(SystemError) {
+        try writeAll(file.number, bytes)
+        // The mode of open(2) is cut by the umask.
+        _ = try checked("fchmod", name) { fchmod(file.number, mode_t(mode)) }
+        _ = try checked("fsync", name) { fsync(file.number) }
+        _ = try checked("rename", name) { renameat(directory, temporary, directory, name) }
+    } catch {
+        unlinkat(directory, temporary, 0)
+        throw error
+    }
+    _ = try checked("fsync") { fsync(directory) }
+}
+
+package func writeFileAtomically(
+    directory path: String, name: String, bytes: [UInt8], mode: UInt32
+) throws(SystemError) {
+    let directory = try openFile(path, flags: O_RDONLY | O_DIRECTORY)
+    try writeFileAtomically(directory: directory.number, name: name, bytes: bytes, mode: mode)
+}

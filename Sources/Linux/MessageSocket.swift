@@ -1,0 +1,47 @@
+internal import CLinux
+internal import Glibc
+
+/// Two connected sockets; each field can be moved out by itself.
+package struct SocketPair: ~Copyable {
+    package let first: Descriptor
+    package let second: Descriptor
+}
+
+/// A packet socket pair for messages with descriptors (SOCK_SEQPACKET, SCM_RIGHTS): one packet is one message, and an
+/// end that is closed is seen at the other.
+package enum MessageSocket {
+    /// The kernel holds a packet in one piece and refuses what the send buffer cannot take; larger things go as memory
+    /// files.
+    package static let largestPacket = 128 << 10
+    package static let mostDescriptors = Int(CL_MAX_DESCRIPTORS)
+
+    package static func pair() throws(SystemError) -> SocketPair {
+        var two: [Int32] = [-1, -1]
+        let type = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        _ = try checked("socketpair") { socketpair(AF_UNIX, type, 0, &two) }
+        return SocketPair(first: Descriptor(owning: two[0]), second: Descriptor(owning: two[1]))
+    }
+
+    /// Sends one packet or nothing. EAGAIN on a full non-blocking socket, EPIPE (never a signal) when the peer is gone.
+    package static func send(_ fd: Int32, _ bytes: [UInt8], descriptors: [Int32] = []) throws(SystemError) {
+        guard bytes.count <= largestPacket else { throw SystemError(call: "sendmsg", errno: EMSGSIZE) }
+        _ = try checked("sendmsg") {
+            cl_send_packet(fd, bytes, bytes.count, descriptors, Int32(descriptors.count))
+        }
+    }
+
+    /// The next packet; nil when the peer has closed. The caller owns the descriptors. A packet that does not fit is
+    /// dropped with its descriptors: EMSGSIZE.
+    package static func receive(
+        _ fd: Int32, maxBytes: Int = largestPacket
+    ) throws(SystemError) -> (bytes: [UInt8], descriptors: [Int32])? {
+        var buffer = [UInt8](repeating: 0, count: maxBytes)
+        var descriptors = [Int32](repeating: -1, count: mostDescriptors)
+        var count: Int32 = 0
+        let size = try checked("recvmsg") { cl_receive_packet(fd, &buffer, maxBytes, &descriptors, &count) }
+        descriptors.removeLast(descriptors.count - Int(count))
+        if size == 0 && descriptors.isEmpty { return nil }
+        buffer.removeLast(maxBytes - size)
+        return (buffer, descriptors)
+    }
+}

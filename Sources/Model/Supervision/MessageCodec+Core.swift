@@ -1,0 +1,81 @@
+extension MessageCodec {
+    private enum Kind: UInt8 { case hello = 1, spawn, signal, ready, status, failed, done }
+
+    package static func encode(_ message: CoreMessage) -> [UInt8] {
+        var writer = writer(.core)
+        switch message {
+        case .hello(let version):
+            writer.integer(Kind.hello.rawValue)
+            writer.integer(version)
+        case .spawn(let request):
+            writer.integer(Kind.spawn.rawValue)
+            writer.spawnRequest(request)
+        case .signal(let tag, let signal, let scope):
+            writer.integer(Kind.signal.rawValue)
+            writer.integer(tag.rawValue)
+            writer.integer(signal)
+            writer.integer(scope.rawValue)
+        case .ready(let summary):
+            writer.integer(Kind.ready.rawValue)
+            writer.text(summary)
+        case .status(let line):
+            writer.integer(Kind.status.rawValue)
+            writer.text(line)
+        case .failed(let reason, let exitCode):
+            writer.integer(Kind.failed.rawValue)
+            writer.text(reason)
+            writer.integer(exitCode)
+        case .done:
+            writer.integer(Kind.done.rawValue)
+        }
+        return writer.bytes
+    }
+
+    package static func decodeCore(_ bytes: [UInt8]) throws(CodecError) -> CoreMessage {
+        try decode(bytes, .core) { reader throws(CodecError) in
+            let number: UInt8 = try reader.integer()
+            guard let kind = Kind(rawValue: number) else { throw .unknownKind(number) }
+            switch kind {
+            case .hello: return .hello(version: try reader.integer())
+            case .spawn: return .spawn(try reader.spawnRequest())
+            case .signal:
+                let tag = ChildTag(try reader.integer())
+                let signal: Int32 = try reader.integer()
+                guard let scope = SignalScope(rawValue: try reader.integer()) else { throw .invalidValue }
+                return .signal(tag: tag, signal: signal, scope: scope)
+            case .ready: return .ready(summary: try reader.text())
+            case .status: return .status(try reader.text())
+            case .failed: return .failed(reason: try reader.text(), exitCode: try reader.integer())
+            case .done: return .done
+            }
+        }
+    }
+}
+
+extension ByteWriter {
+    fileprivate mutating func spawnRequest(_ request: SpawnRequest) {
+        integer(request.tag.rawValue)
+        integer(request.role.rawValue)
+        optional(request.user) { $0.text($1) }
+        list(request.targets) { $0.integer($1) }
+        flag(request.outputPipes)
+        text(request.title)
+    }
+}
+
+extension ByteReader {
+    fileprivate mutating func spawnRequest() throws(CodecError) -> SpawnRequest {
+        SpawnRequest(
+            tag: ChildTag(try integer()),
+            role: try role(),
+            user: try optional { reader throws(CodecError) in try reader.text() },
+            targets: try list { reader throws(CodecError) in try reader.integer(Int32.self) },
+            outputPipes: try flag(),
+            title: try text())
+    }
+
+    mutating func role() throws(CodecError) -> ChildRole {
+        guard let role = ChildRole(rawValue: try integer()) else { throw .invalidValue }
+        return role
+    }
+}
