@@ -2,6 +2,7 @@ internal import CLinux
 internal import Glibc
 
 /// Two connected sockets; each field can be moved out by itself.
+@frozen
 package struct SocketPair: ~Copyable {
     package let first: Descriptor
     package let second: Descriptor

@@ -1,6 +1,7 @@
 internal import CLinux
 
 /// A pipe(7), close-on-exec; each end can be moved out by itself.
+@frozen
 package struct Pipe: ~Copyable {
     package let reader: Descriptor
     package let writer: Descriptor
