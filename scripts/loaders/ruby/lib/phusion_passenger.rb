@@ -1,0 +1,26 @@
+# frozen_string_literal: true
+
+# What apps may call. The names are Phusion Passenger's, so that initializers written for it keep working.
+module PhusionPassenger
+  @handlers = Hash.new { |handlers, event| handlers[event] = [] }
+
+  class << self
+    # How many requests at a time the pool should send to this worker; read once, when the worker is ready.
+    attr_accessor :advertised_concurrency_level
+
+    # Events: +:starting_worker_process+ (called with whether the process was forked) and +:stopping_worker_process+.
+    # Other names are accepted, and not called by this version.
+    def on_event(name, &block)
+      raise ArgumentError, 'a block is needed' unless block
+
+      @handlers[name.to_sym] << block
+      nil
+    end
+
+    # A handler that fails is the app's failure to boot or, at the end, one line in the log.
+    def call_event(name, *arguments)
+      @handlers[name].each { |handler| handler.call(*arguments) }
+      nil
+    end
+  end
+end

@@ -1,0 +1,221 @@
+# frozen_string_literal: true
+
+module PhusionPassenger
+  # Writes one Rack response (2 or 3) as HTTP/1.1. One object serves a worker for its life; `write` is its whole use.
+  #
+  # Head and body of a small response leave in a single write: each write costs as much as all the Ruby code of a request.
+  class Response
+    # The other end of the connection is gone: nobody is left to tell.
+    class ConnectionLost < IOError; end
+
+    REASONS = {
+      100 => 'Continue', 101 => 'Switching Protocols', 102 => 'Processing', 103 => 'Early Hints', 200 => 'OK', 201 => 'Created',
+      202 => 'Accepted', 203 => 'Non-Authoritative Information', 204 => 'No Content', 205 => 'Reset Content',
+      206 => 'Partial Content', 207 => 'Multi-Status', 208 => 'Already Reported', 226 => 'IM Used', 300 => 'Multiple Choices',
+      301 => 'Moved Permanently', 302 => 'Found', 303 => 'See Other', 304 => 'Not Modified', 307 => 'Temporary Redirect',
+      308 => 'Permanent Redirect', 400 => 'Bad Request', 401 => 'Unauthorized', 402 => 'Payment Required', 403 => 'Forbidden',
+      404 => 'Not Found', 405 => 'Method Not Allowed', 406 => 'Not Acceptable', 407 => 'Proxy Authentication Required',
+      408 => 'Request Timeout', 409 => 'Conflict', 410 => 'Gone', 411 => 'Length Required', 412 => 'Precondition Failed',
+      413 => 'Content Too Large', 414 => 'URI Too Long', 415 => 'Unsupported Media Type', 416 => 'Range Not Satisfiable',
+      417 => 'Expectation Failed', 421 => 'Misdirected Request', 422 => 'Unprocessable Content', 423 => 'Locked',
+      424 => 'Failed Dependency', 425 => 'Too Early', 426 => 'Upgrade Required', 428 => 'Precondition Required',
+      429 => 'Too Many Requests', 431 => 'Request Header Fields Too Large', 451 => 'Unavailable For Legal Reasons',
+      500 => 'Internal Server Error', 501 => 'Not Implemented', 502 => 'Bad Gateway', 503 => 'Service Unavailable',
+      504 => 'Gateway Timeout', 505 => 'HTTP Version Not Supported', 506 => 'Variant Also Negotiates',
+      507 => 'Insufficient Storage', 508 => 'Loop Detected', 511 => 'Network Authentication Required'
+    }.freeze
+    STATUS_LINES = Hash.new { |_, status| "HTTP/1.1 #{status} \r\n".b.freeze }
+    REASONS.each { |status, reason| STATUS_LINES[status] = "HTTP/1.1 #{status} #{reason}\r\n".b.freeze }
+    STATUS_LINES.freeze
+
+    # Above this, copying a part next to its head costs more than a second write.
+    COALESCED = 32 * 1024
+    CLOSE = "Connection: close\r\n\r\n"
+    LAST_CHUNK = "0\r\n\r\n"
+    private_constant :CLOSE, :LAST_CHUNK
+
+    # Whether anything of the current response was given to the connection: after that there can be no error page.
+    attr_reader :begun
+
+    # +fate+ is :keep or :close: what shall become of the connection if the response does not decide it.
+    # Returns :keep, :close, or :given_away when the app has taken the connection over.
+    def write(connection, head_only, status, headers, body, fate)
+      @begun = false
+      @connection = connection
+      status = status.to_i
+      collect(headers, status)
+      fate = :close if @asked_to_close
+      head_only ||= status < 200 || status == 204 || status == 304
+      return give_away(status, &@hijack.method(:call)) if @hijack
+      return write_head_only(status, body, fate) if head_only
+      return write_parts(status, body.to_ary, fate) if body.respond_to?(:to_ary)
+      return write_each(status, body, fate) if body.respond_to?(:each)
+
+      give_away(status) { |stream| body.call(stream) } # Rack 3: a streaming body
+    ensure
+      @connection = nil
+    end
+
+    private
+
+    # One pass over the headers: their text into @fields, and what they say about framing.
+    def collect(headers, status)
+      @length = @hijack = nil
+      @asked_to_close = @framed_by_app = false
+      @fields = fields = String.new(capacity: 1024)
+      headers.each do |name, value|
+        name = name.to_s
+        # The names that matter are told apart from the others by their size before any text is compared.
+        case name.bytesize
+        when 10 then next if connection_header(name, value, status)
+        when 11 then next if name == 'rack.hijack' && (@hijack = value)
+        when 14 then next if content_length_header(name, value)
+        when 17 then @framed_by_app = true if name.casecmp('transfer-encoding').zero?
+        end
+        append_field(fields, name, value)
+      end
+    end
+
+    # Connection belongs to the gateway; of the app's wish only "close" counts, and an upgrade, which names what is upgraded.
+    def connection_header(name, value, status)
+      return false unless name.casecmp('connection').zero?
+
+      @asked_to_close ||= value.to_s.casecmp('close').zero?
+      status != 101
+    end
+
+    def content_length_header(name, value)
+      return false unless name.casecmp('content-length').zero?
+
+      @length = Integer(value.is_a?(Array) ? value.first : value, 10)
+      true
+    rescue ArgumentError, TypeError
+      raise ArgumentError, "the response's Content-Length is not a number: #{value.inspect}"
+    end
+
+    # Several values are an Array in Rack 3, lines of one String in Rack 2.
+    def append_field(fields, name, value)
+      if value.is_a?(Array)
+        value.each { |one| append_field(fields, name, one) }
+      else
+        value = value.to_s
+        if value.include?("\n")
+          value.split("\n").each { |one| append_field(fields, name, one) }
+        else
+          fields << name << ': ' << plain(value) << "\r\n"
+        end
+      end
+    end
+
+    # Text that can be appended to a binary string whatever it holds.
+    def plain(text)
+      text.encoding == Encoding::BINARY || text.ascii_only? ? text : text.b
+    end
+
+    # Starts the response's bytes. Content-Length is left out where RFC 9110 (8.6) forbids it.
+    def head(status, framing, fate)
+      out = String.new(capacity: @fields.bytesize + 192)
+      out << STATUS_LINES[status] << @fields
+      if framing.is_a?(Integer)
+        out << 'Content-Length: ' << framing.to_s << "\r\n"
+      elsif framing
+        out << framing
+      end
+      out << (fate == :close ? CLOSE : "\r\n")
+    end
+
+    def write_head_only(status, body, fate)
+      length = @length
+      length ||= total(body.to_ary) if status >= 200 && status != 204 && status != 304 && body.respond_to?(:to_ary)
+      length = nil if status < 200 || status == 204
+      push(head(status, length, fate))
+      fate
+    end
+
+    def write_parts(status, parts, fate)
+      return write_each(status, parts, fate) if @framed_by_app
+
+      total = total(parts)
+      return write_each(status, parts, fate) if @length && @length != total
+
+      out = head(status, total, fate)
+      parts.each { |part| out = coalesce(out, part) }
+      push(out) unless out.empty?
+      fate
+    end
+
+    def total(parts)
+      parts.sum(&:bytesize)
+    end
+
+    # Parts go out as they come: an event stream must not wait for its second event.
+    def write_each(status, body, fate)
+      return write_counted(status, body, fate) if @length && !@framed_by_app
+      return write_as_framed(status, body, fate) if @framed_by_app
+
+      out = head(status, "Transfer-Encoding: chunked\r\n", fate)
+      body.each do |part|
+        next if part.empty?
+
+        out << part.bytesize.to_s(16) << "\r\n"
+        out = coalesce(out, part) << "\r\n"
+        push(out)
+        out = String.new
+      end
+      push(out << LAST_CHUNK)
+      fate
+    end
+
+    # The app's own Content-Length is held to: a body that is longer is cut, one that is shorter ends the connection, so that
+    # the gateway sees a truncated response and not the next one in its place.
+    def write_counted(status, body, fate)
+      left = @length
+      out = head(status, @length, fate)
+      body.each do |part|
+        part = part.byteslice(0, left) if part.bytesize > left
+        next if part.empty?
+
+        left -= part.bytesize
+        push(coalesce(out, part))
+        out = String.new
+      end
+      push(out) unless out.empty?
+      left.zero? ? fate : :close
+    end
+
+    # Transfer-Encoding came from the app (Rack::Chunked): its body is framed already.
+    def write_as_framed(status, body, fate)
+      push(head(status, nil, fate))
+      body.each { |part| push(part) }
+      fate
+    end
+
+    # The app writes the rest by itself, and the end of the connection is the end of the body.
+    def give_away(status)
+      push(head(status, @length, status == 101 ? :keep : :close))
+      yield @connection
+      :given_away
+    end
+
+    def coalesce(out, part)
+      return out << plain(part) if out.bytesize + part.bytesize <= COALESCED
+
+      push(out)
+      push(part)
+      String.new
+    end
+
+    def push(bytes)
+      return if bytes.empty?
+
+      @begun = true
+      written = @connection.write_nonblock(bytes, exception: false)
+      return if written == bytes.bytesize
+
+      # The rest waits for the gateway, and lets the app's other threads run meanwhile.
+      @connection.write(written == :wait_writable ? bytes : bytes.byteslice(written..-1))
+    rescue Errno::EPIPE, Errno::ECONNRESET, IOError
+      raise ConnectionLost, 'the gateway closed the connection'
+    end
+  end
+end

@@ -1,0 +1,238 @@
+# frozen_string_literal: true
+
+require 'socket'
+require 'stringio'
+require_relative 'request_body'
+require_relative 'response'
+
+module PhusionPassenger
+  # Serves the session protocol: polls the listener and every idle connection, and answers one request at a time from
+  # whichever has one. A worker that stayed with one kept-alive connection would never answer a second event loop, a health
+  # probe or a second core, all of which keep connections of their own.
+  class SessionWorker
+    MAX_HEAD = 256 * 1024
+    READ_SIZE = 16 * 1024
+    ACCEPT_BATCH = 16
+
+    # What is the same in every request's environment.
+    TEMPLATE = {
+      'SCRIPT_NAME' => '', 'PATH_INFO' => '', 'QUERY_STRING' => '', 'SERVER_SOFTWARE' => 'passenger',
+      'rack.multithread' => false, 'rack.multiprocess' => true, 'rack.run_once' => false,
+      'rack.url_scheme' => 'http', 'rack.hijack?' => true
+    }.freeze
+    ERROR_HEADERS = { 'content-type' => 'text/plain' }.freeze
+    ERROR_BODY = ["The application raised an error; its log has the details.\n"].freeze
+
+    def initialize(app, listener, rack_version: nil, errors: $stderr)
+      @app = app
+      @listener = listener
+      @errors = errors
+      @wake_reader, @wake_writer = IO.pipe
+      @sources = [@wake_reader, @listener]
+      @lingering = {}.compare_by_identity
+      @template = TEMPLATE.merge('rack.errors' => errors, 'rack.hijack' => self)
+      @template['rack.version'] = rack_version if rack_version
+      @buffer = String.new(capacity: READ_SIZE)
+      @response = Response.new
+      @waiting_read = method(:read_waiting)
+      @stopping = false
+    end
+
+    # Safe in a signal handler.
+    def stop
+      @stopping = true
+      @wake_writer.write_nonblock('.', exception: false)
+    end
+
+    def run
+      IO.select(@sources)[0].each { |source| attend(source) } until @stopping
+      finish_what_arrived
+    ensure
+      @sources.each(&:close)
+    end
+
+    # `env['rack.hijack'].call`: the app takes the connection of the request that is being served.
+    def call
+      @hijacked = true
+      @connection
+    end
+
+    private
+
+    def attend(source)
+      if source.equal?(@listener) then accept
+      elsif source.equal?(@wake_reader) then nil
+      elsif @lingering.key?(source) then linger(source)
+      else serve(source)
+      end
+    end
+
+    def accept
+      ACCEPT_BATCH.times do
+        connection = @listener.accept_nonblock(exception: false)
+        return if connection == :wait_readable
+
+        @sources << connection
+      end
+    rescue Errno::ECONNABORTED, Errno::EMFILE, Errno::ENFILE => e
+      @errors.puts "passenger: cannot accept a connection: #{e.message}"
+    end
+
+    # Requests that had been sent when the stop came are answered still, each as its connection's last.
+    def finish_what_arrived
+      while (ready = IO.select(@sources - [@wake_reader], nil, nil, 0))
+        ready[0].each { |source| attend(source) }
+      end
+    end
+
+    def serve(connection)
+      @connection = connection
+      received = connection.read_nonblock(READ_SIZE, @buffer, exception: false)
+      return if received == :wait_readable
+      return drop(connection) if received.nil? || !complete_head
+
+      length = @buffer.unpack1('N')
+      rest = @buffer.bytesize > length + 4 ? @buffer.byteslice(length + 4..-1) : ''
+      answer(connection, environment(@buffer.byteslice(4, length)), rest)
+    rescue Errno::ECONNRESET, Errno::EPIPE
+      drop(connection)
+    end
+
+    # A head nearly always comes in one piece.
+    def complete_head
+      @buffer << @connection.readpartial(READ_SIZE) while @buffer.bytesize < 4
+      length = @buffer.unpack1('N')
+      if length > MAX_HEAD
+        @errors.puts "passenger: a request head of #{length} bytes was refused"
+        return false
+      end
+      @buffer << @connection.readpartial(READ_SIZE) while @buffer.bytesize < length + 4
+      true
+    rescue EOFError
+      false
+    end
+
+    def environment(head)
+      env = @template.dup
+      texts = head.split("\0", -1)
+      index = 0
+      last = texts.size - 1
+      while index < last
+        env[texts[index]] = texts[index + 1]
+        index += 2
+      end
+      env['rack.url_scheme'] = 'https' if env['HTTPS'] == 'on'
+      env
+    end
+
+    def answer(connection, env, rest)
+      @hijacked = false
+      body = attach_input(env, rest)
+      respond(connection, env, body)
+    ensure
+      body&.release
+    end
+
+    # Returns the part of the body that is not yet here, or nil.
+    def attach_input(env, rest)
+      if (length = env['CONTENT_LENGTH'])
+        length = Integer(length, 10)
+      elsif env['HTTP_TRANSFER_ENCODING'] != 'chunked'
+        length = 0
+      end
+      if length == rest.bytesize
+        env['rack.input'] = StringIO.new(rest).tap(&:binmode)
+        nil
+      else
+        env['rack.input'] = RequestBody.new(@waiting_read, rest, length)
+      end
+    end
+
+    def respond(connection, env, request_body)
+      status, headers, body = @app.call(env)
+      return forget(connection) if @hijacked
+
+      begin
+        fate = @response.write(connection, env['REQUEST_METHOD'] == 'HEAD', status, headers, body, fate_after(request_body))
+      ensure
+        body.close if body.respond_to?(:close)
+      end
+      settle(connection, fate, request_body)
+    rescue Response::ConnectionLost, RequestBody::CutShort
+      drop(connection)
+    rescue StandardError, ScriptError, NoMemoryError, SystemStackError => e
+      report(e, env)
+      fail_request(connection, env, request_body)
+    end
+
+    def fate_after(request_body)
+      return :close if @stopping
+      return :keep if request_body.nil?
+
+      request_body.finish_without_waiting { |into| read_now(into) } ? :keep : :close
+    end
+
+    def settle(connection, fate, request_body)
+      case fate
+      when :given_away then forget(connection)
+      when :close then request_body.nil? || request_body.finished? ? drop(connection) : begin_lingering(connection)
+      end
+    end
+
+    def fail_request(connection, env, request_body)
+      return forget(connection) if @hijacked
+      return drop(connection) if @response.begun
+
+      fate = @response.write(connection, env['REQUEST_METHOD'] == 'HEAD', 500, ERROR_HEADERS, ERROR_BODY, fate_after(request_body))
+      settle(connection, fate, request_body)
+    rescue Response::ConnectionLost
+      drop(connection)
+    end
+
+    def report(error, env)
+      @errors.write("passenger: #{env['REQUEST_METHOD']} #{env['PATH_INFO']} failed: #{error.full_message(highlight: false, order: :top)}\n")
+    end
+
+    # Closing a Unix socket that still has unread bytes resets it, and the gateway could lose the response that it has not
+    # read yet. So the response is ended, and what still comes is thrown away until the gateway closes.
+    def begin_lingering(connection)
+      connection.close_write
+      @lingering[connection] = true
+    rescue Errno::ENOTCONN
+      drop(connection)
+    end
+
+    def linger(connection)
+      finish_lingering(connection) if connection.read_nonblock(RequestBody::READ_SIZE, @buffer, exception: false).nil?
+    rescue Errno::ECONNRESET
+      finish_lingering(connection)
+    end
+
+    def finish_lingering(connection)
+      @lingering.delete(connection)
+      drop(connection)
+    end
+
+    def drop(connection)
+      forget(connection)
+      connection.close
+    end
+
+    def forget(connection)
+      @sources.delete(connection)
+    end
+
+    def read_waiting(into)
+      @connection.readpartial(RequestBody::READ_SIZE, into)
+    rescue EOFError, Errno::ECONNRESET
+      nil
+    end
+
+    def read_now(into)
+      result = @connection.read_nonblock(RequestBody::READ_SIZE, into, exception: false)
+      result == :wait_readable ? nil : result
+    rescue Errno::ECONNRESET
+      nil
+    end
+  end
+end
