@@ -1,0 +1,1 @@
+"""The parts of the WSGI loader. Standard library only; Python 3.9 and later."""

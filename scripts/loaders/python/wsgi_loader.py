@@ -1,0 +1,101 @@
+"""Boots a WSGI app in this process and serves it.
+
+Started by passenger with the worker's listening socket and the handshake pipe as inherited descriptors and everything else
+in one environment variable; README.md one folder up has the protocol.
+"""
+
+import sys
+
+# The folder may belong to another user, and is not ours to write into.
+_wrote_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+
+import gc
+import importlib.util
+import json
+import os
+import signal
+import socket
+
+from passenger_loader import boot_error
+from passenger_loader.boot_error import KnownError
+from passenger_loader.handshake import Handshake
+from passenger_loader.session_worker import SessionWorker
+
+sys.dont_write_bytecode = _wrote_bytecode
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class WSGILoader:
+    def __init__(self, plan):
+        self._directory = plan['directory']
+        self._startup_file = plan.get('startup_file') or 'passenger_wsgi.py'
+        self._listener = plan['listener']
+        # Inherited descriptors are inheritable: each subprocess of the app would keep a dead worker's socket open.
+        os.set_inheritable(plan['listener'], False)
+        os.set_inheritable(plan['handshake'], False)
+        self._handshake = Handshake(plan['handshake'])
+
+    def run(self):
+        self._boot().run()
+
+    def _boot(self):
+        handshake = self._handshake
+        try:
+            with handshake.step('start_interpreter'):
+                for stream in (sys.stdout, sys.stderr):
+                    stream.reconfigure(line_buffering=True)
+            with handshake.step('load_libraries'):
+                # Until here the loader's own folder was first; the app's modules must not be hidden by it.
+                sys.path[0] = self._directory
+            with handshake.step('load_app'):
+                application = self._load_app()
+            with handshake.step('start_serving'):
+                worker = self._start_worker(application)
+            handshake.ready(1)
+            return worker
+        except (Exception, SystemExit) as error:
+            handshake.fail(
+                boot_error.summary(error),
+                boot_error.details(error),
+                boot_error.hint(error, self._directory, self._startup_file),
+            )
+            sys.exit(1)
+
+    def _load_app(self):
+        path = os.path.join(self._directory, self._startup_file)
+        if not os.path.exists(path):
+            raise KnownError(
+                f'{self._startup_file} was not found in {self._directory}',
+                'A WSGI app starts from passenger_wsgi.py; the setting `startup_file` names another file.',
+            )
+        # Under its own name, so that whoever imports it again gets the same module.
+        name = os.path.splitext(os.path.basename(path))[0]
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        application = getattr(module, 'application', None)
+        if callable(application):
+            return application
+        raise KnownError(
+            f'{self._startup_file} has no callable named application',
+            'Name the WSGI callable so there, for instance `from app import app as application`.',
+        )
+
+    def _start_worker(self, application):
+        worker = SessionWorker(application, socket.socket(fileno=self._listener))
+        # After the app has loaded, so that a handler of its own does not swallow the stop.
+        for number in STOP_SIGNALS:
+            signal.signal(number, worker.stop)
+        # What the app has loaded stays: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        return worker
+
+
+if __name__ == '__main__':
+    plan = os.environ.pop('_PASSENGER_WORKER', None)
+    if plan is None:
+        sys.exit('wsgi_loader.py is started by passenger; it has no use by hand.')
+    WSGILoader(json.loads(plan)).run()
