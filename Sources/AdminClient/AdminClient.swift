@@ -1,0 +1,116 @@
+package import AdminAPI
+package import Model
+
+/// Asks a server's admin API over its Unix socket. Blocking: commands have one thread and nothing else to do.
+package struct AdminClient: Sendable {
+    package let socketPath: String
+    /// For the answer to a plain request; event streams have no limit.
+    private let timeout: Duration
+
+    package init(socketPath: String, timeout: Duration = .seconds(30)) {
+        self.socketPath = socketPath
+        self.timeout = timeout
+    }
+
+    package func get<Answer: Decodable>(_ path: String, as type: Answer.Type) throws(ControlError) -> Answer {
+        try decode(type, from: ask("GET", path, body: []))
+    }
+
+    package func post<Answer: Decodable>(
+        _ path: String, _ request: some Encodable, as type: Answer.Type
+    ) throws(ControlError) -> Answer {
+        guard let body = try? WireJSON.encode(request) else {
+            throw ControlError(.usage, "The request cannot be written as JSON.")
+        }
+        return try decode(type, from: ask("POST", path, body: body))
+    }
+
+    /// The answer as it is, whatever its status; `onBytes` is given the body as it comes. Returns the status.
+    package func raw(
+        _ method: String, _ path: String, body: [UInt8], onBytes: ([UInt8]) -> Void
+    ) throws(ControlError) -> Int {
+        var connection = try AdminConnection.open(socketPath: socketPath, method: method, path: path, body: body)
+        while true {
+            // Until the head is there the server owes an answer; after that it may be an event stream.
+            switch try connection.next(timeout: connection.hasHead ? nil : timeout) {
+            case .bytes(let bytes): if !bytes.isEmpty { onBytes(bytes) }
+            case .timedOut: if !connection.hasHead { throw silence }
+            case .interrupted: continue
+            case .done: return connection.status
+            }
+        }
+    }
+
+    /// The events of an operation, from its first.
+    package func events(_ app: AppName, _ operation: OperationID) throws(ControlError) -> EventStream {
+        let path = "/apps/\(app)/operations/\(operation)/events"
+        return EventStream(try AdminConnection.open(socketPath: socketPath, method: "GET", path: path, body: []))
+    }
+
+    private func ask(_ method: String, _ path: String, body: [UInt8]) throws(ControlError) -> [UInt8] {
+        var answer: [UInt8] = []
+        let status = try raw(method, path, body: body) { answer += $0 }
+        guard (200..<300).contains(status) else { throw AdminClient.error(in: answer, status: status) }
+        return answer
+    }
+
+    private func decode<Answer: Decodable>(_ type: Answer.Type, from bytes: [UInt8]) throws(ControlError) -> Answer {
+        do {
+            return try WireJSON.decode(type, from: bytes)
+        } catch {
+            throw ControlError(
+                .failed, "The server's answer is not understood.",
+                hint: "Server and command may be of different versions: see passenger --version and GET /ping.",
+                details: ["\(error)"])
+        }
+    }
+
+    private var silence: ControlError {
+        ControlError(.timedOut, "The server did not answer within \(Int(timeout.inSeconds)) s.")
+    }
+
+    private struct ErrorEnvelope: Decodable { var error: ControlError }
+
+    static func error(in body: [UInt8], status: Int) -> ControlError {
+        if let envelope = try? WireJSON.decode(ErrorEnvelope.self, from: body) { return envelope.error }
+        return ControlError(.failed, "The server answered with HTTP status \(status).")
+    }
+}
+
+/// The paths that commands use, in one place.
+extension AdminClient {
+    package func status() throws(ControlError) -> StatusReport { try get("/status", as: StatusReport.self) }
+    package func apps() throws(ControlError) -> [AppSummary] { try get("/apps", as: [AppSummary].self) }
+
+    package func deploy(_ app: AppName, _ request: DeployRequest) throws(ControlError) -> OperationAccepted {
+        try post("/apps/\(app)/deploys", request, as: OperationAccepted.self)
+    }
+
+    package func rollback(_ app: AppName, _ request: RollbackRequest) throws(ControlError) -> OperationAccepted {
+        try post("/apps/\(app)/rollback", request, as: OperationAccepted.self)
+    }
+
+    package func restart(_ app: AppName) throws(ControlError) -> OperationAccepted {
+        try post("/apps/\(app)/restart", RestartRequest(), as: OperationAccepted.self)
+    }
+
+    package func abort(_ app: AppName, deploy number: DeployNumber) throws(ControlError) -> OperationAccepted {
+        try post("/apps/\(app)/deploys/\(number)/abort", RestartRequest(), as: OperationAccepted.self)
+    }
+
+    package func deploys(_ app: AppName) throws(ControlError) -> [DeploySummary] {
+        try get("/apps/\(app)/deploys", as: [DeploySummary].self)
+    }
+
+    package func deployDetail(_ app: AppName, _ number: DeployNumber) throws(ControlError) -> DeployDetail {
+        try get("/apps/\(app)/deploys/\(number)", as: DeployDetail.self)
+    }
+
+    package func releases(_ app: AppName) throws(ControlError) -> [ReleaseSummary] {
+        try get("/apps/\(app)/releases", as: [ReleaseSummary].self)
+    }
+
+    package func stop(_ request: StopRequest) throws(ControlError) -> StopAccepted {
+        try post("/stop", request, as: StopAccepted.self)
+    }
+}

@@ -1,0 +1,146 @@
+import AdminAPI
+import HTTPTypes
+import Hummingbird
+import Model
+import NIOCore
+
+/// The routes: parse, ask the control plane, print.
+struct AdminRoutes {
+    private static let maxBody = 64 * 1024
+    let controlPlane: any ControlPlane
+    let mayUse: Bool
+
+    func responder() -> some HTTPResponder<AdminContext> {
+        let router = Router(context: AdminContext.self)
+        router.add(middleware: ErrorAnswers())
+        router.add(middleware: AccessCheck(mayUse: mayUse))
+        addServerRoutes(router)
+        addAppRoutes(router.group("apps/:app"))
+        return router.buildResponder()
+    }
+
+    private func addServerRoutes(_ router: Router<AdminContext>) {
+        let plane = controlPlane
+        router.get("ping") { _, _ in try json(await plane.ping()) }
+        router.get("status") { _, _ in try json(await plane.status()) }
+        router.get("apps") { _, _ in try json(await plane.apps()) }
+        router.post("stop") { request, context in
+            let order = try await body(StopRequest.self, of: request)
+            return try json(await plane.stop(order, caller: context.caller), .accepted)
+        }
+    }
+
+    private func addAppRoutes(_ group: RouterGroup<AdminContext>) {
+        let plane = controlPlane
+        group.get("deploys") { _, context in try json(await plane.deploys(try await app(context))) }
+        group.get("releases") { _, context in try json(await plane.releases(try await app(context))) }
+        group.get("deploys/:n") { _, context in
+            try json(await plane.deploy(try await app(context), try deployNumber(context)))
+        }
+        group.post("deploys") { request, context in
+            let order = try await body(DeployRequest.self, of: request)
+            return try json(await plane.startDeploy(try await app(context), order, caller: context.caller), .accepted)
+        }
+        group.post("deploys/:n/abort") { _, context in
+            let (app, number) = (try await app(context), try deployNumber(context))
+            return try json(await plane.abort(app, deploy: number, caller: context.caller), .accepted)
+        }
+        group.post("rollback") { request, context in
+            let order = try await body(RollbackRequest.self, of: request)
+            return try json(await plane.startRollback(try await app(context), order, caller: context.caller), .accepted)
+        }
+        group.post("restart") { request, context in
+            let order = try await body(RestartRequest.self, of: request)
+            return try json(await plane.startRestart(try await app(context), order, caller: context.caller), .accepted)
+        }
+        group.get("operations/:id/events") { _, context in
+            let app = try await app(context)
+            let text = try context.parameters.require("id")
+            guard let operation = OperationID(text) else {
+                throw ControlError(.notFound, "There is no operation \"\(text)\".")
+            }
+            return eventStream(try await plane.events(app, operation: operation))
+        }
+    }
+
+    /// The app that the path names; `-` is the only one.
+    private func app(_ context: AdminContext) async throws -> AppName {
+        let text = try context.parameters.require("app")
+        let known = await controlPlane.apps().map(\.name)
+        if text == "-" {
+            guard known.count == 1 else {
+                throw ControlError(
+                    .unknownApp, known.isEmpty ? "This server has no app." : "This server has \(known.count) apps.",
+                    hint: known.isEmpty ? nil : "Name one: \(list(known)).")
+            }
+            return known[0]
+        }
+        guard let name = AppName(text), known.contains(name) else {
+            throw ControlError(
+                .unknownApp, "There is no app \"\(text)\".", hint: known.isEmpty ? nil : "There is: \(list(known)).")
+        }
+        return name
+    }
+
+    private func list(_ names: [AppName]) -> String { names.map(\.rawValue).joined(separator: ", ") }
+
+    private func deployNumber(_ context: AdminContext) throws -> DeployNumber {
+        let text = try context.parameters.require("n")
+        guard let number = Int(text), number > 0 else {
+            throw ControlError(.notFound, "There is no deploy \"\(text)\".", hint: "Deploys are numbered from 1.")
+        }
+        return DeployNumber(number)
+    }
+
+    /// An empty body is an empty object: every member of every request has a default.
+    private func body<Value: Decodable>(_ type: Value.Type, of request: Request) async throws -> Value {
+        let bytes: ByteBuffer
+        do {
+            bytes = try await request.body.collect(upTo: AdminRoutes.maxBody)
+        } catch is NIOTooManyBytesError {
+            throw ControlError(.bodyTooLarge, "The request body is over \(AdminRoutes.maxBody) bytes.")
+        }
+        let text = bytes.readableBytes == 0 ? Array("{}".utf8) : Array(bytes.readableBytesView)
+        do {
+            return try WireJSON.decode(type, from: text)
+        } catch let error as DecodingError {
+            throw ControlError(.usage, "The request body is not what this path takes: \(error.oneLine).")
+        }
+    }
+
+    private func json(_ value: some Encodable, _ status: HTTPResponse.Status = .ok) throws -> Response {
+        var bytes = try WireJSON.encode(value, pretty: true)
+        bytes.append(UInt8(ascii: "\n"))
+        let headers: HTTPFields = [.contentType: "application/json"]
+        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    /// One JSON object a line, written as they come; a slow reader holds back only itself.
+    private func eventStream(_ events: AsyncStream<OperationEvent>) -> Response {
+        let body = ResponseBody { writer in
+            for await event in events {
+                var line = try WireJSON.encode(event)
+                line.append(UInt8(ascii: "\n"))
+                try await writer.write(ByteBuffer(bytes: line))
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: [.contentType: "application/x-ndjson"], body: body)
+    }
+}
+
+extension DecodingError {
+    /// Where and what, without the type dump that the default description is.
+    fileprivate var oneLine: String {
+        func at(_ path: [any CodingKey]) -> String {
+            path.isEmpty ? "" : " at \(path.map(\.stringValue).joined(separator: "."))"
+        }
+        return switch self {
+        case .typeMismatch(let type, let context): "expected \(type)\(at(context.codingPath))"
+        case .valueNotFound(let type, let context): "expected \(type), not null,\(at(context.codingPath))"
+        case .keyNotFound(let key, let context): "\(key.stringValue) is missing\(at(context.codingPath))"
+        case .dataCorrupted(let context): "\(context.debugDescription)\(at(context.codingPath))"
+        @unknown default: "malformed JSON"
+        }
+    }
+}

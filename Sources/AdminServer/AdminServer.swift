@@ -1,0 +1,91 @@
+import AdminAPI
+import Hummingbird
+import HummingbirdCore
+import Linux
+package import Logging
+import NIOCore
+import NIOHTTPTypes
+package import NIOPosix
+
+/// Serves the admin API on a Unix socket that somebody else bound and listens on.
+///
+/// Hummingbird's own server unlinks and binds its path again, which would take the socket away from the supervisor; so
+/// its HTTP channel is driven over NIO's bootstrap here.
+package struct AdminServer: Sendable {
+    private let controlPlane: any ControlPlane
+    private let access: AccessPolicy
+    private let logger: Logger
+    private let connections: ConnectionLimit
+
+    /// An idle connection is closed after this long; one that streams events is not idle.
+    private static let idleTimeout = TimeAmount.seconds(60)
+    /// How long a peer may take to read the end of its answer when the server stops.
+    private static let farewell = TimeAmount.seconds(1)
+
+    package init(controlPlane: any ControlPlane, access: AccessPolicy, logger: Logger) {
+        self.controlPlane = controlPlane
+        self.access = access
+        self.logger = logger
+        connections = ConnectionLimit()
+    }
+
+    /// Runs until its task is cancelled. Takes ownership of `listener`, a listening Unix stream socket.
+    package func run(listener: Int32, group: MultiThreadedEventLoopGroup) async throws {
+        let http = makeHTTP(for: nil)
+        let server = try await ServerBootstrap(group: group).bind(listener) { [logger] channel in
+            http.setup(channel: channel, logger: logger).map { AdminConnection(http: $0, caller: caller(on: channel)) }
+        }
+        try await withThrowingDiscardingTaskGroup { tasks in
+            try await server.executeThenClose { inbound in
+                for try await connection in inbound {
+                    tasks.addTask { await serve(connection) }
+                }
+            }
+        }
+    }
+
+    private func serve(_ connection: AdminConnection) async {
+        let channel = connection.http.channel
+        guard let caller = connection.caller, let place = connections.enter(stranger: !access.allows(caller)) else {
+            logger.debug("admin connection refused: too many, or a peer without credentials")
+            return channel.close(promise: nil)
+        }
+        defer { connections.leave(place) }
+        let task = Task { await makeHTTP(for: caller).handle(value: connection.http, logger: logger) }
+        // A client that goes away while an operation is silent is noticed here, and not at the next event.
+        channel.closeFuture.whenComplete { _ in task.cancel() }
+        await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+            channel.eventLoop.scheduleTask(in: AdminServer.farewell) { channel.close(promise: nil) }
+        }
+    }
+
+    /// The channel's set-up does not depend on the caller, its answers do: `nil` is for the set-up only.
+    private func makeHTTP(for caller: Caller?) -> HTTP1Channel {
+        let routes = caller.map { AdminRoutes(controlPlane: controlPlane, mayUse: access.allows($0)).responder() }
+        return HTTP1Channel(
+            responder: { [logger] request, writer, channel in
+                guard let caller, let routes else { return }
+                let context = AdminContext(source: AdminContextSource(logger: logger, caller: caller))
+                let response = try await routes.respond(to: request, context: context)
+                let head = response.head
+                try await writer.write(response: head, body: response.body)
+                if response.headers[.connection] == "close" { channel.close(promise: nil) }
+            }, configuration: .init(idleTimeout: AdminServer.idleTimeout))
+    }
+}
+
+private struct AdminConnection: Sendable {
+    var http: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+    /// Nil when the kernel would not say.
+    var caller: Caller?
+}
+
+private func caller(on channel: any Channel) -> Caller? {
+    let peer = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+        try peerCredentials($0)
+    }
+    return peer.map { Caller(uid: $0.uid, pid: $0.pid) }
+}

@@ -1,0 +1,63 @@
+import AdminAPI
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// Every failure leaves as one JSON shape, `{"error": {"code", "message", "hint", "details"}}`.
+struct ErrorEnvelope: Codable {
+    var error: ControlError
+}
+
+extension ControlError {
+    func answer() -> Response {
+        // Encoding four strings does not fail; should it ever, the status still says what happened.
+        let body = (try? WireJSON.encode(ErrorEnvelope(error: self), pretty: true)) ?? []
+        var headers: HTTPFields = [.contentType: "application/json"]
+        // What is left of such a request is not worth reading.
+        if code == .forbidden || code == .bodyTooLarge { headers[.connection] = "close" }
+        let status = HTTPResponse.Status(code: code.httpStatus)
+        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body)))
+    }
+}
+
+/// Turns whatever a route throws, and what the router itself refuses, into an answer.
+struct ErrorAnswers: RouterMiddleware {
+    typealias Context = AdminContext
+
+    func handle(
+        _ request: Request, context: AdminContext, next: @concurrent (Request, AdminContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as ControlError {
+            return error.answer()
+        } catch let error as HTTPError where error.status == .notFound {
+            let path = request.uri.path
+            return ControlError(.notFound, "There is nothing at \(request.method) \(path).", hint: "See GET /status.")
+                .answer()
+        } catch let error as any HTTPResponseError where error.status.code < 500 {
+            return ControlError(.usage, "The request cannot be understood: \(error).").answer()
+        } catch {
+            context.logger.error("admin request failed", metadata: ["error": "\(error)"])
+            return ControlError(.internalError, "The server could not answer: \(error).").answer()
+        }
+    }
+}
+
+/// Refuses a caller before any route is looked up.
+struct AccessCheck: RouterMiddleware {
+    typealias Context = AdminContext
+    let mayUse: Bool
+
+    func handle(
+        _ request: Request, context: AdminContext, next: @concurrent (Request, AdminContext) async throws -> Response
+    ) async throws -> Response {
+        guard mayUse else {
+            throw ControlError(
+                .forbidden, "User id \(context.caller.uid) may not control this server.",
+                hint: "Run the command as root or as the user that the server runs as.")
+        }
+        return try await next(request, context)
+    }
+}

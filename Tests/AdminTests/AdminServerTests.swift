@@ -1,0 +1,186 @@
+import AdminAPI
+import AdminClient
+import AdminServer
+import Foundation
+import Glibc
+import Linux
+import Model
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(1)))
+struct AdminServerTests {
+    private let blog = AppName("blog")!
+
+    @Test func `Status, apps and history come back as they were given`() async throws {
+        let plane = FakeControlPlane()
+        let expected = await plane.status()
+        try await withServer(plane) { path in
+            try await blocking { () throws in
+                let client = AdminClient(socketPath: path)
+                #expect(try client.status() == expected)
+                #expect(try client.apps().map(\.name) == [blog])
+                #expect(try client.deploys(blog).map(\.number) == [DeployNumber(8)])
+                #expect(try client.deployDetail(blog, DeployNumber(8)).summary.state == "stable")
+                #expect(try client.releases(blog).isEmpty)
+                #expect(try client.get("/ping", as: PingAnswer.self).version == "1.0.0")
+            }
+        }
+    }
+
+    @Test func `Requests reach the control plane with their caller`() async throws {
+        let plane = FakeControlPlane()
+        try await withServer(plane) { path in
+            try await blocking { () throws in
+                let client = AdminClient(socketPath: path)
+                var request = DeployRequest()
+                request.ref = "main"
+                request.force = true
+                #expect(try client.deploy(blog, request).deploy == DeployNumber(8))
+                var rollback = RollbackRequest()
+                rollback.to = DeployNumber(3)
+                _ = try client.rollback(blog, rollback)
+                _ = try client.restart(blog)
+                _ = try client.abort(blog, deploy: DeployNumber(8))
+                #expect(try client.stop(StopRequest()).supervisorPid == 4711)
+            }
+        }
+        #expect(
+            plane.requests.withLock { $0 } == [
+                "deploy blog main force=true", "rollback blog 3 now=false", "restart blog", "abort blog 8",
+                "stop hurry=false",
+            ])
+        #expect(plane.callers.withLock { $0 }.allSatisfy { $0 == Caller(uid: getuid(), pid: getpid()) })
+    }
+
+    @Test func `An operation that may not start now is refused with its reason`() async throws {
+        try await withServer(FakeControlPlane()) { path in
+            let error = try await controlError {
+                var request = DeployRequest()
+                request.ref = "locked"
+                _ = try AdminClient(socketPath: path).deploy(blog, request)
+            }
+            #expect(
+                error
+                    == ControlError(
+                        .refused, "Deploy 7 is running.", hint: "Wait with --wait.", details: ["by root"]))
+        }
+    }
+
+    @Test(arguments: [
+        ("GET", "/apps/shop/deploys", 404, "unknown_app"), ("GET", "/apps/%2e%2e/deploys", 404, "unknown_app"),
+        ("GET", "/nothing", 404, "not_found"), ("DELETE", "/status", 404, "not_found"),
+        ("GET", "/apps/blog/deploys/9", 404, "not_found"), ("GET", "/apps/blog/deploys/x", 404, "not_found"),
+        ("GET", "/apps/blog/operations/deploy-404/events", 404, "not_found"),
+        ("GET", "/apps/blog/operations/a.b/events", 404, "not_found"),
+    ])
+    func `What is not there is a 404 that says so`(
+        _ method: String, _ path: String, _ status: Int, _ code: String
+    ) async throws {
+        try await withServer(FakeControlPlane()) { socketPath in
+            let answer = try await raw(socketPath, method, path)
+            #expect(answer.status == status)
+            #expect(answer.body.contains("\"code\" : \"\(code)\""))
+        }
+    }
+
+    @Test func `A dash means the only app, and several apps must be told apart`() async throws {
+        try await withServer(FakeControlPlane()) { path in
+            let answer = try await raw(path, "GET", "/apps/-/deploys")
+            #expect(answer.status == 200)
+        }
+        try await withServer(FakeControlPlane(apps: ["blog", "shop"])) { path in
+            let answer = try await raw(path, "GET", "/apps/-/deploys")
+            #expect(answer.status == 404)
+            #expect(answer.body.contains("Name one: blog, shop."))
+        }
+    }
+
+    @Test(arguments: ["{", "[]", "{\"force\": \"yes\"}", "\u{0}\u{1}"])
+    func `A body that is not understood is refused as usage`(_ body: String) async throws {
+        let plane = FakeControlPlane()
+        try await withServer(plane) { path in
+            let answer = try await raw(path, "POST", "/apps/blog/deploys", body)
+            #expect(answer.status == 400)
+            #expect(answer.body.contains("\"code\" : \"usage\""))
+        }
+        #expect(plane.requests.withLock { $0 }.isEmpty)
+    }
+
+    @Test func `A body over the limit is refused, and the server goes on`() async throws {
+        try await withServer(FakeControlPlane()) { path in
+            let answer = try await raw(path, "POST", "/apps/blog/deploys", String(repeating: " ", count: 1 << 20))
+            #expect(answer.status == 413)
+            #expect(try await raw(path, "GET", "/ping").status == 200)
+        }
+    }
+
+    @Test func `An empty body has every default`() async throws {
+        try await withServer(FakeControlPlane()) { path in
+            let answer = try await raw(path, "POST", "/apps/blog/restart")
+            #expect(answer.status == 202)
+        }
+    }
+
+    @Test(.enabled(if: getuid() == 0))
+    func `Another user is told that it may not`() async throws {
+        let plane = FakeControlPlane()
+        try await withServer(plane) { path in
+            let answer = try await blocking { try curl(path, "/status", asUser: "nobody") }
+            #expect(answer.hasPrefix("403"))
+            #expect(answer.contains("\"code\" : \"forbidden\""))
+        }
+    }
+
+    @Test(.enabled(if: getuid() == 0))
+    func `The user that the instance runs as may`() async throws {
+        let nobody = try #require(try lookUpUser(name: "nobody"))
+        try await withServer(FakeControlPlane(), users: [nobody.uid]) { path in
+            let answer = try await blocking { try curl(path, "/ping", asUser: "nobody") }
+            #expect(answer.hasPrefix("200"))
+        }
+    }
+
+    private func controlError(_ body: @escaping @Sendable () throws -> Void) async throws -> ControlError? {
+        try await blocking { () throws in
+            do {
+                try body()
+                return nil
+            } catch let error as ControlError {
+                return error
+            }
+        }
+    }
+}
+
+struct RawAnswer: Sendable {
+    var status: Int
+    var body: String
+}
+
+func raw(_ socketPath: String, _ method: String, _ path: String, _ body: String = "") async throws -> RawAnswer {
+    try await blocking { () throws in
+        var bytes: [UInt8] = []
+        let client = AdminClient(socketPath: socketPath)
+        let status = try client.raw(method, path, body: Array(body.utf8)) { bytes += $0 }
+        return RawAnswer(status: status, body: String(decoding: bytes, as: UTF8.self))
+    }
+}
+
+/// "STATUS BODY", asked by another user with another program.
+private func curl(_ socketPath: String, _ path: String, asUser user: String) throws -> String {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/setpriv")
+    process.arguments = [
+        "--reuid", user, "--clear-groups", "curl", "-s", "-w", "%{stderr}%{http_code}", "--unix-socket", socketPath,
+        "http://passenger\(path)",
+    ]
+    let (output, status) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = status
+    try process.run()
+    let body = output.fileHandleForReading.readDataToEndOfFile()
+    let code = status.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return String(decoding: code, as: UTF8.self) + " " + String(decoding: body, as: UTF8.self)
+}

@@ -1,0 +1,107 @@
+import AdminAPI
+import AdminServer
+import Model
+import Synchronization
+
+/// A control plane with one app, `blog`, that writes down what it is asked and emits the events that a test feeds it.
+final class FakeControlPlane: ControlPlane {
+    let requests = Mutex<[String]>([])
+    let callers = Mutex<[Caller]>([])
+    /// Tells when a reader of events went away.
+    let readersGone: AsyncStream<Void>
+    private let gone: AsyncStream<Void>.Continuation
+    private let appNames: [AppName]
+    private let makeEvents: @Sendable (OperationID) -> AsyncStream<OperationEvent>
+
+    init(
+        apps: [String] = ["blog"],
+        events: @escaping @Sendable (OperationID) -> AsyncStream<OperationEvent> = { _ in AsyncStream { $0.finish() } }
+    ) {
+        appNames = apps.compactMap { AppName($0) }
+        makeEvents = events
+        (readersGone, gone) = AsyncStream.makeStream()
+    }
+
+    private func note(_ text: String, _ caller: Caller? = nil) {
+        requests.withLock { $0.append(text) }
+        if let caller { callers.withLock { $0.append(caller) } }
+    }
+
+    func ping() async -> PingAnswer { PingAnswer(version: "1.0.0", instance: "test") }
+
+    func status() async -> StatusReport {
+        let server = ServerStatus(
+            instance: "test", version: "1.0.0", supervisorPid: 1, corePid: 2,
+            startedAt: WallTime(millisecondsSince1970: 0), uptimeSeconds: 5, listeners: ["127.0.0.1:3000"])
+        let apps = appNames.map {
+            AppStatus(name: $0, root: "/srv/\($0)", mode: .inPlace, kind: .rack, environment: "production")
+        }
+        return StatusReport(server: server, apps: apps)
+    }
+
+    func apps() async -> [AppSummary] {
+        appNames.map { AppSummary(name: $0, root: "/srv/\($0)", mode: .inPlace, liveRelease: nil) }
+    }
+
+    func startDeploy(_ app: AppName, _ request: DeployRequest, caller: Caller) async throws(ControlError)
+        -> OperationAccepted
+    {
+        note("deploy \(app) \(request.ref ?? "-") force=\(request.force)", caller)
+        if request.ref == "locked" {
+            throw ControlError(.refused, "Deploy 7 is running.", hint: "Wait with --wait.", details: ["by root"])
+        }
+        return OperationAccepted(app: app, operation: OperationID(.deploy, 8), deploy: DeployNumber(8))
+    }
+
+    func startRollback(_ app: AppName, _ request: RollbackRequest, caller: Caller) async throws(ControlError)
+        -> OperationAccepted
+    {
+        note("rollback \(app) \(request.to?.description ?? "-") now=\(request.now)", caller)
+        return OperationAccepted(app: app, operation: OperationID(.rollback, 1))
+    }
+
+    func startRestart(_ app: AppName, _ request: RestartRequest, caller: Caller) async throws(ControlError)
+        -> OperationAccepted
+    {
+        note("restart \(app)", caller)
+        return OperationAccepted(app: app, operation: OperationID(.restart, 1))
+    }
+
+    func abort(_ app: AppName, deploy: DeployNumber, caller: Caller) async throws(ControlError) -> OperationAccepted {
+        note("abort \(app) \(deploy)", caller)
+        return OperationAccepted(app: app, operation: OperationID(.deploy, deploy.rawValue), deploy: deploy)
+    }
+
+    func events(_ app: AppName, operation: OperationID) async throws(ControlError) -> AsyncStream<OperationEvent> {
+        guard operation != OperationID("deploy-404") else {
+            throw ControlError(.notFound, "There is no operation \"deploy-404\".")
+        }
+        let source = makeEvents(operation)
+        return AsyncStream { continuation in
+            let pump = Task {
+                for await event in source { continuation.yield(event) }
+                continuation.finish()
+            }
+            continuation.onTermination = { [gone] _ in
+                pump.cancel()
+                gone.yield()
+            }
+        }
+    }
+
+    func deploys(_ app: AppName) async throws(ControlError) -> [DeploySummary] {
+        [DeploySummary(number: DeployNumber(8), state: "stable")]
+    }
+
+    func deploy(_ app: AppName, _ number: DeployNumber) async throws(ControlError) -> DeployDetail {
+        guard number == DeployNumber(8) else { throw ControlError(.notFound, "There is no deploy \(number).") }
+        return DeployDetail(summary: DeploySummary(number: number, state: "stable"), steps: [])
+    }
+
+    func releases(_ app: AppName) async throws(ControlError) -> [ReleaseSummary] { [] }
+
+    func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {
+        note("stop hurry=\(request.hurry)", caller)
+        return StopAccepted(supervisorPid: 4711)
+    }
+}
