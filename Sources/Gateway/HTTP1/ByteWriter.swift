@@ -33,6 +33,22 @@ package struct ByteWriter {
         place.storeBytes(of: byte, as: UInt8.self)
     }
 
+    /// Room for `count` bytes, which `fill` must fill; it is not called when they do not fit.
+    @inline(__always)
+    mutating func write(count: Int, _ fill: (UnsafeMutableRawPointer) -> Void) {
+        guard let place = room(count) else { return }
+        fill(place)
+    }
+
+    /// `Name: value` and CRLF.
+    @inline(__always)
+    mutating func write(field: HeaderField, of bytes: UnsafeRawBufferPointer) {
+        write(field.name.of(bytes))
+        write(": ")
+        write(field.value.of(bytes))
+        write("\r\n")
+    }
+
     package mutating func write(decimal value: Int) {
         var rest = value.magnitude
         var digits = 1
