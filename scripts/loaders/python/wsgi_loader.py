@@ -23,7 +23,7 @@ from passenger_loader.session_worker import SessionWorker
 
 sys.dont_write_bytecode = _wrote_bytecode
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 
 class WSGILoader:
@@ -31,6 +31,7 @@ class WSGILoader:
         self._directory = plan['directory']
         self._startup_file = plan.get('startup_file') or 'passenger_wsgi.py'
         self._listener = plan['listener']
+        self._stop_signals = STOP_SIGNALS | {signal.Signals[f'SIG{plan.get("stop_signal") or "TERM"}']}
         # Inherited descriptors are inheritable: each subprocess of the app would keep a dead worker's socket open.
         os.set_inheritable(plan['listener'], False)
         os.set_inheritable(plan['handshake'], False)
@@ -86,7 +87,7 @@ class WSGILoader:
     def _start_worker(self, application):
         worker = SessionWorker(application, socket.socket(fileno=self._listener))
         # After the app has loaded, so that a handler of its own does not swallow the stop.
-        for number in STOP_SIGNALS:
+        for number in self._stop_signals:
             signal.signal(number, worker.stop)
         # What the app has loaded stays: the collector need not walk it again and again.
         gc.collect()

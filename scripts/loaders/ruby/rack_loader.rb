@@ -14,6 +14,7 @@ module PhusionPassenger
     def initialize(plan)
       @directory = plan.fetch('directory')
       @startup_file = plan['startup_file'] || 'config.ru'
+      @stop_signals = STOP_SIGNALS | [plan['stop_signal'] || 'TERM']
       @name = plan['app'] || File.basename(@directory)
       # Inherited descriptors lack close-on-exec: without it each subprocess of the app would keep a dead worker's socket open.
       @listener_number = plan.fetch('listener')
@@ -90,7 +91,7 @@ module PhusionPassenger
       version = Rack::VERSION if Rack::VERSION.is_a?(Array) && Rack.release.to_i < 3
       worker = SessionWorker.new(app, listener, rack_version: version)
       # After the app has loaded, so that a handler of its own does not swallow the stop.
-      STOP_SIGNALS.each { |signal| trap(signal) { worker.stop } }
+      @stop_signals.each { |signal| trap(signal) { worker.stop } }
       worker
     end
   end

@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
 module PhusionPassenger
-  # Writes one Rack response (2 or 3) as HTTP/1.1. One object serves a worker for its life; `write` is its whole use.
+  # Writes one Rack response (2 or 3) as HTTP/1.1. One object serves a worker for its life; `start` and
+  # `write` are its whole use.
   #
   # Head and body of a small response leave in a single write: each write costs as much as all the Ruby code of a request.
   class Response
@@ -34,13 +35,16 @@ module PhusionPassenger
     LAST_CHUNK = "0\r\n\r\n"
     private_constant :CLOSE, :LAST_CHUNK
 
-    # Whether anything of the current response was given to the connection: after that there can be no error page.
+    # Whether anything of the response since `start` was given to the connection: after that there can be no error page.
     attr_reader :begun
+
+    def start
+      @begun = false
+    end
 
     # +fate+ is :keep or :close: what shall become of the connection if the response does not decide it.
     # Returns :keep, :close, or :given_away when the app has taken the connection over.
     def write(connection, head_only, status, headers, body, fate)
-      @begun = false
       @connection = connection
       status = status.to_i
       collect(headers, status)

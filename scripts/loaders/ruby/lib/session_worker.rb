@@ -127,6 +127,7 @@ module PhusionPassenger
 
     def answer(connection, env, rest)
       @hijacked = false
+      @response.start
       body = attach_input(env, rest)
       respond(connection, env, body)
     ensure
