@@ -38,6 +38,6 @@ package enum AppEnvironment {
     static let environmentNames = ["RAILS_ENV", "RACK_ENV", "NODE_ENV", "PASSENGER_APP_ENV"]
 
     private static func isOurs(_ name: String) -> Bool {
-        name.hasPrefix("_PASSENGER_")
+        name.hasPrefix("_PASSENGER_") || TextLayers.isConfiguration(name)
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Model
 
 /// Reads and merges configuration from all of its sources, by the order of FEATURES section 1:
 /// flag > environment > server file > deploy root's Passengerfile > release's Passengerfile > default.
@@ -15,15 +16,38 @@ package struct ConfigLoader: Sendable {
 }
 
 extension ConfigLoader {
-    /// What `passenger start` needs. `serverFile` is `--config FILE`.
-    package func loadServer(
-        arguments: [String: String], environment: [String: String], directory: String, serverFile: String? = nil
-    ) throws(ConfigError) -> LoadedConfiguration {
-        throw ConfigError([])
+    /// What is read before anything is merged, lowest layer first.
+    struct Sources {
+        /// The app's own files: the release's, then the deploy root's; or the one in place.
+        var files: [FileLayer] = []
+        var operatorLayers = OperatorLayers()
+        var environment: TextLayers.Result
+        var flags: TextLayers.Result
+
+        var warnings: [ConfigProblem] { files.flatMap(\.warnings) + environment.warnings + flags.warnings }
     }
 
-    /// One app's settings for one directory of code. Reads the app's files, so it is to be run as the app's user.
-    package func loadApp(_ request: InspectRequest) throws(ConfigError) -> LoadedApp {
-        throw ConfigError([])
+    static func merge(_ sources: Sources, appRoot: String) throws(ConfigError) -> Merge {
+        var merge = Merge(appRoot: appRoot)
+        for file in sources.files { merge.apply(file.layer) }
+        if let limits = sources.operatorLayers.limits { merge.applyLimits(limits) }
+        if let defaults = sources.operatorLayers.defaults { merge.apply(defaults) }
+        merge.apply(sources.environment.layer)
+        merge.apply(sources.flags.layer)
+        guard merge.problems.isEmpty else { throw ConfigError(merge.problems) }
+        return merge
+    }
+
+    static func readAppFile(
+        in directory: String, as source: (String) -> ConfigSource,
+        serverKeys: (ConfigFile) -> FileLayer.ServerKeys
+    ) throws(ConfigError) -> FileLayer? {
+        guard let (file, source) = try Passengerfile.read(in: directory, as: source) else { return nil }
+        return try FileLayer.make(file, source: source, serverKeys: serverKeys(file))
+    }
+
+    static func requireDirectory(_ path: String) throws(ConfigError) {
+        guard FilePath.kind(path) != .directory else { return }
+        throw ConfigError(ConfigProblem(at: .standard, "\(path) is not a directory that can be read"))
     }
 }

@@ -11,7 +11,7 @@ package enum ListenAddress: Sendable, Codable, Equatable, Hashable, CustomString
     }
 }
 
-package enum LogFormat: String, Sendable, Codable { case text, json }
+package enum LogFormat: String, Sendable, Codable, CaseIterable { case text, json }
 
 /// What belongs to the server and not to one app. Paths are absolute.
 package struct ServerSettings: Sendable, Codable, Equatable {

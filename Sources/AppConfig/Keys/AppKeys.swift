@@ -1,0 +1,132 @@
+import Model
+
+extension KeyTable {
+    /// Keys that an app's own files may set.
+    static let appKeys: [ConfigKey] = codeKeys + poolKeys + queueKeys + httpKeys + healthKeys
+
+    private static let codeKeys: [ConfigKey] = [
+        ConfigKey(
+            "environment", .app, .name("an environment's name", "production"), \.environment, by: .restart,
+            "RAILS_ENV, RACK_ENV, NODE_ENV and PASSENGER_APP_ENV of the app"),
+        ConfigKey(
+            "app_type", .app, .oneOf(AppKind.self), \.kind, by: .restart,
+            "How the app is started, instead of what its files suggest"),
+        ConfigKey(
+            "startup_file", .app, .pathInApp("config.ru"), \.startupFile, by: .restart, "File that the app begins in"),
+        ConfigKey(
+            "subdir", .app, .pathInApp("web"), \.subdirectory, by: .restart,
+            "Directory of the app inside its repository"),
+        ConfigKey(
+            "app_start_command", .app, .text("./server --port $PORT"), \.startCommand, by: .restart,
+            "Command that serves HTTP on $PORT, for apps of any kind"),
+        ConfigKey("stop_signal", .app, .signal, \.app.stopSignal, by: .restart, "Signal that asks a worker to stop"),
+        ConfigKey("ruby", .app, .program("/usr/bin/ruby"), \.ruby, by: .restart, "Ruby interpreter"),
+        ConfigKey("python", .app, .program("/usr/bin/python3"), \.python, by: .restart, "Python interpreter"),
+        ConfigKey("nodejs", .app, .program("/usr/bin/node"), \.nodejs, by: .restart, "Node.js interpreter"),
+        ConfigKey(
+            merging: "envvars", .app, .variables, \.app.variables, by: .restart, "Environment variables of the app"),
+        ConfigKey(
+            "env_file", .app, .path("shared/.env"), \.app.envFile, by: .restart,
+            "File with KEY=value lines: environment variables that are not in the repository"),
+        ConfigKey(
+            "friendly_error_pages", .app, .boolean, \.friendlyErrorPages, by: .restart,
+            "Show why the app did not start to whoever asks (on in development)"),
+        ConfigKey(
+            "restart_dir", .app, .pathInApp("tmp"), \.app.restartDirectory, by: .restart,
+            "Directory in which restart.txt is looked for"),
+    ]
+
+    private static let poolKeys: [ConfigKey] = [
+        ConfigKey(
+            "max_pool_size", .app, .integer(1...100_000, 6), \.app.pool.maxPoolSize, by: .restart,
+            "Workers that may live at a time"),
+        ConfigKey(
+            "min_instances", .app, .integer(0...100_000, 1), \.app.pool.minInstances, by: .restart,
+            "Workers that are always kept"),
+        ConfigKey(
+            "start_timeout", .app, .duration("90s"), \.app.pool.startTimeout, by: .restart,
+            "How long a worker may take to start"),
+        ConfigKey(
+            "stop_timeout", .app, .duration("60s"), \.app.pool.stopTimeout, by: .restart,
+            "How long a worker may take to stop before it is killed"),
+        ConfigKey(
+            "max_parallel_spawns", .app, .integer(0...10_000, 0), \.app.pool.maxParallelSpawns, by: .restart,
+            "Workers that may start at the same time (0: one for each core)"),
+        ConfigKey(
+            "force_max_concurrent_requests_per_process", .app, .integer(-1...1_000_000, -1),
+            \.app.pool.forceMaxConcurrentRequestsPerProcess, by: .restart,
+            "Requests that one worker is given at a time (-1: by its kind, 0: no limit)"),
+        ConfigKey(
+            "max_generations", .app, .integer(2...16, 3), \.app.pool.maxGenerations, by: .restart,
+            "Generations that may live beside each other"),
+    ]
+
+    private static let queueKeys: [ConfigKey] = [
+        ConfigKey(
+            "max_request_queue_size", .app, .integer(0...10_000_000, 100, zeroIsUnlimited: true),
+            \.app.queue.maxRequestQueueSize, by: .restart, "Requests that may wait for a worker (0: no limit)"),
+        ConfigKey(
+            "max_request_queue_time", .app, .duration("30s", zeroIsUnlimited: true), \.app.queue.maxRequestQueueTime,
+            by: .restart, "How long a request may wait for a worker (0: no limit)"),
+        ConfigKey(
+            "request_queue_overflow_status_code", .app, .integer(400...599, 503), \.app.queue.overflowStatusCode,
+            by: .restart, "Status of the answer when the queue is full"),
+        ConfigKey(
+            "request_queue_timeout_status_code", .app, .integer(400...599, 504), \.app.queue.timeoutStatusCode,
+            by: .restart, "Status of the answer when a request has waited too long"),
+    ]
+
+    private static let httpKeys: [ConfigKey] = [
+        ConfigKey(
+            "request_buffering", .app, .boolean, \.app.http.requestBuffering, by: .restart,
+            "Receive whole request bodies before a worker is given them"),
+        ConfigKey(
+            "max_request_body", .app, .size("1GB", zeroIsUnlimited: true), \.app.http.maxRequestBody, by: .restart,
+            "Size of the largest request body (0: no limit)"),
+        ConfigKey(
+            "response_buffer_high_watermark", .app, .size("128MB"), \.app.http.responseBufferHighWatermark,
+            by: .restart, "What is buffered of a response before its worker has to wait"),
+        ConfigKey(
+            "header_timeout", .app, .duration("10s"), \.app.http.headerTimeout, by: .restart,
+            "How long a client may take to send a request's head"),
+        ConfigKey(
+            "body_timeout", .app, .duration("60s"), \.app.http.bodyTimeout, by: .restart,
+            "How long a client may be silent in the middle of a request body"),
+        ConfigKey(
+            "keep_alive_timeout", .app, .duration("60s"), \.app.http.keepAliveTimeout, by: .restart,
+            "How long a client's connection may be idle"),
+        ConfigKey(
+            "max_request_time", .app, .duration("30s", zeroIsUnlimited: true), \.app.http.maxRequestTime, by: .restart,
+            "How long a worker may take to answer (0: no limit)"),
+    ]
+
+    private static let healthKeys: [ConfigKey] = [
+        ConfigKey(
+            "health.path", .app, .urlPath, \.app.health.path, by: .restart, "Path that proves a new worker healthy"),
+        ConfigKey(
+            "health.expect", .app, .statusRange, by: .restart, "Statuses that count as healthy",
+            set: { draft, range in
+                draft.app.health.expectLow = range.lowerBound
+                draft.app.health.expectHigh = range.upperBound
+            }),
+        ConfigKey(
+            "health.host", .app, .name("a host name", "www.example.com"), \.app.health.host, by: .restart,
+            "Host header of probes (the first of server_names)"),
+        ConfigKey(
+            merging: "health.headers", .app, .headers, \.app.health.headers, by: .restart, "Further headers of probes"),
+        ConfigKey(
+            "health.body_contains", .app, .text("OK"), \.app.health.bodyContains, by: .restart,
+            "Text that a healthy answer contains"),
+        ConfigKey(
+            "health.timeout", .app, .duration("10s"), \.app.health.timeout, by: .restart, "How long a probe may take"),
+        ConfigKey(
+            "health.interval", .app, .duration("250ms"), \.app.health.interval, by: .restart, "Pause between two probes"
+        ),
+        ConfigKey(
+            "health.successes", .app, .integer(1...100, 2), \.app.health.successes, by: .restart,
+            "Good answers in a row that prove a worker"),
+        ConfigKey(
+            "health.deadline", .app, .duration("90s"), \.app.health.deadline, by: .restart,
+            "How long a worker may take to be proved (start_timeout)"),
+    ]
+}

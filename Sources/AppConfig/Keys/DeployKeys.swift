@@ -1,0 +1,63 @@
+import Model
+
+extension KeyTable {
+    /// Keys of deploys. `passenger deploy` also takes them under their short flag: `--bake` for `deploy.bake`.
+    static let deployKeys: [ConfigKey] = sourceKeys + stepKeys + switchKeys
+
+    private static let sourceKeys: [ConfigKey] = [
+        ConfigKey(
+            "deploy.repo", .app, .text("git@example.com:blog.git"), \.app.deploy.repo, by: .deploy,
+            "Repository that is deployed"),
+        ConfigKey(
+            "deploy.branch", .app, .name("a branch's name", "main"), \.app.deploy.branch, by: .deploy,
+            "Branch that is deployed (the remote's default)"),
+        ConfigKey(
+            "deploy.keep_releases", .app, .integer(1...1000, 5), \.app.deploy.keepReleases, by: .deploy,
+            "Releases that are kept on disk"),
+        ConfigKey(
+            "deploy.shared", .app,
+            .list(of: .pathInApp("log"), expected: "a list of paths inside the app", example: "[log, storage]"),
+            \.app.deploy.shared, by: .deploy, "Paths that all releases have in common"),
+    ]
+
+    private static let stepKeys: [ConfigKey] = [
+        ConfigKey(
+            "deploy.build", .app, .commands, \.app.deploy.build, by: .deploy,
+            "Commands that make a release ready to run"),
+        ConfigKey(
+            "deploy.before_boot", .app, .commands, \.app.deploy.beforeBoot, by: .deploy,
+            "Commands run once before a new generation boots: migrations"),
+        ConfigKey(
+            "deploy.hook_timeout", .app, .duration("30m"), \.app.deploy.hookTimeout, by: .deploy,
+            "How long one build or hook command may take"),
+    ]
+
+    private static let switchKeys: [ConfigKey] = [
+        ConfigKey(
+            "deploy.drain_timeout", .app, .duration("10m"),
+            by: .deploy, "How long requests of the old generation may take after a switch (max_request_time if set)",
+            set: { draft, value in
+                draft.app.deploy.drainTimeout = value
+                draft.isDrainTimeoutSet = true
+            }),
+        ConfigKey(
+            "deploy.bake", .app, .duration("30s"), \.app.deploy.bake, by: .deploy,
+            "How long a new generation is watched after a switch"),
+        ConfigKey(
+            "deploy.auto_rollback.error_points", .app, .number(0...100, "5"),
+            \.app.deploy.autoRollback.errorPoints, by: .deploy,
+            "Percentage points of errors over the old generation's that switch back"),
+        ConfigKey(
+            "deploy.auto_rollback.min_requests", .app, .integer(1...1_000_000, 50),
+            \.app.deploy.autoRollback.minRequests, by: .deploy, "Requests before a rate of errors means anything"),
+        ConfigKey(
+            "deploy.rollback_window", .app, .duration("15m"), \.app.deploy.rollbackWindow, by: .deploy,
+            "How long the old generation is kept warm for a rollback"),
+        ConfigKey(
+            "deploy.standby_full", .app, .duration("5m"), \.app.deploy.standbyFull, by: .deploy,
+            "How long it is kept at its full size"),
+        ConfigKey(
+            "deploy.standby_instances", .app, .integer(0...100_000, 1), \.app.deploy.standbyInstances, by: .deploy,
+            "Workers that it keeps after that"),
+    ]
+}

@@ -1,0 +1,87 @@
+import Model
+
+extension KeyTable {
+    /// Keys of the server: listeners, users, files, directories, ceilings. An app's own file may not set them.
+    static let serverKeys: [ConfigKey] = listenKeys + processKeys + userKeys
+
+    private static let listenKeys: [ConfigKey] = [
+        ConfigKey(
+            "address", .server, .name("an IP address or host name", "127.0.0.1"), \.address, by: .upgrade,
+            "Address to listen on (127.0.0.1 in development, else 0.0.0.0)"),
+        ConfigKey("port", .server, .integer(0...65535, 3000), \.port, by: .upgrade, "TCP port to listen on"),
+        ConfigKey(
+            "socket_file", .server, .path("/run/blog.sock"), \.socketFile, by: .upgrade,
+            "Unix socket to listen on, instead of address and port"),
+        ConfigKey(
+            "socket_backlog", .server, .integer(1...65535, 2048), \.server.socketBacklog, by: .upgrade,
+            "Connections that may wait to be accepted"),
+        ConfigKey(
+            "max_connections", .server, .integer(1...1_000_000, 16384), \.server.maxConnections, by: .reload,
+            "Client connections that may be open at a time"),
+        ConfigKey(
+            "trusted_proxies", .server,
+            .list(
+                of: .network, expected: "a list of IP addresses or ranges", example: "[127.0.0.1, 10.0.0.0/8]"),
+            \.server.trustedProxies, by: .reload, "Peers whose X-Forwarded-* headers are believed"),
+        ConfigKey(
+            "server_names", .server,
+            .list(
+                of: .name("a host name", "www.example.com"), expected: "a list of host names",
+                example: "[www.example.com]"),
+            by: .reload, "Host names of the app", set: { $0.app.serverNames = $1.map { $0.lowercased() } }),
+    ]
+
+    private static let processKeys: [ConfigKey] = [
+        ConfigKey(
+            "instance_name", .server, .name("a name", "default"), \.server.instanceName, by: .upgrade,
+            "Name of this server among those on the machine"),
+        ConfigKey("daemonize", .server, .boolean, \.server.daemonize, by: .upgrade, "Run in the background"),
+        ConfigKey(
+            "pid_file", .server, .path("tmp/pids/passenger.pid"), \.server.pidFile, by: .upgrade,
+            "File for the server's process id"),
+        ConfigKey(
+            "log_file", .server, .path("log/passenger.log"), \.server.logFile, by: .reload,
+            "File for the server's log, instead of standard error"),
+        ConfigKey("log_level", .server, .logLevel, \.server.logLevel, by: .reload, "How much is logged"),
+        ConfigKey("log_format", .server, .oneOf(LogFormat.self), \.server.logFormat, by: .reload, "Form of log lines"),
+        ConfigKey(
+            "core_user", .server, .name("a user's name", "passenger"), \.server.coreUser, by: .upgrade,
+            "User of the process that serves requests, when started by root"),
+        ConfigKey(
+            "runtime_dir", .server, .path("/run/passenger"), \.runtimeDirectory, by: .upgrade,
+            "Directory for sockets and for what is gone with the server"),
+        ConfigKey(
+            "state_dir", .server, .path("/var/lib/passenger"), \.server.stateDirectory, by: .upgrade,
+            "Directory for journals and for what a server must remember"),
+        ConfigKey(
+            "data_buffer_dir", .server, .path("/var/tmp"), \.server.dataBufferDirectory, by: .reload,
+            "Directory for request and response bodies that are too large for memory"),
+        ConfigKey(
+            "buffer_memory_limit", .server, .size("256MB"), \.server.bufferMemoryLimit, by: .reload,
+            "Memory for buffered bodies, all together"),
+        ConfigKey(
+            "buffer_disk_limit", .server, .size("8GB"), \.server.bufferDiskLimit, by: .reload,
+            "Disk space for buffered bodies, all together"),
+        ConfigKey(
+            "shutdown_timeout", .server, .duration("25s"), \.server.shutdownTimeout, by: .reload,
+            "How long requests in flight may take when the server stops"),
+        ConfigKey(
+            "event_loops", .server, .integer(0...1024, 0), \.server.eventLoops, by: .upgrade,
+            "Threads that serve connections (0: one for each core)"),
+        ConfigKey(
+            "show_version_in_header", .server, .boolean, \.server.showVersionInHeader, by: .reload,
+            "Name the version in response headers"),
+    ]
+
+    private static let userKeys: [ConfigKey] = [
+        ConfigKey(
+            "user", .server, .name("a user's name", "blog"), \.app.users.user, by: .restart,
+            "User of the app's workers, when started by root"),
+        ConfigKey(
+            "group", .server, .name("a group's name", "blog"), \.app.users.group, by: .restart,
+            "Group of the app's workers, when started by root"),
+        ConfigKey(
+            "deploy_user", .server, .name("a user's name", "deploy"), \.app.users.deployUser, by: .deploy,
+            "User of checkouts, builds and hooks, when started by root"),
+    ]
+}

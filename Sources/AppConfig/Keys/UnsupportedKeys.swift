@@ -1,0 +1,35 @@
+extension KeyTable {
+    /// Keys that this version knows by name only: a warning and not an error, so that a file written for Passenger, or for
+    /// another version, still starts. A dotted name's group stands for all that is in it.
+    static let unsupported: Set<String> = planned.union(passengers)
+
+    private static let planned: Set<String> = [
+        "ssl", "ssl_certificate", "ssl_certificate_key", "ssl_port", "http2", "proxy_protocol", "shutdown_delay",
+        "load_shell_envvars", "preload_bundler", "base_uri", "custom_error_page", "app_log_file", "processes", "apps",
+        "max_instances", "pool_idle_time", "spawn_method", "max_preloader_idle_time", "concurrency_model",
+        "thread_count",
+        "max_requests", "memory_limit", "hard_memory_limit", "prestart", "sticky_sessions",
+        "sticky_sessions_cookie_name",
+        "sticky_sessions_cookie_attributes", "unlimited_concurrency_paths", "static_files_dir", "static_paths",
+        "static_roots", "turbocaching", "vary_turbocache_by_cookie", "set_headers", "access_log",
+        "abort_websockets_on_process_shutdown", "health.after_switch_interval", "health.failures", "health.warmup",
+        "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks", "deploy.before_switch",
+        "deploy.after_switch", "deploy.after_stable", "deploy.after_drain", "deploy.on_failure", "deploy.on_rollback",
+        "deploy.irreversible", "deploy.idempotent", "deploy.strategy", "deploy.surge", "deploy.stream_drain",
+        "deploy.auto_rollback.latency_factor", "deploy.canary", "deploy.approve", "deploy.asset_overlap",
+        "deploy.webhook",
+    ]
+
+    /// Of Phusion Passenger, standalone and integrated.
+    private static let passengers: Set<String> = [
+        "admin_panel_auth_type", "admin_panel_password", "admin_panel_url", "admin_panel_username",
+        "anonymous_telemetry_proxy", "app_connect_timeout", "app_file_descriptor_ulimit", "app_group_name", "auto",
+        "core_file_descriptor_ulimit", "ctls", "debugger", "direct_instance_request_address",
+        "disable_anonymous_telemetry", "disable_log_prefix", "disable_security_update_check", "disable_turbocaching",
+        "engine", "instance_registry_dir", "log_prefix", "meteor_app_settings",
+        "monitor_log_file", "nginx_bin", "nginx_config_template", "nginx_tarball", "nginx_version", "old_routing",
+        "read_timeout", "resist_deployment_errors", "rolling_restarts", "security_update_check_proxy",
+        "ssl_ciphers", "ssl_protocols", "stat_throttle_rate", "union_station_key",
+        "watchdog_file_descriptor_ulimit",
+    ]
+}

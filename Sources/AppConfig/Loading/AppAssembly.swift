@@ -1,0 +1,90 @@
+import Model
+
+/// Makes `AppSettings` of a merged draft: applies the rules that need the app's directory or several keys at once.
+struct AppAssembly {
+    var directory: String
+    /// The deploy root, if the app has one.
+    var root: String?
+    var name: AppName?
+    var environment: [String: String]
+
+    func settings(_ merge: Merge) throws(ConfigError) -> AppSettings {
+        let draft = merge.draft
+        var app = try common(merge)
+        app.directory = draft.subdirectory.map { FilePath.join(directory, $0) } ?? directory
+        try ConfigLoader.requireDirectory(app.directory)
+        let places = [directory, root].compactMap { $0 }.flatMap { place in
+            Passengerfile.names.map { FilePath.join(place, $0) }
+        }
+        let startup = try Startup.find(in: app.directory, draft, lookedIn: places)
+        app.kind = startup.kind
+        app.startupFile = startup.file
+        app.startCommand = startup.command
+        let interpreters = Interpreters(searchPath: environment["PATH"], directory: app.directory)
+        app.ruby = interpreters.ruby(draft.ruby)
+        app.python = interpreters.python(draft.python)
+        app.nodejs = interpreters.nodejs(draft.nodejs)
+        return app
+    }
+
+    /// What holds without a look at the code: for a deploy root that has no release yet, all there is to say.
+    func common(_ merge: Merge) throws(ConfigError) -> AppSettings {
+        let draft = merge.draft
+        var app = draft.app
+        app.name = name ?? AppAssembly.name(of: root ?? directory)
+        app.directory = directory
+        app.environment = draft.environment ?? standardEnvironment
+        app.friendlyErrorPages = draft.friendlyErrorPages ?? (app.environment == "development")
+        app.health.host = app.health.host ?? app.serverNames.first
+        app.envFile = app.envFile ?? standardEnvFile
+        if !draft.isDrainTimeoutSet, app.http.maxRequestTime > .zero {
+            app.deploy.drainTimeout = app.http.maxRequestTime
+        }
+        try AppAssembly.checkPool(app.pool, merge.origins)
+        return app
+    }
+
+    /// An interpreter that is not there is known before a worker fails for it.
+    func warnings(_ app: AppSettings) -> [ConfigProblem] {
+        let (key, program) =
+            switch app.kind {
+            case .rack: ("ruby", app.ruby)
+            case .wsgi: ("python", app.python)
+            case .node: ("nodejs", app.nodejs)
+            case .generic: ("", "/")
+            }
+        guard !program.contains("/"), environment["PATH"] != nil else { return [] }
+        return [
+            ConfigProblem(
+                at: .standard, key: key, "'\(program)' is not on PATH", hint: "Install it, or set '\(key)' to its path."
+            )
+        ]
+    }
+
+    private var standardEnvironment: String {
+        for name in ["PASSENGER_APP_ENV", "RAILS_ENV", "RACK_ENV", "NODE_ENV"] {
+            if let value = environment[name], !value.isEmpty { return value }
+        }
+        return root == nil ? "development" : "production"
+    }
+
+    private var standardEnvFile: String? {
+        guard let root else { return nil }
+        let path = FilePath.join(root, "shared/.env")
+        return FilePath.isFile(path) ? path : nil
+    }
+
+    /// `/srv/blog` -> blog; `/srv/blog/current` -> blog too.
+    static func name(of directory: String) -> AppName {
+        let name = FilePath.lastComponent(directory)
+        return AppName(sanitizing: name == "current" ? FilePath.lastComponent(FilePath.parent(directory)) : name)
+    }
+
+    private static func checkPool(_ pool: PoolSettings, _ origins: [String: ConfigPlace]) throws(ConfigError) {
+        guard pool.minInstances > pool.maxPoolSize else { return }
+        throw ConfigError(
+            ConfigProblem(
+                at: origins["min_instances"] ?? origins["max_pool_size"] ?? .standard, key: "min_instances",
+                "'min_instances' (\(pool.minInstances)) is more than 'max_pool_size' (\(pool.maxPoolSize))"))
+    }
+}

@@ -1,0 +1,28 @@
+import Model
+
+/// The settings while sources are being merged: what the keys set directly, and the words from which rules derive the
+/// rest once all sources have had their say.
+struct Draft: Sendable {
+    var server = ServerSettings()
+    var app = AppSettings(name: AppName(sanitizing: ""), directory: "/", kind: .generic)
+
+    // Together these become `ServerSettings.listen`.
+    var address: String?
+    var port = 3000
+    var socketFile: String?
+    var runtimeDirectory: String?
+
+    // Together with the files that there are, these become kind, startup file and command (`Startup`).
+    var kind: AppKind?
+    var startupFile: String?
+    var startCommand: String?
+    var subdirectory: String?
+
+    var environment: String?
+    var friendlyErrorPages: Bool?
+    var ruby: String?
+    var python: String?
+    var nodejs: String?
+    /// `deploy.drain_timeout` follows `max_request_time` until it is set itself.
+    var isDrainTimeoutSet = false
+}

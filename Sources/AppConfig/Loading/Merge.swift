@@ -1,0 +1,81 @@
+import Model
+
+/// Puts layers over each other, the lowest first, and remembers where each value came from.
+struct Merge {
+    private(set) var draft = Draft()
+    private(set) var origins: [String: ConfigPlace] = [:]
+    private(set) var warnings: [ConfigProblem] = []
+    private(set) var problems: [ConfigProblem] = []
+    /// What the paths in an app's own files must lie in.
+    let appRoot: String
+
+    init(appRoot: String) { self.appRoot = appRoot }
+
+    mutating func apply(_ layer: ConfigLayer) {
+        for entry in layer.entries {
+            guard case .key(let key) = KeyTable.find(entry.key) else { continue }
+            do throws(WrongForm) {
+                try key.apply(entry.value, layer.baseDirectory, &draft)
+                origins[key.name] = entry.place
+            } catch {
+                problems.append(problem(error, key, entry))
+            }
+            refuseEscape(key, entry, layer.source)
+        }
+    }
+
+    /// Lowers what has been applied so far to the bounds that the server file sets. Layers of the operator are applied
+    /// after this: they may exceed their own bounds.
+    mutating func applyLimits(_ layer: ConfigLayer) {
+        for entry in layer.entries {
+            guard case .key(let key) = KeyTable.find(entry.key), let lower = key.lower else { continue }
+            do throws(WrongForm) {
+                guard try lower(entry.value, layer.baseDirectory, &draft), let origin = origins[key.name] else {
+                    continue
+                }
+                warnings.append(
+                    ConfigProblem(
+                        at: origin, key: key.name, "'\(key.name)' is lowered to the limit set at \(entry.place)"))
+            } catch {
+                problems.append(problem(error, key, entry))
+            }
+        }
+    }
+
+    private mutating func refuseEscape(_ key: ConfigKey, _ entry: ConfigLayer.Entry, _ source: ConfigSource) {
+        switch source {
+        case .releaseFile, .deployRootFile: break
+        case .flag, .environment, .serverFile, .inPlaceFile, .standard: return
+        }
+        guard key.name == "env_file", let path = draft.app.envFile, !FilePath.isInside(path, appRoot) else { return }
+        problems.append(
+            ConfigProblem(
+                at: entry.value.place, key: key.name, "'\(key.name)' must lie inside \(appRoot)",
+                hint: "Only the server's own configuration may name files outside of the app."))
+    }
+
+    private func problem(_ error: WrongForm, _ key: ConfigKey, _ entry: ConfigLayer.Entry) -> ConfigProblem {
+        let isFile = entry.place.source.file != nil
+        let label = entry.place.label ?? key.flag
+        let example =
+            isFile
+            ? key.nestedExample
+            : entry.place.source == .flag ? "\(label) \(key.textExample)" : "\(label)=\(key.textExample)"
+        if case .null = error.node.content, error.node == entry.value {
+            return ConfigProblem(
+                at: entry.place, key: key.name, "'\(key.name)' has no value",
+                hint: "Give it one, as in: \(example), or remove the line.")
+        }
+        let what =
+            error.reason.map { "'\(key.name)': \($0)" }
+            ?? "'\(key.name)' must be \(key.expected), not \(error.node.nounPhrase)"
+        return ConfigProblem(at: error.node.place, key: key.name, what, hint: "For example: \(example)")
+    }
+}
+
+extension ConfigKey {
+    /// As a shell takes it.
+    fileprivate var textExample: String {
+        example.contains { " {}[]$*\"".contains($0) } ? "'\(example)'" : example
+    }
+}

@@ -1,0 +1,98 @@
+import Foundation
+import Model
+
+/// How an app is started: what its configuration says, or what its files suggest (FEATURES section 2, row `detection`).
+struct Startup: Equatable {
+    var kind: AppKind
+    /// Relative to the app's directory; nil for generic apps.
+    var file: String?
+    var command: String?
+
+    /// - Parameter lookedIn: files in which `app_start_command` could have been, for the error.
+    static func find(in directory: String, _ draft: Draft, lookedIn: [String]) throws(ConfigError) -> Startup {
+        if let command = draft.startCommand, draft.kind == nil || draft.kind == .generic {
+            return Startup(kind: .generic, file: nil, command: command)
+        }
+        if let kind = draft.kind { return try configured(kind, in: directory, draft) }
+        if let file = draft.startupFile { return try configured(kind(ofFile: file), in: directory, draft) }
+        return try detect(in: directory, lookedIn)
+    }
+
+    private static func configured(_ kind: AppKind, in directory: String, _ draft: Draft) throws(ConfigError) -> Startup
+    {
+        if kind == .generic {
+            throw ConfigError(
+                ConfigProblem(
+                    at: .standard, key: "app_type", "an app of type generic needs 'app_start_command'",
+                    hint: "For example: app_start_command: ./server --port $PORT"))
+        }
+        let names = draft.startupFile.map { [$0] } ?? standardFiles(kind)
+        if let file = names.first(where: { FilePath.isFile(FilePath.join(directory, $0)) }) {
+            return Startup(kind: kind, file: file, command: nil)
+        }
+        throw ConfigError(
+            ConfigProblem(
+                at: .standard, key: "startup_file",
+                "no startup file in \(directory): looked for \(names.joined(separator: ", ")) (\(kind.rawValue))",
+                hint: "Set 'startup_file', or check the directory."))
+    }
+
+    private static func kind(ofFile file: String) throws(ConfigError) -> AppKind {
+        if file.hasSuffix(".ru") { return .rack }
+        if file.hasSuffix(".py") { return .wsgi }
+        if [".js", ".mjs", ".cjs"].contains(where: file.hasSuffix) { return .node }
+        throw ConfigError(
+            ConfigProblem(
+                at: .standard, key: "startup_file", "what starts '\(file)' cannot be told from its name",
+                hint: "Set 'app_type' to rack, wsgi or node, or use 'app_start_command'."))
+    }
+
+    private static func standardFiles(_ kind: AppKind) -> [String] {
+        switch kind {
+        case .rack: ["config.ru"]
+        case .wsgi: ["passenger_wsgi.py"]
+        case .node: ["app.js", "server.js"]
+        case .generic: []
+        }
+    }
+
+    private static func detect(in directory: String, _ lookedIn: [String]) throws(ConfigError) -> Startup {
+        func isThere(_ name: String) -> Bool { FilePath.isFile(FilePath.join(directory, name)) }
+        if isThere("config.ru") { return Startup(kind: .rack, file: "config.ru") }
+        if isThere("passenger_wsgi.py") { return Startup(kind: .wsgi, file: "passenger_wsgi.py") }
+        if let file = ["passenger_asgi.py", "asgi.py"].first(where: isThere) {
+            throw ConfigError(
+                ConfigProblem(
+                    at: .standard, key: "app_type",
+                    "\(FilePath.join(directory, file)): ASGI apps need app_start_command in this version",
+                    hint: "For example: app_start_command: uvicorn asgi:application --port $PORT"))
+        }
+        if let file = ["app.js", "server.js"].first(where: isThere) { return Startup(kind: .node, file: file) }
+        if hasStartScript(FilePath.join(directory, "package.json")) {
+            return Startup(kind: .generic, file: nil, command: "npm start")
+        }
+        throw notFound(in: directory, lookedIn)
+    }
+
+    private static func notFound(in directory: String, _ lookedIn: [String]) -> ConfigError {
+        let files = lookedIn.isEmpty ? "Passengerfile.json, Passengerfile.yml" : lookedIn.joined(separator: ", ")
+        return ConfigError(
+            ConfigProblem(
+                at: .standard,
+                "no app found in \(directory): looked for app_start_command in \(files), and for config.ru (Ruby), "
+                    + "passenger_wsgi.py (Python), app.js, server.js and package.json with a \"start\" script (Node.js)",
+                hint: "Add one of these, or set 'app_start_command'."))
+    }
+
+    private struct PackageFile: Decodable {
+        var scripts: [String: String]?
+    }
+
+    /// An unreadable or malformed package.json suggests nothing; npm will have more to say about it than we could.
+    private static func hasStartScript(_ path: String) -> Bool {
+        let place = ConfigPlace(source: .releaseFile(path))
+        guard let file = try? ConfigFile.read(place, path: path) else { return false }
+        let package = try? JSONDecoder().decode(PackageFile.self, from: Data(file.text.utf8))
+        return package?.scripts?["start"] != nil
+    }
+}
