@@ -1,118 +1,253 @@
 package import Model
+import Synchronization
 
 /// Who serves which request, and which workers there are.
 ///
 /// A thin shell: one lock around a `PoolStateMachine`, which decides; what it wants done is done after unlocking. Every
 /// method may be called on any thread.
 package final class Pool: Sendable {
+    private struct Shared {
+        var machine: PoolStateMachine
+        var boots: [WaitID: CheckedContinuation<Result<BootedGeneration, GenerationFailure>, Never>] = [:]
+        var waits: [WaitID: CheckedContinuation<Bool, Never>] = [:]
+        weak var delegate: (any PoolDelegate)?
+    }
+
+    private let shared: Mutex<Shared>
+    private let now: @Sendable () -> Instant
+
     /// The delegate is held weakly. It may be given later by `start(delegate:)`, but before the first generation is
     /// booted.
     package init(
         delegate: (any PoolDelegate)? = nil, limits: PoolLimits, now: @escaping @Sendable () -> Instant
     ) {
-        fatalError("not written yet")
+        shared = Mutex(Shared(machine: PoolStateMachine(limits: limits), delegate: delegate))
+        self.now = now
     }
 
-    package func start(delegate: any PoolDelegate) { fatalError("not written yet") }
+    package func start(delegate: any PoolDelegate) { shared.withLock { $0.delegate = delegate } }
 
     // MARK: Requests
 
     /// Claims the least busy worker of the generation that the app's traffic goes to; or queues, or refuses. When queued,
     /// the waiter is told later, exactly once, unless `cancel` comes first. A granted checkout allocates nothing.
     package func checkout(_ app: AppIndex, waiter: any CheckoutWaiter) -> CheckoutAnswer {
-        fatalError("not written yet")
+        shared.withLock { $0.machine.checkout(app, waiter, now: now) }
     }
 
     /// The client is gone. True: it left the queue and no callback will come. False: a grant or refusal is already under
     /// way or delivered; *the grant wins*, and the waiter gives the claim back (`notForwarded`).
     @discardableResult
-    package func cancel(_ ticket: Ticket) -> Bool { fatalError("not written yet") }
+    package func cancel(_ ticket: Ticket) -> Bool {
+        let (cancelled, actions) = shared.withLock { $0.machine.cancel(ticket, now: now()) }
+        perform(actions)
+        return cancelled
+    }
 
     /// Gives a claim back. Also right for a worker that has exited meanwhile.
-    package func checkin(_ claim: Claim, _ outcome: ExchangeOutcome) { fatalError("not written yet") }
+    package func checkin(_ claim: Claim, _ outcome: ExchangeOutcome) {
+        let (handOver, rest) = shared.withLock { $0.machine.checkin(claim, outcome, now: now) }
+        if let (next, claim) = handOver { next.waiter.checkoutGranted(claim) }
+        if !rest.isEmpty { perform(rest) }
+    }
 
     /// Connecting to a claimed worker failed: the claim is given back, and the worker is not chosen again until it was
     /// proved. The caller checks out again.
-    package func checkinUnreachable(_ claim: Claim) { fatalError("not written yet") }
+    package func checkinUnreachable(_ claim: Claim) {
+        decide { machine, now in machine.checkinUnreachable(claim, now: now) }
+    }
 
     // MARK: Facts about workers. News about workers that have exited are ignored.
 
-    package func workerSpawned(_ worker: WorkerNumber, pid: Int32) { fatalError("not written yet") }
+    package func workerSpawned(_ worker: WorkerNumber, pid: Int32) {
+        decide { machine, now in machine.workerSpawned(worker, pid: pid, now: now) }
+    }
     /// The handshake said ready. `concurrency` 0 is unlimited.
     package func workerBooted(
         _ worker: WorkerNumber, address: WorkerAddress, wireProtocol: WorkerProtocol, concurrency: Int
-    ) { fatalError("not written yet") }
-    package func workerProved(_ worker: WorkerNumber, weak: Bool) { fatalError("not written yet") }
-    package func workerUnhealthy(_ worker: WorkerNumber, _ failure: BootFailure) { fatalError("not written yet") }
+    ) {
+        decide { machine, now in
+            machine.workerBooted(
+                worker, address: address, wireProtocol: wireProtocol, concurrency: concurrency, now: now)
+        }
+    }
+    package func workerProved(_ worker: WorkerNumber, weak: Bool) {
+        decide { machine, now in machine.workerProved(worker, weak: weak, now: now) }
+    }
+    package func workerUnhealthy(_ worker: WorkerNumber, _ failure: BootFailure) {
+        decide { machine, now in machine.workerUnhealthy(worker, failure, now: now) }
+    }
     /// The last word about a worker, in every case: boots that failed, stops, crashes, spawns that were refused.
-    package func workerExited(_ worker: WorkerNumber, _ failure: BootFailure) { fatalError("not written yet") }
+    package func workerExited(_ worker: WorkerNumber, _ failure: BootFailure) {
+        decide { machine, now in machine.workerExited(worker, failure, now: now) }
+    }
 
     /// Call every 100 ms: queue timeouts, boot and drain deadlines, back-off, waits.
-    package func tick() { fatalError("not written yet") }
+    package func tick() {
+        decide { machine, now in machine.tick(now: now) }
+    }
 
     // MARK: Apps and generations
 
-    package func addApp(_ name: AppName, queue: QueueSettings) -> AppIndex { fatalError("not written yet") }
+    package func addApp(_ name: AppName, queue: QueueSettings) -> AppIndex {
+        shared.withLock { $0.machine.addApp(name, queue: queue) }
+    }
     /// Refuses new requests, answers queued ones if workers are there, drains within the live generation's drain timeout.
-    package func removeApp(_ app: AppIndex) { fatalError("not written yet") }
-    package func setQueue(_ app: AppIndex, _ queue: QueueSettings) { fatalError("not written yet") }
+    package func removeApp(_ app: AppIndex) {
+        decide { machine, now in machine.removeApp(app, now: now) }
+    }
+    package func setQueue(_ app: AppIndex, _ queue: QueueSettings) {
+        shared.withLock { $0.machine.setQueue(app, queue) }
+    }
 
     /// Boots and proves a whole generation beside whatever is live. Returns when every worker proved itself; throws after
     /// a worker's deadline or its second failed attempt, all workers being stopped. A cancelled task discards the
     /// generation and throws with step `aborted`.
     package func boot(_ app: AppIndex, _ spec: GenerationSpec) async throws(GenerationFailure) -> BootedGeneration {
-        fatalError("not written yet")
+        let id = shared.withLock { $0.machine.makeWait() }
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let actions = shared.withLock { shared in
+                    shared.boots[id] = continuation
+                    return shared.machine.boot(app, spec, wait: id, now: now()).1
+                }
+                perform(actions)
+                // A cancellation that came before the boot was known found nothing to give up.
+                if Task.isCancelled { cancel(id) }
+            }
+        } onCancel: {
+            cancel(id)
+        }
+        return try result.get()
     }
 
     /// Boots without waiting, for server start, when nothing is live: it becomes live with its first proved worker, and
     /// boots that fail are retried with back-off, for ever. Requests wait in the queue while a worker boots; when a boot
     /// has failed and until the next attempt begins, they are refused with the reason.
-    package func bootLive(_ app: AppIndex, _ spec: GenerationSpec) -> GenerationNumber { fatalError("not written yet") }
+    package func bootLive(_ app: AppIndex, _ spec: GenerationSpec) -> GenerationNumber {
+        let (number, actions) = shared.withLock { $0.machine.bootLive(app, spec, now: now()) }
+        perform(actions)
+        return number
+    }
 
     /// The atomic switch: the routing table is replaced, queued requests go to the new generation at once. The previous
     /// live generation is returned, whole, as a standby: drain it or park it. Only a proved or standby generation can be
     /// switched to; otherwise nothing happens and nil is returned (see `liveGeneration`).
     @discardableResult
     package func switchTraffic(_ app: AppIndex, to generation: GenerationNumber) -> GenerationNumber? {
-        fatalError("not written yet")
+        let (previous, actions) = shared.withLock { $0.machine.switchTraffic(app, to: generation, now: now()) }
+        perform(actions)
+        return previous
     }
 
     /// The generation that most traffic goes to.
-    package func liveGeneration(_ app: AppIndex) -> GenerationNumber? { fatalError("not written yet") }
+    package func liveGeneration(_ app: AppIndex) -> GenerationNumber? {
+        shared.withLock { $0.machine.apps[app.rawValue].table.primary }
+    }
 
     /// No new requests; those in flight finish; at the deadline the workers are stopped anyway. Not for a live generation:
     /// switch first.
     package func drain(_ generation: GenerationNumber, of app: AppIndex, within: Duration) {
-        fatalError("not written yet")
+        decide { machine, now in machine.drain(generation, of: app, within: within, now: now) }
     }
     /// Shrinks a standby; never below 1.
-    package func park(_ generation: GenerationNumber, of app: AppIndex, workers: Int) { fatalError("not written yet") }
+    package func park(_ generation: GenerationNumber, of app: AppIndex, workers: Int) {
+        decide { machine, now in machine.park(generation, of: app, workers: workers, now: now) }
+    }
     /// Grows or shrinks within `PoolLimits`. The target is kept from then on.
-    package func scale(_ generation: GenerationNumber, of app: AppIndex, workers: Int) { fatalError("not written yet") }
+    package func scale(_ generation: GenerationNumber, of app: AppIndex, workers: Int) {
+        decide { machine, now in machine.scale(generation, of: app, workers: workers, now: now) }
+    }
     /// True once so many workers (or the generation's target, if that is less) are available. False at the deadline, and
     /// when the generation is drained.
     package func waitUntilReady(
         _ generation: GenerationNumber, of app: AppIndex, workers: Int, deadline: Instant
-    ) async -> Bool { fatalError("not written yet") }
+    ) async -> Bool {
+        await wait(for: .ready(app, generation, workers: workers, deadline: deadline))
+    }
     /// Returns when every worker has exited, at once for a generation that is not known (any more).
-    package func waitUntilGone(_ generation: GenerationNumber, of app: AppIndex) async { fatalError("not written yet") }
+    package func waitUntilGone(_ generation: GenerationNumber, of app: AppIndex) async {
+        _ = await wait(for: .gone(app, generation))
+    }
     /// A boot that is given up, or a proved generation that nobody wants: everything stops now. Not for a live one.
-    package func discard(_ generation: GenerationNumber, of app: AppIndex) { fatalError("not written yet") }
+    package func discard(_ generation: GenerationNumber, of app: AppIndex) {
+        drain(generation, of: app, within: .zero)
+    }
 
     /// Refuses new requests, answers queued ones where a worker is there, stops all workers, and returns when every one
     /// has exited. After `within`, or at once with `hurry`, nothing is waited for any more. A second call may hurry a
     /// first one.
-    package func shutdown(within: Duration, hurry: Bool) async { fatalError("not written yet") }
+    package func shutdown(within: Duration, hurry: Bool) async {
+        decide { machine, now in machine.shutdown(within: within, hurry: hurry, now: now) }
+        _ = await wait(for: .shutDown)
+    }
 
     // MARK: Looking in
 
-    package func snapshot() -> PoolSnapshot { fatalError("not written yet") }
+    package func snapshot() -> PoolSnapshot {
+        shared.withLock { $0.machine.snapshot() }
+    }
     /// Zeros for a generation that is not known.
     package func traffic(_ app: AppIndex, _ generation: GenerationNumber) -> TrafficCounts {
-        fatalError("not written yet")
+        shared.withLock { $0.machine.traffic(app, generation) }
     }
     /// The newest reason why a worker of this app did not come up; nil again once one has.
-    package func lastBootFailure(_ app: AppIndex) -> BootFailure? { fatalError("not written yet") }
+    package func lastBootFailure(_ app: AppIndex) -> BootFailure? {
+        shared.withLock { $0.machine.apps[app.rawValue].lastBootFailure }
+    }
     /// Generations whose workers have not all exited.
-    package func generationCount(_ app: AppIndex) -> Int { fatalError("not written yet") }
+    package func generationCount(_ app: AppIndex) -> Int {
+        shared.withLock { $0.machine.apps[app.rawValue].generations.count }
+    }
+
+    // MARK: Acting
+
+    private func decide(_ event: (inout PoolStateMachine, Instant) -> [PoolAction]) {
+        // The clock is read under the lock, so that events have their times in the order in which they are handled.
+        let actions = shared.withLock { event(&$0.machine, now()) }
+        if !actions.isEmpty { perform(actions) }
+    }
+
+    private func perform(_ actions: [PoolAction]) {
+        guard !actions.isEmpty else { return }
+        let delegate = shared.withLock { $0.delegate }
+        for action in actions { perform(action, delegate) }
+    }
+
+    private func perform(_ action: PoolAction, _ delegate: (any PoolDelegate)?) {
+        switch action {
+        case .spawn(let worker, let generation, let spec):
+            delegate?.spawnWorker(worker, generation: generation, spec: spec)
+        case .prove(let endpoint): delegate?.proveWorker(endpoint)
+        case .stop(let worker, let endpoint, let grace):
+            delegate?.stopWorker(worker, endpoint: endpoint, grace: grace)
+        case .grant(let checkout, let claim): checkout.waiter.checkoutGranted(claim)
+        case .refuse(let checkout, let refusal): checkout.waiter.checkoutRefused(refusal)
+        case .event(let event): delegate?.poolEvent(event)
+        case .bootFinished(let id, let result):
+            shared.withLock { $0.boots.removeValue(forKey: id) }?.resume(returning: result)
+        case .waitFinished(let id, let result):
+            shared.withLock { $0.waits.removeValue(forKey: id) }?.resume(returning: result)
+        }
+    }
+
+    private func wait(for goal: Wait.Goal) async -> Bool {
+        let id = shared.withLock { $0.machine.makeWait() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let actions = shared.withLock { shared in
+                    shared.waits[id] = continuation
+                    return shared.machine.wait(id, for: goal, now: now())
+                }
+                perform(actions)
+                if Task.isCancelled { cancel(id) }
+            }
+        } onCancel: {
+            cancel(id)
+        }
+    }
+
+    private func cancel(_ id: WaitID) {
+        decide { machine, now in machine.cancel(id, now: now) }
+    }
 }

@@ -27,6 +27,9 @@ package enum Refusal: Sendable, Equatable {
 }
 
 /// Told later about a queued checkout: one of the two, once, on any thread, outside the pool's lock. May call the pool.
+///
+/// The call can come before `Pool.checkout` has returned the ticket to the thread that asked: a waiter bound to an event
+/// loop hands over to its loop, where the ticket has been stored by then.
 package protocol CheckoutWaiter: AnyObject, Sendable {
     func checkoutGranted(_ claim: Claim)
     func checkoutRefused(_ refusal: Refusal)

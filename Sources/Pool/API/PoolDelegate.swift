@@ -45,7 +45,7 @@ package struct PoolEvent: Sendable, Equatable {
         case workerDied(WorkerNumber, BootFailure, inFlight: Int)
         case workerSuspected(WorkerNumber)
         case workerReturned(WorkerNumber)
-        /// Taken out of service because of its probes; a replacement is started first.
+        /// Taken out of service because of its probes, and replaced.
         case workerUnhealthy(WorkerNumber, BootFailure)
         /// Its probes fail, but no better worker is there: it is probably not the worker's fault.
         case unhealthyWorkerKept(WorkerNumber, BootFailure)

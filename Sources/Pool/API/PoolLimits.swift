@@ -13,6 +13,8 @@ package struct PoolLimits: Sendable {
     /// Grace of a worker that is stopped before it ever served, and of all workers in a hurried shutdown; `stop_timeout`
     /// if that is less.
     package var shortGrace: Duration = .seconds(2)
+    /// Given to the prober over its own deadline before a worker counts as unhealthy without its word.
+    package var proofSlack: Duration = .seconds(5)
     /// For jitter and weighted routing.
     package var seed: UInt64
     /// Debug builds check every invariant after every event; benchmarks switch that off.

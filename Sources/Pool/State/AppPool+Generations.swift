@@ -1,0 +1,125 @@
+import Model
+
+/// What Deploys asks for.
+extension AppPool {
+    /// `room` is what the pool's limits leave for this generation.
+    mutating func boot(
+        _ spec: GenerationSpec, _ purpose: Generation.Purpose, room: Int, _ context: inout PoolContext
+    ) -> GenerationNumber {
+        let number = nextGenerationNumber()
+        let target = AppPool.target(spec.workers, room: room)
+        generations.append(
+            Generation(number: number, spec: spec, purpose: purpose, target: target, bornAt: context.now))
+        tell(.generationBooting(workers: target, wanted: spec.workers), about: number, &context)
+        topUp(generations.count - 1, &context)
+        return number
+    }
+
+    /// Never below one: an app that cannot have a worker could not even say why.
+    static func target(_ wanted: Int, room: Int) -> Int { max(1, min(wanted, room)) }
+
+    /// Nil, and nothing changed, unless the generation may take the traffic.
+    mutating func switchTraffic(
+        to number: GenerationNumber, room: Int, _ context: inout PoolContext
+    ) -> GenerationNumber? {
+        guard closing == nil, mayTakeTraffic(number, context), table != RoutingTable(all: number) else { return nil }
+        let previous = table.primary
+        route(by: RoutingTable(all: number))
+        tell(.switched(from: previous, queued: queue.count), about: number, &context)
+        // One that waited to be the first has come too late.
+        for position in generations.indices where generations[position].isPending {
+            beginDrain(position, until: context.now, &context)
+        }
+        forgetGone(&context)
+        if let position = position(of: number) {
+            resize(position, to: AppPool.target(generations[position].wanted, room: room), &context)
+        }
+        dispatch(&context)
+        return previous == number ? nil : previous
+    }
+
+    /// Proved, and not dead since; unless what is live is dead as well.
+    private func mayTakeTraffic(_ number: GenerationNumber, _ context: borrowing PoolContext) -> Bool {
+        guard let position = position(of: number) else { return false }
+        let generation = generations[position]
+        guard generation.state == .proved || generation.state == .standby || generation.state == .live else {
+            return false
+        }
+        if generation.available(in: context.workers) > 0 { return true }
+        return !generations.contains { $0.state == .live && $0.available(in: context.workers) > 0 }
+    }
+
+    mutating func scale(_ position: Int, workers wanted: Int, room: Int, _ context: inout PoolContext) {
+        guard generations[position].state.keepsWorkers else { return }
+        generations[position].wanted = max(1, wanted)
+        resize(position, to: AppPool.target(wanted, room: room), &context)
+        settle(position, &context)
+    }
+
+    /// A standby needs no more workers than it has.
+    mutating func park(_ position: Int, workers: Int, _ context: inout PoolContext) {
+        guard generations[position].state == .standby else { return }
+        resize(position, to: max(1, min(workers, generations[position].target)), &context)
+        settle(position, &context)
+    }
+
+    /// No more requests, for ever. A live generation is left alone: the table would be empty.
+    mutating func drain(_ position: Int, until deadline: Instant, _ context: inout PoolContext) {
+        guard !table.contains(generations[position].number) else { return }
+        if generations[position].canFail {
+            let aborted = BootFailure(step: "aborted", summary: "the boot was given up before it was complete")
+            fail(position, aborted, &context)
+        } else {
+            beginDrain(position, until: deadline, &context)
+        }
+        settle(position, &context)
+    }
+
+    mutating func beginDrain(_ position: Int, until deadline: Instant, _ context: inout PoolContext) {
+        let number = generations[position].number
+        if generations[position].state != .draining {
+            generations[position].move(to: .draining)
+            var inFlight = 0
+            for slot in generations[position].slots { inFlight += context.workers[slot].busy }
+            tell(.draining(workers: generations[position].slots.count, inFlight: inFlight), about: number, &context)
+        }
+        let earliest = min(deadline, generations[position].drainDeadline ?? deadline)
+        generations[position].drainDeadline = earliest
+        for slot in generations[position].slots { retire(slot, position, until: earliest, &context) }
+    }
+
+    /// Sets the target, stops what is too much and asks for what is missing.
+    private mutating func resize(_ position: Int, to target: Int, _ context: inout PoolContext) {
+        generations[position].target = target
+        let excess = generations[position].count(in: context.workers) { $0.isKept } - target
+        if excess > 0 {
+            let deadline = context.now + generations[position].drainTimeout
+            for slot in victims(position, excess, context) { retire(slot, position, until: deadline, &context) }
+        }
+        topUp(position, &context)
+    }
+
+    /// Those that are missed least: still booting, then suspected, then the idlest; of equals the youngest.
+    private func victims(_ position: Int, _ count: Int, _ context: borrowing PoolContext) -> [Int] {
+        var candidates: [(rank: Int, number: WorkerNumber, slot: Int)] = []
+        for slot in generations[position].slots where context.workers[slot].state.isKept {
+            let worker = context.workers[slot]
+            let rank = worker.state.isBooting ? -2 : worker.state == .suspected ? -1 : worker.busy
+            candidates.append((rank, worker.number, slot))
+        }
+        candidates.sort { $0.rank != $1.rank ? $0.rank < $1.rank : $0.number > $1.number }
+        return candidates.prefix(count).map(\.slot)
+    }
+
+    /// May change positions: call it last.
+    mutating func forgetIfGone(_ position: Int, _ context: inout PoolContext) {
+        guard generations[position].state == .draining, generations[position].slots.isEmpty else { return }
+        generations[position].move(to: .gone)
+        tell(.generationGone, about: generations[position].number, &context)
+        generations.remove(at: position)
+    }
+
+    mutating func forgetGone(_ context: inout PoolContext) {
+        for position in generations.indices.reversed() { forgetIfGone(position, &context) }
+    }
+}

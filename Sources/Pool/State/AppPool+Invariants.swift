@@ -1,0 +1,59 @@
+import Model
+
+#if DEBUG
+extension AppPool {
+    func assertInvariants(_ context: PoolContext) {
+        for entry in table.entries {
+            assert(position(of: entry.generation) != nil, "the table names a generation that is gone")
+        }
+        for generation in generations { assertInvariants(of: generation, context) }
+        let limit = queueSettings.maxRequestQueueSize
+        assert(limit == 0 || queue.count <= limit || closing != nil, "the queue is over its limit")
+        assert(queue.isEmpty == (queue.first == nil))
+        if !queue.isEmpty {
+            let room = generations.contains { $0.state == .live && $0.ready.count > 0 }
+            assert(!room, "a request waits although a worker has room")
+            assert(hopelessness(context) == nil, "a request waits for nothing")
+        }
+        assert(closing == nil || !table.isEmpty || queue.isEmpty, "a closed app has requests waiting")
+    }
+
+    private func assertInvariants(of generation: Generation, _ context: PoolContext) {
+        assert(generation.state != .gone, "a generation that is gone was kept")
+        assert((generation.state == .live) == table.contains(generation.number), "live is what is in the table")
+        assert(generation.state != .draining || !generation.slots.isEmpty, "nothing is left to drain")
+        assert(generation.target >= 1)
+        var kept = 0
+        var ready = 0
+        for slot in generation.slots {
+            let worker = context.workers[slot]
+            assertInvariants(of: worker, generation)
+            if worker.isKept { kept += 1 }
+            if worker.state == .available, worker.hasRoom { ready += 1 }
+        }
+        assert(kept <= generation.target || !generation.state.keepsWorkers, "more workers than wanted")
+        assert(ready == generation.ready.count, "ready workers were miscounted")
+        let listed = generation.ready.slots(in: context.workers)
+        assert(listed.count == ready, "ready workers are not all listed")
+        if let first = generation.ready.first { assert(listed.first == first, "the least busy is not the first") }
+    }
+
+    private func assertInvariants(of worker: Worker, _ generation: Generation) {
+        assert(worker.generation == generation.number && worker.app == index, "a worker in two places")
+        assert(worker.state != .gone && worker.busy >= 0)
+        assert(worker.concurrency == 0 || worker.busy <= worker.concurrency, "more requests than a worker takes")
+        assert(worker.endpoint != nil || worker.busy == 0, "requests at a worker without an address")
+        let isReady = worker.state == .available && worker.hasRoom
+        assert(generation.ready.contains(worker) == isReady, "ready is available with room")
+        if isReady { assert(Int(worker.link.bucket) == ReadyWorkers.bucket(busy: worker.busy), "in the wrong bucket") }
+        if generation.state == .draining {
+            assert(worker.state == .draining || worker.state == .stopping, "a draining generation keeps a worker")
+        }
+        if worker.state == .draining { assert(worker.busy > 0 && worker.deadline != nil, "an idle worker drains") }
+        switch worker.state {
+        case .available, .suspected, .proving, .draining: assert(worker.endpoint != nil)
+        case .launching, .loading, .stopping, .gone: break
+        }
+    }
+}
+#endif

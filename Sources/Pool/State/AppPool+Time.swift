@@ -1,0 +1,59 @@
+import Model
+
+/// What happens because time passed.
+extension AppPool {
+    mutating func tick(_ context: inout PoolContext) {
+        refuseOverdue(&context)
+        for position in generations.indices {
+            var cut = 0
+            for slot in generations[position].slots {
+                guard let deadline = context.workers[slot].deadline, deadline <= context.now else { continue }
+                if context.workers[slot].state == .draining { cut += context.workers[slot].busy }
+                deadlinePassed(slot, position, &context)
+            }
+            if cut > 0 { tell(.drainDeadline(inFlight: cut), about: generations[position].number, &context) }
+            topUp(position, &context)
+            advance(position, &context)
+        }
+        forgetGone(&context)
+        proceedClosing(&context)
+        dispatch(&context)
+    }
+
+    private mutating func deadlinePassed(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
+        let worker = context.workers[slot]
+        switch worker.state {
+        case .launching, .loading: bootTimedOut(slot, position, &context)
+        case .proving, .suspected:
+            workerUnproved(slot, position, &context)
+        case .draining:
+            stop(slot, grace: generations[position].stopTimeout, &context)
+        case .stopping:
+            // The process would not even die; the failure cannot wait for its last words any longer.
+            guard let timeout = worker.timeout else { return }
+            context.workers[slot].timeout = nil
+            context.workers[slot].move(to: .stopping)
+            bootFailed(position, worker.number, attempt: worker.attempt, timeout, decisive: true, &context)
+        case .available, .gone: break
+        }
+    }
+
+    private mutating func bootTimedOut(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
+        let limit = generations[position].startTimeout
+        let loading = context.workers[slot].pid == nil ? "its process was never started" : "it was not ready"
+        let grace = shortGrace(of: position, context)
+        stop(slot, grace: grace, &context)
+        context.workers[slot].timeout = BootFailure(
+            step: "start_timeout", summary: "\(loading) after \(limit.inSeconds) s (start_timeout)",
+            hint: "if the app needs longer to boot, raise start_timeout")
+        context.workers[slot].move(to: .stopping, until: context.now + grace + context.limits.shortGrace)
+    }
+
+    /// The prober has its own deadline and better evidence; this is for one that never answers.
+    private mutating func workerUnproved(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
+        let limit = generations[position].proofTimeout
+        let failure = BootFailure(
+            step: "health_timeout", summary: "it was not proved healthy within \(limit.inSeconds) s of being ready")
+        judgeUnhealthy(slot, position, failure, &context)
+    }
+}

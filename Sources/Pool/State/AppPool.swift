@@ -1,0 +1,57 @@
+import Model
+
+/// One app: its routing table, its generations, its queue.
+///
+/// Events come in as calls; what is to be done goes out through the context. The parts:
+/// `+Requests` (the data path), `+Workers` (news about workers), `+Boots` (spawning, failures), `+Generations` (what Deploys
+/// asks for), `+Time` (deadlines), `+Closing` (removal and shutdown), `+Invariants`.
+struct AppPool {
+    let index: AppIndex
+    let name: AppName
+    var queueSettings: QueueSettings
+    var queue: CheckoutQueue
+    private(set) var table = RoutingTable.empty
+    /// Oldest first. One that is gone is forgotten.
+    var generations: [Generation] = []
+    private var lastGeneration: UInt32 = 0
+    var totals = AppTotals()
+    var lastBootFailure: BootFailure?
+    var closing: Closing?
+
+    init(index: AppIndex, name: AppName, queue: QueueSettings) {
+        self.index = index
+        self.name = name
+        queueSettings = queue
+        self.queue = CheckoutQueue(app: index)
+    }
+
+    /// There are never more than a handful.
+    func position(of number: GenerationNumber) -> Int? {
+        for index in generations.indices where generations[index].number == number { return index }
+        return nil
+    }
+
+    mutating func nextGenerationNumber() -> GenerationNumber {
+        lastGeneration += 1
+        return GenerationNumber(lastGeneration)
+    }
+
+    /// The one place where routing changes. States follow the table: live is what is in it.
+    mutating func route(by next: RoutingTable) {
+        let previous = table
+        table = next
+        for entry in previous.entries where !next.contains(entry.generation) {
+            if let position = position(of: entry.generation) { generations[position].move(to: .standby) }
+        }
+        for entry in next.entries where !previous.contains(entry.generation) {
+            guard let position = position(of: entry.generation) else { continue }
+            generations[position].move(to: .live)
+            generations[position].traffic = TrafficCounts()
+        }
+        if next.isEmpty == false { totals.switches += 1 }
+    }
+
+    func tell(_ kind: PoolEvent.Kind, about generation: GenerationNumber?, _ context: inout PoolContext) {
+        context.act(.event(PoolEvent(app: name, generation: generation, kind: kind)))
+    }
+}

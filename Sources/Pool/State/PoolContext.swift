@@ -1,0 +1,22 @@
+import Model
+
+/// What the apps of one pool share, and the event that is being handled: its time, and the actions decided so far.
+struct PoolContext {
+    var workers = WorkerTable()
+    var random: SplitMix64
+    let limits: PoolLimits
+    var now = Instant.zero
+    private var actions: [PoolAction] = []
+
+    init(limits: PoolLimits) {
+        self.limits = limits
+        random = SplitMix64(seed: limits.seed)
+    }
+
+    mutating func act(_ action: PoolAction) { actions.append(action) }
+
+    mutating func takeActions() -> [PoolAction] {
+        defer { actions = [] }
+        return actions
+    }
+}

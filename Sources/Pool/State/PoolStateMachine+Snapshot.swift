@@ -1,0 +1,37 @@
+import Model
+
+extension PoolStateMachine {
+    func snapshot() -> PoolSnapshot {
+        let shown = apps.filter { !$0.isClosed || shutdownDeadline != nil }
+        return PoolSnapshot(apps: shown.map { $0.snapshot(context.workers) }, shuttingDown: shutdownDeadline != nil)
+    }
+
+    func traffic(_ app: AppIndex, _ number: GenerationNumber) -> TrafficCounts {
+        let app = apps[app.rawValue]
+        return app.position(of: number).map { app.generations[$0].traffic } ?? TrafficCounts()
+    }
+}
+
+extension AppPool {
+    func snapshot(_ workers: WorkerTable) -> AppSnapshot {
+        AppSnapshot(
+            index: index, name: name, table: table, generations: generations.map { $0.snapshot(workers) },
+            queueLength: queue.count, totals: totals, lastBootFailure: lastBootFailure)
+    }
+}
+
+extension Generation {
+    func snapshot(_ workers: WorkerTable) -> GenerationSnapshot {
+        GenerationSnapshot(
+            number: number, release: spec.release, directory: spec.settings.directory, state: state, target: target,
+            workers: slots.map { workers[$0].snapshot() }, traffic: traffic, lastError: lastError, bornAt: bornAt)
+    }
+}
+
+extension Worker {
+    func snapshot() -> WorkerSnapshot {
+        WorkerSnapshot(
+            number: number, pid: pid, state: state, requestsNow: busy, requestsTotal: requests,
+            concurrency: concurrency, bornAt: bornAt, address: endpoint?.address)
+    }
+}

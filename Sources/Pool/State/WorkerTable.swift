@@ -1,0 +1,49 @@
+import Model
+
+/// All workers of all apps, by slot. Slots are small and used again, so they serve as indexes everywhere on the data path;
+/// only news from outside (`workerExited`) look a number up.
+struct WorkerTable {
+    private(set) var slots: [Worker?] = []
+    private var free: [Int] = []
+    private var slotOfNumber: [WorkerNumber: Int] = [:]
+    private var lastNumber: UInt32 = 0
+
+    var count: Int { slotOfNumber.count }
+
+    /// The worker in a slot that is known to be taken. Changes are made in place: a worker is too big to copy for a count.
+    subscript(slot: Int) -> Worker {
+        _read { yield slots[slot]! }  // every slot in a generation's list is taken (an invariant)
+        _modify { yield &slots[slot]! }
+    }
+
+    func slot(of number: WorkerNumber) -> Int? { slotOfNumber[number] }
+
+    /// Whether the claimed worker is still the one in its slot.
+    func holds(_ claim: Claim) -> Bool {
+        let slot = claim.endpoint.slot
+        return slot < slots.count && slots[slot]?.number == claim.endpoint.worker
+    }
+
+    mutating func add(
+        generation: GenerationNumber, app: AppIndex, attempt: Int, bornAt: Instant, deadline: Instant
+    ) -> Int {
+        lastNumber += 1
+        let slot = free.popLast() ?? slots.count
+        let worker = Worker(
+            number: WorkerNumber(lastNumber), generation: generation, app: app, slot: slot, attempt: attempt,
+            bornAt: bornAt, deadline: deadline)
+        if slot == slots.count { slots.append(worker) } else { slots[slot] = worker }
+        slotOfNumber[worker.number] = slot
+        return slot
+    }
+
+    /// The last word about a worker: its slot is free again.
+    mutating func remove(_ slot: Int) -> Worker {
+        var worker = self[slot]
+        worker.move(to: .gone)
+        slotOfNumber[worker.number] = nil
+        slots[slot] = nil
+        free.append(slot)
+        return worker
+    }
+}
