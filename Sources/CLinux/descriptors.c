@@ -44,6 +44,7 @@ int cl_close_on_exec_from(int first) {
     return (int)syscall(SYS_close_range, (unsigned)first, UINT_MAX, CLOSE_RANGE_CLOEXEC);
 }
 int cl_set_pipe_size(int fd, int size) { return fcntl(fd, F_SETPIPE_SZ, size); }
+int cl_syncfs(int fd) { return syncfs(fd); }
 int cl_pipe(int *two, int nonblocking_reader) {
     if (pipe2(two, O_CLOEXEC) != 0) return -1;
     // The two ends are two open files: the writer stays blocking.

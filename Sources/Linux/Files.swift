@@ -103,3 +103,6 @@ package func writeFileAtomically(
     let directory = try openFile(path, flags: O_RDONLY | O_DIRECTORY)
     try writeFileAtomically(directory: directory.number, name: name, bytes: bytes, mode: mode)
 }
+
+/// Writes all that waits on the descriptor's file system to disk, and reports what could not be written (syncfs(2)).
+package func syncFileSystem(_ fd: Int32) throws(SystemError) { _ = try checked("syncfs") { cl_syncfs(fd) } }

@@ -49,6 +49,7 @@ int cl_set_nonblocking(int fd, int on);
 int cl_close_on_exec_from(int first);
 int cl_set_pipe_size(int fd, int size);
 int cl_pipe(int *_Nonnull two, int nonblocking_reader);
+int cl_syncfs(int fd);
 
 // Sockets.
 ssize_t cl_send_packet(
