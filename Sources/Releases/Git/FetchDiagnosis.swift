@@ -1,0 +1,48 @@
+import CGit2
+
+/// What a failed libgit2 fetch means for the person who wanted it.
+enum FetchDiagnosis {
+    static func failure(status: Int32, errorClass: Int32, message: String, url: RemoteURL) -> BuilderFailure {
+        if message.contains("No space left on device") || message.contains("quota exceeded") {
+            return BuilderFailure(
+                .noSpace, "cannot store the fetched objects: \(message)", hint: BuilderFailure.noSpaceHint)
+        }
+        if status == GIT_EOWNER.rawValue { return otherOwner(url) }
+        if status == GIT_EAUTH.rawValue || message.contains("401") || message.contains("403") {
+            return BuilderFailure(
+                .authenticationFailed, "\(url) refused access: \(message)",
+                hint: "give the user that deploys a git credential helper, or use an ssh:// URL with a deploy key")
+        }
+        if case .local(let path) = url,
+            status == GIT_ENOTFOUND.rawValue || errorClass == Int32(GIT_ERROR_REPOSITORY.rawValue)
+        {
+            return BuilderFailure(
+                .unreachable, "there is no git repository at \(path)",
+                hint: "the path must exist and be readable by the user that deploys", path: path)
+        }
+        if status == GIT_ECERTIFICATE.rawValue || errorClass == Int32(GIT_ERROR_SSL.rawValue) {
+            return BuilderFailure(
+                .unreachable, "no secure connection to \(url): \(message)",
+                hint: "the server's certificate must be valid for this machine's certificate authorities")
+        }
+        if message.contains("404") {
+            return BuilderFailure(
+                .unreachable, "there is no repository at \(url)",
+                hint: "check the URL; private repositories look like this without credentials, too")
+        }
+        switch errorClass {
+        case Int32(GIT_ERROR_NET.rawValue), Int32(GIT_ERROR_OS.rawValue), Int32(GIT_ERROR_HTTP.rawValue):
+            return BuilderFailure(
+                .unreachable, "cannot fetch from \(url): \(message)", hint: "check the URL and the network")
+        default:
+            return BuilderFailure(.git, "cannot fetch from \(url): \(message)")
+        }
+    }
+
+    private static func otherOwner(_ url: RemoteURL) -> BuilderFailure {
+        let path = if case .local(let path) = url { path } else { url.description }
+        return BuilderFailure(
+            .unsafeOwner, "the repository \(path) belongs to another user, and git's rules forbid to use it",
+            hint: "as the user that deploys: git config --global --add safe.directory \(path)", path: path)
+    }
+}

@@ -1,0 +1,44 @@
+import CGit2
+
+/// Keeps libgit2 set up while it lives. Every wrapper below takes for granted that one does.
+struct LibGit2: ~Copyable {
+    init() {
+        git_libgit2_init()
+        // The mirror must survive a power loss as well as the releases do.
+        _ = passenger_git_set_fsync(1)
+        _ = passenger_git_set_user_agent("git/2 (passenger)")
+    }
+
+    deinit { git_libgit2_shutdown() }
+
+    /// What libgit2 says about the call that just failed on this thread.
+    static var lastMessage: String {
+        guard let error = git_error_last(), let text = error.pointee.message else { return "unknown error" }
+        return String(cString: text)
+    }
+
+    static var lastClass: Int32 { git_error_last().map { $0.pointee.klass } ?? 0 }
+}
+
+extension BuilderFailure {
+    /// A failed libgit2 call that is about the mirror. `doing` completes "cannot …".
+    static func git(_ status: Int32, _ doing: String) -> BuilderFailure {
+        let text = LibGit2.lastMessage
+        let message = "cannot \(doing): \(text)"
+        // libgit2 keeps no errno: the reason of a failed write is only in its words.
+        if text.contains("No space left on device") || text.contains("quota exceeded") {
+            return BuilderFailure(.noSpace, message, hint: noSpaceHint)
+        }
+        if text.contains("Permission denied") { return .system(permissionDenied, "\(doing): \(text)") }
+        if status == GIT_EOWNER.rawValue { return BuilderFailure(.unsafeOwner, message) }
+        return BuilderFailure(.git, message)
+    }
+
+    private static let permissionDenied: Int32 = 13
+
+    static func damaged(_ what: String) -> BuilderFailure {
+        BuilderFailure(
+            .damagedRepository, "the mirror cannot give \(what): \(LibGit2.lastMessage)",
+            hint: "delete repo.git in the deploy root, and the next deploy fetches all of it anew")
+    }
+}

@@ -1,0 +1,51 @@
+/// What each request means.
+struct RequestHandler {
+    var events: EventWriter
+    var cancellation: Cancellation
+
+    func answer(_ request: BuilderRequest) throws(BuilderFailure) -> BuilderResult {
+        try cancellation.check()
+        let store = ReleaseStore(events: events)
+        switch request {
+        case .prepareRoot(let path):
+            _ = try DeployRoot.prepare(path)
+            return .done
+        case .fetch(let path, let url, let reference):
+            return .commit(try fetch(path, from: url, reference: reference))
+        case .resolve(let path, let reference):
+            let mirror = try Repository.open(DeployRoot.open(path).mirrorPath)
+            return .commit(try ReferenceResolver().resolve(reference, in: mirror))
+        case .checkout(let path, let number, let commit):
+            let checkout = ReleaseCheckout(events: events, cancellation: cancellation)
+            return .checkedOut(try checkout.run(root: DeployRoot.open(path), number: number, commit: commit))
+        case .link(let path, let release, let shared):
+            return .linked(
+                try SharedLinker(events: events).link(DeployRoot.open(path), release: release, shared: shared))
+        case .seal(let path, let release):
+            try DeployRoot.open(path).release(release).flushFileSystem()
+            return .done
+        case .removeRelease(let path, let release):
+            try store.remove(DeployRoot.open(path), release)
+            return .removed([release])
+        case .moveCurrent(let path, let release):
+            try store.moveCurrent(DeployRoot.open(path), to: release)
+            return .done
+        case .listReleases(let path): return .releases(try store.list(DeployRoot.open(path)))
+        case .readCurrent(let path): return .current(try store.current(DeployRoot.open(path)))
+        case .prune(let path, let keep): return .removed(try store.prune(DeployRoot.open(path), keep: keep))
+        case .cleanTemporary(let path):
+            try store.cleanTemporary(DeployRoot.open(path))
+            return .done
+        case .cancel: return .done
+        }
+    }
+
+    private func fetch(_ path: String, from url: String, reference: String?) throws(BuilderFailure) -> CommitInfo {
+        let url = try RemoteURL(url)
+        let root = try DeployRoot.open(path)
+        MirrorCleaner(events: events).clean(root)
+        let mirror = try Repository.open(root.mirrorPath)
+        try Fetch(url: url, events: events, cancellation: cancellation).run(into: mirror)
+        return try ReferenceResolver().resolve(reference, in: mirror)
+    }
+}

@@ -1,0 +1,17 @@
+import Model
+
+/// Names of what is not finished or not yet deleted. They begin with a dot and never look like a release's.
+extension FileName {
+    enum Purpose: String, CaseIterable {
+        case checkout = ".tmp-"
+        case removal = ".trash-"
+        case currentLink = ".current-"
+    }
+
+    static func temporary(_ purpose: Purpose, number: DeployNumber) -> FileName {
+        let random = String(UInt64.random(in: 0 ... .max), radix: 36)
+        return FileName(made: "\(purpose.rawValue)\(number)-\(random)")
+    }
+
+    func has(_ purpose: Purpose) -> Bool { hasPrefix(purpose.rawValue) }
+}
