@@ -39,6 +39,8 @@ package struct OperationID: Hashable, Sendable, Codable, CustomStringConvertible
 
 package enum OperationKind: String, Sendable, Codable, CaseIterable {
     case deploy, rollback, restart
+    /// The first boot of an app, which the server itself asks for.
+    case boot
 }
 
 /// How an operation ended.

@@ -1,5 +1,24 @@
 package import Model
 
+/// What the asking program says about itself, for the journal: nothing is decided by it. Who it really is, the kernel
+/// says.
+package struct RequestOrigin: Sendable, Codable, Equatable {
+    /// `passenger deploy v2`
+    package var command: String
+    /// The pipeline's own variables: `GITHUB_RUN_ID`, `CI_PIPELINE_URL`, …
+    package var ci: [String: String]
+    package init(command: String, ci: [String: String] = [:]) {
+        self.command = command
+        self.ci = ci
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        command = try container.decode(String.self, forKey: .command)
+        ci = try container.decodeIfPresent([String: String].self, forKey: .ci) ?? [:]
+    }
+}
+
 /// `POST /apps/{app}/deploys`.
 package struct DeployRequest: Sendable, Codable, Equatable {
     /// Branch, tag or commit; nil is the configured branch, else the remote's default.
@@ -8,10 +27,13 @@ package struct DeployRequest: Sendable, Codable, Equatable {
     package var repo: String?
     /// Deploy a withdrawn commit, or the one that is live already.
     package var force: Bool = false
+    /// Deploy an ancestor of the commit that is live.
+    package var allowOlder: Bool = false
     /// Takes the place of the configured `deploy.bake`.
     package var bakeSeconds: Double?
     /// When another operation runs: wait for it, instead of being refused.
     package var wait: Bool = false
+    package var origin: RequestOrigin?
     package init() {}
 
     /// A body may leave out whatever it has no opinion about.
@@ -20,8 +42,10 @@ package struct DeployRequest: Sendable, Codable, Equatable {
         ref = try container.decodeIfPresent(String.self, forKey: .ref)
         repo = try container.decodeIfPresent(String.self, forKey: .repo)
         force = try container.decodeIfPresent(Bool.self, forKey: .force) ?? false
+        allowOlder = try container.decodeIfPresent(Bool.self, forKey: .allowOlder) ?? false
         bakeSeconds = try container.decodeIfPresent(Double.self, forKey: .bakeSeconds)
         wait = try container.decodeIfPresent(Bool.self, forKey: .wait) ?? false
+        origin = try container.decodeIfPresent(RequestOrigin.self, forKey: .origin)
     }
 }
 
@@ -31,17 +55,20 @@ package struct RollbackRequest: Sendable, Codable, Equatable {
     package var to: DeployNumber?
     /// Switch to the standby as it is, without growing it to the capacity in use first.
     package var now: Bool = false
+    package var origin: RequestOrigin?
     package init() {}
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         to = try container.decodeIfPresent(DeployNumber.self, forKey: .to)
         now = try container.decodeIfPresent(Bool.self, forKey: .now) ?? false
+        origin = try container.decodeIfPresent(RequestOrigin.self, forKey: .origin)
     }
 }
 
-/// `POST /apps/{app}/restart`: nothing to say yet.
+/// `POST /apps/{app}/restart`.
 package struct RestartRequest: Sendable, Codable, Equatable {
+    package var origin: RequestOrigin?
     package init() {}
 }
 

@@ -90,8 +90,8 @@ extension AdminClient {
         try post("/apps/\(app)/rollback", request, as: OperationAccepted.self)
     }
 
-    package func restart(_ app: AppName) throws(ControlError) -> OperationAccepted {
-        try post("/apps/\(app)/restart", RestartRequest(), as: OperationAccepted.self)
+    package func restart(_ app: AppName, _ request: RestartRequest) throws(ControlError) -> OperationAccepted {
+        try post("/apps/\(app)/restart", request, as: OperationAccepted.self)
     }
 
     package func abort(_ app: AppName, deploy number: DeployNumber) throws(ControlError) -> OperationAccepted {

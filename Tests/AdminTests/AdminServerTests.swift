@@ -40,7 +40,7 @@ struct AdminServerTests {
                 var rollback = RollbackRequest()
                 rollback.to = DeployNumber(3)
                 _ = try client.rollback(blog, rollback)
-                _ = try client.restart(blog)
+                _ = try client.restart(blog, RestartRequest())
                 _ = try client.abort(blog, deploy: DeployNumber(8))
                 #expect(try client.stop(StopRequest()).supervisorPid == 4711)
             }

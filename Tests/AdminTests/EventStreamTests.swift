@@ -12,9 +12,11 @@ struct EventStreamTests {
 
     @Test func `All events arrive in order, and then the end`() async throws {
         let script: [OperationEvent] = [
-            .stepStarted(step: "fetch"), .progress(step: "fetch", done: 3, total: nil, unit: "objects"),
+            .stepStarted(step: "fetch"), .progress(step: "fetch", text: "received 3 objects"),
             .stepFinished(step: "fetch", seconds: 0.5), .stepStarted(step: "build"),
-            .output(step: "build", line: "Zeile \"ä\" \u{1B}[31m", stream: .stderr), .notice(text: "weak proof"),
+            .output(step: "build", line: "Zeile \"ä\" \u{1B}[31m"), .notice(level: .warning, text: "weak proof"),
+            .stepFinished(step: "build", seconds: 3, failure: "exit status 2"), .skipped(events: 3),
+            .switched(release: "8-abc", milliseconds: 0.25),
             .finished(
                 OperationResult(
                     .failed, deploy: DeployNumber(8),
@@ -37,7 +39,7 @@ struct EventStreamTests {
         let line = String(repeating: "x", count: 200)
         let plane = FakeControlPlane { _ in
             AsyncStream { continuation in
-                for _ in 0..<count { continuation.yield(.output(step: "build", line: line, stream: .stdout)) }
+                for _ in 0..<count { continuation.yield(.output(step: "build", line: line)) }
                 continuation.finish()
             }
         }
@@ -68,7 +70,7 @@ struct EventStreamTests {
     }
 
     @Test func `A readable descriptor interrupts the wait`() async throws {
-        let plane = FakeControlPlane { _ in endless(after: .notice(text: "hello")) }
+        let plane = FakeControlPlane { _ in endless(after: .notice(level: .warning, text: "hello")) }
         try await withServer(plane) { path in
             try await blocking {
                 var ends: [Int32] = [0, 0]
