@@ -1,0 +1,65 @@
+package import Model
+package import Pool
+
+package enum BakeVerdict: Sendable, Equatable {
+    case good
+    case rollBack(String)
+    /// The old side worsens as well: the database, the network, the host. Switching back would mend nothing.
+    case hold(String)
+}
+
+/// Judges a new generation during its bake, against what the old one used to do.
+package struct BakeWatch: Sendable, Equatable {
+    /// Deaths of workers during one bake that are no accident any more.
+    package static let crashLimit = 3
+
+    package let limits: AutoRollbackSettings
+    /// The old generation's counts at the switch: its own baseline. Nil for a first deploy.
+    package let old: TrafficCounts?
+
+    package init(limits: AutoRollbackSettings, old: TrafficCounts?) {
+        self.limits = limits
+        self.old = old
+    }
+
+    /// `new` counts from the switch on; `oldNow` is what the old generation has counted by now.
+    package func verdict(new: TrafficCounts, oldNow: TrafficCounts?) -> BakeVerdict {
+        guard let complaint = complaint(about: new) else { return .good }
+        return oldWorsened(oldNow) ? .hold("\(complaint), and the old version is failing too") : .rollBack(complaint)
+    }
+
+    /// Percent of the old generation's requests that failed before the switch. Too few requests say nothing: then it is 0.
+    private var baseline: Double {
+        guard let old, old.requests >= max(limits.minRequests, 1) else { return 0 }
+        return BakeWatch.errorRate(old)
+    }
+
+    private func complaint(about new: TrafficCounts) -> String? {
+        if new.crashes >= BakeWatch.crashLimit { return "\(new.crashes) workers of the new version died" }
+        guard new.requests >= max(limits.minRequests, 1) else { return nil }
+        let rate = BakeWatch.errorRate(new)
+        guard rate > baseline + limits.errorPoints else { return nil }
+        let errors = new.appErrors + new.gatewayErrors
+        return "\(errors) of \(new.requests) requests failed (\(percent(rate)), the old version: \(percent(baseline)))"
+    }
+
+    /// After the switch the old generation gets no new requests, but it still ends those in flight and keeps its workers.
+    private func oldWorsened(_ now: TrafficCounts?) -> Bool {
+        guard let old, let now else { return false }
+        if now.crashes - old.crashes >= BakeWatch.crashLimit { return true }
+        let since = TrafficCounts(
+            requests: now.requests - old.requests, appErrors: now.appErrors - old.appErrors,
+            gatewayErrors: now.gatewayErrors - old.gatewayErrors, crashes: 0)
+        guard since.requests >= max(limits.minRequests, 1) else { return false }
+        return BakeWatch.errorRate(since) > baseline + limits.errorPoints
+    }
+
+    private static func errorRate(_ counts: TrafficCounts) -> Double {
+        100 * Double(counts.appErrors + counts.gatewayErrors) / Double(max(counts.requests, 1))
+    }
+
+    private func percent(_ rate: Double) -> String {
+        let tenths = Int((rate * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) %"
+    }
+}
