@@ -136,6 +136,12 @@ package struct DeployStateMachine: Sendable {
         case (.switching(nil), .stop(let by)):
             state = .switching(stopBy: by)
             return []
+        case (.switching, .stepFailed(.switchTraffic, let failure)):
+            // A worker of it died between its proof and now: the pool did not switch.
+            return finishUnswitched(.failed(.switchTraffic, failure))
+        case (.returning, .stepFailed(.bake, let failure)):
+            // The old generation is gone for a reason of its own. What is live stays.
+            return [.alarm(failure.summary)] + finish(.failed(.bake, failure))
         case (.baking(let until), .bakeSampled(let verdict)):
             return judge(verdict, until: until, now: now)
         case (.baking, .stop(let by)):

@@ -12,7 +12,8 @@ package protocol GenerationHost: Sendable {
     func trial(_ spec: GenerationSpec) async throws(GenerationFailure)
     /// Starts the app when nothing is live: requests wait, boots are retried for ever.
     func bootLive(_ spec: GenerationSpec) -> GenerationNumber
-    /// The atomic switch; returns the generation that was live.
+    /// The atomic switch; returns the generation that was live. Only a proved generation or a standby can be switched
+    /// to, else nothing happens: `liveGeneration` says afterwards what is true.
     func switchTraffic(to generation: GenerationNumber) -> GenerationNumber?
     /// No new requests, finish those in flight, then stop; at the deadline stop anyway.
     func drain(_ generation: GenerationNumber, within: Duration)
@@ -21,7 +22,7 @@ package protocol GenerationHost: Sendable {
     func scale(_ generation: GenerationNumber, workers: Int)
     /// False when there are fewer than `workers` proved workers at the deadline.
     func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool
-    /// Stop everything of it now; it never had traffic.
+    /// Stop everything of it now; it has no traffic.
     func discard(_ generation: GenerationNumber)
     func traffic(of generation: GenerationNumber) -> TrafficCounts
 }

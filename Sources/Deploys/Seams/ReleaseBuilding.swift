@@ -27,17 +27,22 @@ package struct ReleaseLocation: Sendable, Equatable, Codable {
     }
 }
 
+package enum BuildingNews: Sendable, Equatable {
+    case progress(StepProgress)
+    case notice(String)
+    case warning(String)
+}
+
 /// Everything that is written under one deploy root. The core implements it over the release builder, a child that runs
 /// as the deploy user. Each call may take long, throws what a person can act on, and gives up when its task is cancelled.
 package protocol ReleaseBuilding: Sendable {
-    typealias Progress = @Sendable (String) -> Void
+    /// Called in order, on any thread.
+    typealias Progress = @Sendable (BuildingNews) -> Void
 
     /// Makes `repo.git`, `releases`, `shared`, `.passenger` where they are missing.
     func prepareRoot() async throws(DeployFailure)
     func fetch(_ repository: String, progress: @escaping Progress) async throws(DeployFailure)
     func resolve(_ ref: String?) async throws(DeployFailure) -> ResolvedCommit
-    /// Whether `commit` is an ancestor of `other` (false when either is unknown).
-    func isAncestor(_ commit: String, of other: String) async throws(DeployFailure) -> Bool
     /// Writes the tree to a temporary directory, verifies it, renames it to its final path.
     func checkOut(
         _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping Progress

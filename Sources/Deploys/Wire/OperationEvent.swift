@@ -22,8 +22,8 @@ package enum OperationEvent: Sendable, Equatable, Codable {
     case stepStarted(step: DeployStep, title: String)
     /// One line of a command's output, without its newline.
     case output(step: DeployStep, line: String)
-    /// Something that replaces itself on a terminal: "received 120 of 300 objects".
-    case progress(step: DeployStep, text: String)
+    /// Replaces itself on a terminal: "120 of 300 objects".
+    case progress(step: DeployStep, StepProgress)
     case stepFinished(step: DeployStep, nanoseconds: Int64, failure: String?)
     /// All traffic goes to `release` now; measured around the pool's switch.
     case switched(release: String?, nanoseconds: Int64)
@@ -32,6 +32,19 @@ package enum OperationEvent: Sendable, Equatable, Codable {
     case skipped(events: Int)
     /// Always the last event.
     case finished(OperationOutcome)
+}
+
+package struct StepProgress: Sendable, Equatable, Codable {
+    package var done: Int
+    /// Nil when it is not known.
+    package var total: Int?
+    /// `objects`, `files`
+    package var unit: String
+    package init(done: Int, total: Int?, unit: String) {
+        self.done = done
+        self.total = total
+        self.unit = unit
+    }
 }
 
 package enum NoticeLevel: String, Sendable, Codable { case info, warning, alarm }

@@ -29,21 +29,18 @@ package struct DeployRequest: Sendable, Equatable, Codable {
     package var repository: String?
     /// Over the configured `deploy.bake`.
     package var bake: Duration?
-    /// Deploy a commit whose release was withdrawn, or that is live already.
+    /// Deploy a commit whose release was withdrawn.
     package var force: Bool
-    /// Deploy an ancestor of the live commit.
-    package var allowOlder: Bool
     package var requester: Requester
 
     package init(
         ref: String? = nil, repository: String? = nil, bake: Duration? = nil, force: Bool = false,
-        allowOlder: Bool = false, requester: Requester
+        requester: Requester
     ) {
         self.ref = ref
         self.repository = repository
         self.bake = bake
         self.force = force
-        self.allowOlder = allowOlder
         self.requester = requester
     }
 }

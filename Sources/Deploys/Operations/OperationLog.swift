@@ -1,0 +1,140 @@
+package import Foundation
+package import Model
+import Synchronization
+
+/// Everything that happened in one operation, bounded, for any number of followers at their own speed.
+///
+/// A follower pulls: it reads from where it is and waits at the end, so a slow one costs no memory, and one that comes
+/// late (an attach after a detach) sees the operation from its start. Past `capacity` the oldest lines of output go
+/// first; a follower that had not read them is told how many.
+package final class OperationLog: Sendable {
+    private struct Waiter {
+        let id: UInt64
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct State {
+        var events: [LoggedEvent] = []
+        var nextSequence = 0
+        var outcome: OperationOutcome?
+        var waiters: [Waiter] = []
+        var nextWaiter: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+    private let capacity: Int
+    private let date: @Sendable () -> Date
+
+    package init(capacity: Int = 10_000, date: @escaping @Sendable () -> Date) {
+        self.capacity = max(capacity, 16)
+        self.date = date
+    }
+
+    /// Nil until the operation is over.
+    package var outcome: OperationOutcome? { state.withLock { $0.outcome } }
+
+    package func append(_ event: OperationEvent) {
+        let waiters = state.withLock { state -> [Waiter] in
+            guard state.outcome == nil else { return [] }
+            if case .finished(let outcome) = event { state.outcome = outcome }
+            state.events.append(LoggedEvent(sequence: state.nextSequence, at: date(), event: event))
+            state.nextSequence += 1
+            if state.events.count > capacity { OperationLog.thin(&state.events, to: capacity / 2) }
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.continuation.resume() }
+    }
+
+    /// All events from the first one on; ends after `finished`.
+    package func follow() -> AsyncStream<LoggedEvent> {
+        let cursor = Mutex(0)
+        return AsyncStream(unfolding: { [self] in
+            let position = cursor.withLock { $0 }
+            guard let event = await next(from: position) else { return nil }
+            cursor.withLock { $0 = event.sequence + 1 }
+            return event
+        })
+    }
+
+    /// How the operation ended, once it has. When the calling task is cancelled before that, nil.
+    package func waitForOutcome() async -> OperationOutcome? {
+        while !Task.isCancelled {
+            if let outcome { return outcome }
+            let count = state.withLock { $0.nextSequence }
+            await waitForEvent(count)
+        }
+        return outcome
+    }
+
+    /// The events that are there now.
+    package func snapshot() -> [LoggedEvent] { state.withLock { $0.events } }
+
+    private func next(from position: Int) async -> LoggedEvent? {
+        while !Task.isCancelled {
+            let (event, isOver) = state.withLock { state -> (LoggedEvent?, Bool) in
+                let index = state.events.firstIndex { $0.sequence >= position }
+                return (index.map { state.events[$0] }, state.outcome != nil)
+            }
+            if let event {
+                guard event.sequence > position else { return event }
+                // Reported under the last dropped number: the next call goes on with `event` itself.
+                return LoggedEvent(
+                    sequence: event.sequence - 1, at: event.at, event: .skipped(events: event.sequence - position))
+            }
+            if isOver { return nil }
+            await waitForEvent(position)
+        }
+        return nil
+    }
+
+    /// Returns once there is an event with this number, or the task is cancelled.
+    private func waitForEvent(_ sequence: Int) async {
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isThere = state.withLock { state in
+                    if state.nextSequence > sequence || state.outcome != nil || Task.isCancelled { return true }
+                    state.waiters.append(Waiter(id: id, continuation: continuation))
+                    return false
+                }
+                if isThere { continuation.resume() }
+            }
+        } onCancel: {
+            let waiter = state.withLock { state -> Waiter? in
+                guard let index = state.waiters.firstIndex(where: { $0.id == id }) else { return nil }
+                return state.waiters.remove(at: index)
+            }
+            waiter?.continuation.resume()
+        }
+    }
+
+    /// Output and progress first, from the oldest; steps, notices and the end stay as long as they fit.
+    private static func thin(_ events: inout [LoggedEvent], to count: Int) {
+        var surplus = events.count - count
+        events.removeAll { logged in
+            guard surplus > 0 else { return false }
+            switch logged.event {
+            case .output, .progress:
+                surplus -= 1
+                return true
+            default: return false
+            }
+        }
+        if surplus > 0 { events.removeFirst(surplus) }
+    }
+}
+
+/// A running or finished operation, to be followed or waited for.
+package struct OperationHandle: Sendable {
+    package let operation: OperationNumber
+    package let kind: OperationKind
+    package let deploy: DeployNumber?
+    package let log: OperationLog
+
+    package func events() -> AsyncStream<LoggedEvent> { log.follow() }
+    package func outcome() async -> OperationOutcome? { await log.waitForOutcome() }
+}
