@@ -11,7 +11,7 @@ package enum BakeVerdict: Sendable, Equatable {
 /// Judges a new generation during its bake, against what the old one used to do.
 package struct BakeWatch: Sendable, Equatable {
     /// Deaths of workers during one bake that are no accident any more.
-    package static let crashLimit = 3
+    package static let crashLimit: UInt64 = 3
 
     package let limits: AutoRollbackSettings
     /// The old generation's counts at the switch: its own baseline. Nil for a first deploy.
@@ -30,32 +30,37 @@ package struct BakeWatch: Sendable, Equatable {
 
     /// Percent of the old generation's requests that failed before the switch. Too few requests say nothing: then it is 0.
     private var baseline: Double {
-        guard let old, old.requests >= max(limits.minRequests, 1) else { return 0 }
-        return BakeWatch.errorRate(old)
+        guard let old, isTelling(old.requests) else { return 0 }
+        return BakeWatch.errorRate(old.appErrors + old.gatewayErrors, of: old.requests)
     }
 
     private func complaint(about new: TrafficCounts) -> String? {
         if new.crashes >= BakeWatch.crashLimit { return "\(new.crashes) workers of the new version died" }
-        guard new.requests >= max(limits.minRequests, 1) else { return nil }
-        let rate = BakeWatch.errorRate(new)
-        guard rate > baseline + limits.errorPoints else { return nil }
+        guard isTelling(new.requests) else { return nil }
         let errors = new.appErrors + new.gatewayErrors
+        let rate = BakeWatch.errorRate(errors, of: new.requests)
+        guard rate > baseline + limits.errorPoints else { return nil }
         return "\(errors) of \(new.requests) requests failed (\(percent(rate)), the old version: \(percent(baseline)))"
     }
 
     /// After the switch the old generation gets no new requests, but it still ends those in flight and keeps its workers.
     private func oldWorsened(_ now: TrafficCounts?) -> Bool {
         guard let old, let now else { return false }
-        if now.crashes - old.crashes >= BakeWatch.crashLimit { return true }
-        let since = TrafficCounts(
-            requests: now.requests - old.requests, appErrors: now.appErrors - old.appErrors,
-            gatewayErrors: now.gatewayErrors - old.gatewayErrors, crashes: 0)
-        guard since.requests >= max(limits.minRequests, 1) else { return false }
-        return BakeWatch.errorRate(since) > baseline + limits.errorPoints
+        if BakeWatch.growth(old.crashes, now.crashes) >= BakeWatch.crashLimit { return true }
+        let requests = BakeWatch.growth(old.requests, now.requests)
+        guard isTelling(requests) else { return false }
+        let errors =
+            BakeWatch.growth(old.appErrors, now.appErrors) + BakeWatch.growth(old.gatewayErrors, now.gatewayErrors)
+        return BakeWatch.errorRate(errors, of: requests) > baseline + limits.errorPoints
     }
 
-    private static func errorRate(_ counts: TrafficCounts) -> Double {
-        100 * Double(counts.appErrors + counts.gatewayErrors) / Double(max(counts.requests, 1))
+    private func isTelling(_ requests: UInt64) -> Bool { requests >= UInt64(max(limits.minRequests, 1)) }
+
+    /// Counters only grow, but a generation that is gone counts nothing at all.
+    private static func growth(_ before: UInt64, _ after: UInt64) -> UInt64 { after > before ? after - before : 0 }
+
+    private static func errorRate(_ errors: UInt64, of requests: UInt64) -> Double {
+        100 * Double(errors) / Double(max(requests, 1))
     }
 
     private func percent(_ rate: Double) -> String {

@@ -66,7 +66,7 @@ package struct DeployStateMachine: Sendable {
         case finished(Ending)
     }
 
-    package let plan: OperationPlan
+    package private(set) var plan: OperationPlan
     package private(set) var state: State = .idle
     /// The generation this operation booted or, for a warm rollback, grew.
     package private(set) var fresh: GenerationNumber?
@@ -77,6 +77,17 @@ package struct DeployStateMachine: Sendable {
     package init(plan: OperationPlan) {
         self.plan = plan
         fresh = plan.warm
+    }
+
+    /// The bake's length is the release's own configuration, which is read on the way.
+    package mutating func setBake(_ length: Duration) {
+        if plan.bake != nil { plan.bake = length }
+    }
+
+    /// Whether the configuration that will be live is fixed: a change after that needs another restart.
+    package var hasReadSettings: Bool {
+        guard case .running(let index) = state else { return true }
+        return index >= plan.steps.firstIndex { $0 == .seal || $0 == .inspect } ?? 0
     }
 
     package var isFinished: Bool { if case .finished = state { true } else { false } }

@@ -55,6 +55,8 @@ package struct DeployRecord: Sendable, Equatable, Codable {
     package var repository: String?
     package var commit: ResolvedCommit?
     package var release: ReleaseLocation?
+    /// The configuration it was last read with: a rollback uses it when the files have become unreadable.
+    package var settings: AppSettings?
     /// Release that was live when this deploy began.
     package var previous: ReleaseLocation?
     package var steps: [StepRecord] = []

@@ -73,8 +73,8 @@ package final class OperationLog: Sendable {
     private func next(from position: Int) async -> LoggedEvent? {
         while !Task.isCancelled {
             let (event, isOver) = state.withLock { state -> (LoggedEvent?, Bool) in
-                let index = state.events.firstIndex { $0.sequence >= position }
-                return (index.map { state.events[$0] }, state.outcome != nil)
+                let index = OperationLog.firstIndex(in: state.events, atOrAfter: position)
+                return (index < state.events.count ? state.events[index] : nil, state.outcome != nil)
             }
             if let event {
                 guard event.sequence > position else { return event }
@@ -110,6 +110,17 @@ package final class OperationLog: Sendable {
             }
             waiter?.continuation.resume()
         }
+    }
+
+    /// Binary search: a replay of a long log would be quadratic otherwise.
+    private static func firstIndex(in events: [LoggedEvent], atOrAfter sequence: Int) -> Int {
+        var low = 0
+        var high = events.count
+        while low < high {
+            let middle = (low + high) / 2
+            if events[middle].sequence < sequence { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Output and progress first, from the oldest; steps, notices and the end stay as long as they fit.

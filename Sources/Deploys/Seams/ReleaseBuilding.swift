@@ -37,15 +37,15 @@ package enum BuildingNews: Sendable, Equatable {
 /// as the deploy user. Each call may take long, throws what a person can act on, and gives up when its task is cancelled.
 package protocol ReleaseBuilding: Sendable {
     /// Called in order, on any thread.
-    typealias Progress = @Sendable (BuildingNews) -> Void
+    typealias NewsHandler = @Sendable (BuildingNews) -> Void
 
     /// Makes `repo.git`, `releases`, `shared`, `.passenger` where they are missing.
     func prepareRoot() async throws(DeployFailure)
-    func fetch(_ repository: String, progress: @escaping Progress) async throws(DeployFailure)
+    func fetch(_ repository: String, progress: @escaping NewsHandler) async throws(DeployFailure)
     func resolve(_ ref: String?) async throws(DeployFailure) -> ResolvedCommit
     /// Writes the tree to a temporary directory, verifies it, renames it to its final path.
     func checkOut(
-        _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping Progress
+        _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping NewsHandler
     ) async throws(DeployFailure) -> ReleaseLocation
     func link(_ release: ReleaseLocation, shared: [String]) async throws(DeployFailure)
     /// The release is complete: only now can it be booted, and go on a later start.

@@ -1,0 +1,140 @@
+import Foundation
+import Logging
+import Model
+import Pool
+
+/// The end of an operation.
+extension AppOperations {
+    func finish(_ ending: DeployStateMachine.Ending) {
+        guard let run else { return }
+        closeBake(run, ending)
+        change(run.deploy) { record in
+            end(&record, ending)
+            record.finishedAt = record.state == .pending ? nil : parts.date()
+        }
+        let outcome = self.outcome(ending, run)
+        self.run = nil
+        lastOutcome = outcome
+        parts.lock?.release()
+        parts.logger.info(
+            "\(run.ticket.request.kind.rawValue) over",
+            metadata: ["result": "\(outcome.result.rawValue)", "summary": "\(outcome.summary)"])
+        remember(run.ticket.handle(deploy: run.deploy))
+        if let restart = run.joinedRestart, run.switchNanoseconds == nil, parts.host != nil, !isShuttingDown {
+            // It was to come with the deploy's switch, which never was.
+            waiting.append(makeTicket(.restart(restart)))
+        }
+        if run.deploy != nil, parts.host != nil, !isShuttingDown {
+            prune(keep: (live?.settings.deploy ?? DeploySettings()).keepReleases)
+        }
+        run.ticket.log.append(.finished(outcome))
+    }
+
+    private func closeBake(_ run: OperationRun, _ ending: DeployStateMachine.Ending) {
+        guard let deploy = run.deploy, records[deploy]?.state == .baking else { return }
+        let time = (parts.now() - run.stepBegan).wholeNanoseconds
+        let failure: DeployFailure? =
+            switch ending {
+            case .rolledBack(let failure, _), .failed(_, let failure): failure
+            default: nil
+            }
+        run.ticket.log.append(.stepFinished(step: .bake, nanoseconds: time, failure: failure?.summary))
+        change(deploy) { record in
+            guard let index = record.steps.lastIndex(where: { $0.step == .bake }) else { return }
+            record.steps[index].end = parts.date()
+            record.steps[index].nanoseconds = time
+            record.steps[index].result = failure == nil ? .done : .failed
+        }
+    }
+
+    private func end(_ record: inout DeployRecord, _ ending: DeployStateMachine.Ending) {
+        switch ending {
+        case .done:
+            record.state = .stable
+            record.reached = .stable
+            record.wasStable = true
+        case .pending:
+            record.state = .pending
+        case .failed(let step, let failure):
+            record.state = .failed
+            record.failedStep = step
+            record.failure = failure
+        case .aborted(let by):
+            record.state = .aborted
+            record.failure = DeployFailure(.cancelled, "aborted by \(by)")
+        case .rolledBack(let failure, let byHand):
+            record.state = .rolledBack
+            record.failure = failure
+            record.isWithdrawn = byHand
+        case .interrupted(let step):
+            // A sealed release whose migrations had not begun can simply be gone on with by the next start.
+            let isUntouched = record.reached == .sealed || record.reached == .proved
+            record.state = isUntouched && step != .beforeBoot ? .pending : .interrupted
+            record.failedStep = step
+            record.failure = DeployFailure(.interrupted, "the server was stopped in the middle of \(step.rawValue)")
+        }
+    }
+
+    private func outcome(_ ending: DeployStateMachine.Ending, _ run: OperationRun) -> OperationOutcome {
+        let name = run.release?.label.name ?? run.deploy.map { "deploy \($0)" } ?? "the app"
+        let now = live?.release?.label.name
+        var outcome: OperationOutcome
+        switch ending {
+        case .done: outcome = OperationOutcome(.done, summary: doneSummary(run, name))
+        case .pending:
+            outcome = OperationOutcome(.pending, summary: "\(name) is sealed; `passenger start` goes on from here")
+        case .failed(let step, let failure):
+            outcome = OperationOutcome(
+                .failed, summary: "\(step.rawValue) failed: \(failure.summary)", failedStep: step, failure: failure)
+        case .aborted(let by): outcome = OperationOutcome(.aborted, summary: "aborted by \(by)")
+        case .rolledBack(let failure, _):
+            outcome = OperationOutcome(
+                .rolledBack, summary: "switched back to \(now ?? "the old generation"): \(failure.summary)",
+                failedStep: .bake, failure: failure)
+        case .interrupted(let step):
+            outcome = OperationOutcome(.interrupted, summary: "interrupted in \(step.rawValue)", failedStep: step)
+        }
+        outcome.deploy = run.deploy
+        outcome.liveRelease = now
+        outcome.switchNanoseconds = run.switchNanoseconds
+        return outcome
+    }
+
+    private func doneSummary(_ run: OperationRun, _ name: String) -> String {
+        switch run.ticket.request {
+        case .deploy, .resume: "\(name) is live and stable"
+        case .rollback: "rolled back to \(name)"
+        case .restart: "\(name) was restarted"
+        }
+    }
+
+    // MARK: Retention
+
+    /// Never decides a deploy's result. A release is marked before it is deleted, so that no rollback can choose it while
+    /// it goes; what could not be deleted is unmarked, and tried again after the next deploy.
+    private func prune(keep: Int) {
+        guard let builder = parts.builder else { return }
+        let before = pruning
+        pruning = Task {
+            await before?.value
+            guard let onDisk = try? await builder.releases() else { return }  // clean-up; the next one finds them again
+            var pinned: Set<DeployNumber> = []
+            for release in [self.live?.release, self.standby?.code.release, self.run?.release] {
+                if let release { pinned.insert(release.label.number) }
+            }
+            let going = self.ledger.prunable(keep: keep, pinned: pinned, onDisk: onDisk)
+            guard !going.isEmpty else { return }
+            for release in going { self.change(release.label.number) { $0.isPruned = true } }
+            let gone = Set(await builder.prune(going))
+            for release in going where !gone.contains(release.label.number) {
+                self.change(release.label.number) { $0.isPruned = false }
+            }
+        }
+    }
+
+    /// For tests and an orderly end: `current` is moved and old releases are gone.
+    package func waitForCleanUp() async {
+        await currentMove?.value
+        await pruning?.value
+    }
+}

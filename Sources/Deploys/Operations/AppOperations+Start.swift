@@ -1,0 +1,115 @@
+import Foundation
+import Logging
+import Model
+import Pool
+
+/// From what the journals say to a running app.
+extension AppOperations {
+    /// Boots what has to be live, and goes on with a release that was left pending: then its operation is returned.
+    /// Throws only when nothing can be booted; an app that waits for its first deploy is no error.
+    package func start(requester: Requester) async throws(DeployFailure) -> OperationHandle? {
+        await loadOnce()
+        guard let host = parts.host else { return nil }
+        if parts.builder == nil {
+            let settings = try await parts.settings.settings(release: nil)
+            bootLive(host, release: nil, settings)
+            return nil
+        }
+        // A lost journal of the live release is no reason not to serve it.
+        if let release = ledger.startTarget?.release ?? liveRecord.live {
+            let settings = try await settingsForStart(release)
+            let isOther = liveRecord.live != release
+            bootLive(host, release: release, settings)
+            if isOther { moveCurrent(to: release) }
+        }
+        guard let pending = ledger.pending else { return nil }
+        do throws(OperationRefusal) {
+            return try begin(makeTicket(.resume(pending.number, requester)))
+        } catch {
+            startProblems.append("deploy \(pending.number) is pending: \(error)")
+            return nil
+        }
+    }
+
+    private func bootLive(_ host: any GenerationHost, release: ReleaseLocation?, _ settings: AppSettings) {
+        let spec = GenerationSpec(
+            app: app, settings: settings, release: release?.label, workers: max(settings.pool.minInstances, 1),
+            proof: release == nil && settings.environment == "development" ? .handshake : .health)
+        let generation = host.bootLive(spec)
+        live = BootedCode(generation: generation, release: release, settings: settings)
+        guard let release else { return }
+        liveRecord.live = release
+        liveRecord.settings = settings
+        liveRecord.standby = nil
+        saveLive()
+        change(release.label.number) { $0.settings = settings }
+    }
+
+    /// An app whose file has become invalid runs with the configuration stored for it, and says so.
+    private func settingsForStart(
+        _ release: ReleaseLocation
+    ) async throws(DeployFailure) -> AppSettings {
+        do throws(DeployFailure) {
+            return try await parts.settings.settings(release: release)
+        } catch {
+            let stored = liveRecord.live == release ? liveRecord.settings : records[release.label.number]?.settings
+            guard let stored else { throw error }
+            startProblems.append("\(error.summary); running with the configuration of the last boot")
+            return stored
+        }
+    }
+
+    /// Called once, by `loadOnce`.
+    func load() async {
+        guard let journal = parts.journal else { return }
+        let loaded = journal.load()
+        startProblems += loaded.problems
+        for problem in loaded.problems { parts.logger.error("journal", metadata: ["problem": "\(problem)"]) }
+        for record in loaded.records { records[record.number] = record }
+        liveRecord = loaded.live ?? LiveRecord()
+        if loaded.liveWasDamaged { recoverLive() }
+        var onDisk = loaded.unreadable
+        if let builder = parts.builder, let releases = try? await builder.releases() {
+            onDisk += releases.map(\.label.number)  // an unreadable root is reported by what needs it
+        }
+        highestNumber = DeployNumber(ledger.nextNumber(onDisk: onDisk).rawValue - 1)
+        if takesOver() { markInterrupted() }
+    }
+
+    /// `live.json` is lost: the newest release that was good is the best guess, and it is said.
+    private func recoverLive() {
+        guard
+            let best = records.values.filter({ $0.wasStable && !$0.isWithdrawn && !$0.isPruned })
+                .max(by: { $0.number < $1.number }), let release = best.release
+        else { return }
+        liveRecord.live = release
+        liveRecord.settings = best.settings
+        startProblems.append("which release was live is lost; \(release.label.name), the last stable one, is taken")
+    }
+
+    /// Whether the unfinished deploys in the journal are nobody's: another process may be at work on one right now.
+    private func takesOver() -> Bool {
+        guard let lock = parts.lock else { return true }
+        do {
+            guard try lock.take(holder: "start") == nil else { return false }
+            lock.release()
+        } catch {
+            parts.logger.warning("the operation lock could not be tried", metadata: ["error": "\(error)"])
+        }
+        return true
+    }
+
+    private func markInterrupted() {
+        for var record in ledger.unfinished {
+            let isUntouched = record.state == .sealed || record.state == .proved
+            let isInHook = record.steps.last.map { $0.step == .beforeBoot && $0.end == nil } ?? false
+            let reason = "the server went away after \(record.state.rawValue)"
+            record.state = isUntouched && !isInHook ? .pending : .interrupted
+            record.failedStep = record.steps.last?.step
+            record.failure = DeployFailure(.interrupted, reason)
+            if record.state.isEnd { record.finishedAt = parts.date() }
+            save(record)
+            startProblems.append("deploy \(record.number) is \(record.state.rawValue): \(reason)")
+        }
+    }
+}

@@ -1,0 +1,263 @@
+import Foundation
+import Model
+import Pool
+
+/// What each step does. Nothing here decides what comes next.
+extension AppOperations {
+    func startStep(_ step: DeployStep) {
+        guard var run else { return }
+        run.stepBegan = parts.now()
+        run.output = OutputTail()
+        let title = self.title(of: step, run)
+        run.ticket.log.append(.stepStarted(step: step, title: title))
+        let number = run.ticket.number
+        // The task is in place before it can report: this actor runs nothing else until here is done.
+        run.task = Task { await self.runStep(step, of: number) }
+        self.run = run
+        change(run.deploy) { $0.steps.append(StepRecord(step: step, title: title, start: parts.date())) }
+    }
+
+    private func runStep(_ step: DeployStep, of number: OperationNumber) async {
+        var result: Result<StepProduct, DeployFailure>
+        do throws(DeployFailure) { result = .success(try await execute(step)) } catch { result = .failure(error) }
+        guard run?.ticket.number == number else { return }
+        record(step, result)
+        // No step before the switch goes on until its record is safe. From the switch on, nothing waits for the disk.
+        if let journal = parts.journal, run?.deploy != nil, await !journal.flush(), case .success = result {
+            let problem = journal.problem ?? "the journal could not be written"
+            result = .failure(DeployFailure(.diskFull, problem, hint: "free some space, then deploy again"))
+        }
+        guard run?.ticket.number == number else { return }
+        switch result {
+        case .success(.booted(let booted)): feed(.booted(booted.number))
+        case .success: feed(.stepDone(step))
+        case .failure(let failure): feed(.stepFailed(step, failure))
+        }
+    }
+
+    private func execute(_ step: DeployStep) async throws(DeployFailure) -> StepProduct {
+        guard let run else { throw .cancelled }
+        switch step {
+        case .inspect: return .inspected(try await readSettings(run))
+        case .fetch: return try await fetch(run)
+        case .resolve: return .resolved(try await resolve(run))
+        case .checkout: return .checkedOut(try await checkOut(run))
+        case .link: return .inspected(try await link(run))
+        case .build:
+            return try await runCommands(run.settings?.deploy.build ?? [], step, run)
+        case .seal:
+            // Read again: a build makes what the configuration is detected from (a virtualenv, a lock file).
+            let (builder, release) = try place(run)
+            let settings = try await parts.settings.settings(release: release)
+            try await builder.seal(release)
+            return .inspected(settings)
+        case .prove:
+            let spec = try spec(run, workers: 1, proof: .handshake)
+            let host = try host()
+            do throws(GenerationFailure) { try await host.trial(spec) } catch { throw DeployFailure(error) }
+            return .nothing
+        case .beforeBoot:
+            return try await runCommands(run.settings?.deploy.beforeBoot ?? [], step, run)
+        case .grow: return try await grow(run)
+        case .boot: return try await boot(run)
+        case .health: return try await confirm(run)
+        case .switchTraffic, .bake: return .nothing
+        }
+    }
+
+    // MARK: Making a release
+
+    private func fetch(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
+        guard let builder = parts.builder, case .deploy(let request) = run.ticket.request else { throw .cancelled }
+        try await builder.prepareRoot()
+        let settings = try await parts.settings.deploySettings()
+        guard let repository = request.repository ?? settings.repo else {
+            throw DeployFailure(
+                .configuration, "no repository is configured",
+                hint: "set deploy.repo in the deploy root's Passengerfile, or `passenger deploy --repo URL`")
+        }
+        try await builder.fetch(repository, progress: follower(of: .fetch, run))
+        return .fetched(repository: repository, settings)
+    }
+
+    private func resolve(_ run: OperationRun) async throws(DeployFailure) -> ResolvedCommit {
+        guard let builder = parts.builder, case .deploy(let request) = run.ticket.request else { throw .cancelled }
+        let commit = try await builder.resolve(request.ref ?? run.deploySettings?.branch)
+        if ledger.isWithdrawn(commit: commit.id), !request.force {
+            throw DeployFailure(
+                .withdrawn, "commit \(commit.id.prefix(7)) was rolled back from before",
+                hint: "`passenger deploy --force` deploys it all the same")
+        }
+        return commit
+    }
+
+    private func checkOut(_ run: OperationRun) async throws(DeployFailure) -> ReleaseLocation {
+        guard let builder = parts.builder, let commit = run.commit, let number = run.deploy else { throw .cancelled }
+        return try await builder.checkOut(commit, as: number, progress: follower(of: .checkout, run))
+    }
+
+    private func link(_ run: OperationRun) async throws(DeployFailure) -> AppSettings {
+        let (builder, release) = try place(run)
+        let settings = try await parts.settings.settings(release: release)
+        try await builder.link(release, shared: settings.deploy.shared)
+        return settings
+    }
+
+    /// `unknown` ends are not tried again: half a migration must be looked at by a person.
+    private func runCommands(
+        _ commands: [String], _ step: DeployStep, _ run: OperationRun
+    ) async throws(DeployFailure) -> StepProduct {
+        guard let runner = parts.commands, let settings = run.settings, let release = run.release else {
+            return .nothing
+        }
+        for (index, command) in commands.enumerated() {
+            if Task.isCancelled { throw .cancelled }
+            note(step, line: "$ \(command)")
+            let record = "\(release.label.number)-\(step.rawValue)-\(index)"
+            if case .resume = run.ticket.request, let end = await runner.recordedEnd(record) {
+                // An earlier core ran it: what it recorded is the truth.
+                try judge(end, command, settings)
+                continue
+            }
+            var environment = settings.variables
+            environment["PASSENGER_RELEASE"] = release.label.name
+            environment["PASSENGER_REVISION"] = release.label.revision
+            let order = RunnerCommand(
+                command: command, directory: settings.directory, environment: environment,
+                timeout: settings.deploy.hookTimeout)
+            let (lines, continuation) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(10_000))
+            // One consumer keeps the lines in order; the runner's callback may come on any thread.
+            let pump = Task { for await line in lines { self.note(step, line: line) } }
+            let end: Result<RecordedEnd, DeployFailure>
+            do throws(DeployFailure) {
+                end = .success(try await runner.run(order, record: record) { continuation.yield($0) })
+            } catch { end = .failure(error) }
+            continuation.finish()
+            await pump.value
+            try judge(try end.get(), command, settings)
+        }
+        return .nothing
+    }
+
+    private func judge(_ end: RecordedEnd, _ command: String, _ settings: AppSettings) throws(DeployFailure) {
+        let tail = run?.output.last(50) ?? []
+        switch end {
+        case .ended(.exited(0)): return
+        case .ended(let reason):
+            throw DeployFailure(.commandFailed, "`\(command)` ended with \(reason)", outputTail: tail)
+        case .timedOut:
+            throw DeployFailure(
+                .commandTimedOut, "`\(command)` took longer than hook_timeout (\(settings.deploy.hookTimeout))",
+                outputTail: tail)
+        case .unknown:
+            throw DeployFailure(
+                .commandUnknown, "`\(command)` was started, and nothing tells how it ended",
+                hint: "find out what it has done; then deploy again", outputTail: tail)
+        }
+    }
+
+    // MARK: Generations
+
+    private func readSettings(_ run: OperationRun) async throws(DeployFailure) -> AppSettings {
+        do throws(DeployFailure) {
+            return try await parts.settings.settings(release: run.release)
+        } catch {
+            // A rollback to code that ran before is not held up by a file that somebody broke since.
+            guard run.ticket.request.kind == .rollback, let number = run.release?.label.number,
+                let known = records[number]?.settings
+            else { throw error }
+            run.ticket.log.append(
+                .notice(.warning, "\(error.summary); the configuration of its own deploy is used instead"))
+            return known
+        }
+    }
+
+    private func boot(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
+        let host = try host()
+        let asMany = max(host.liveGeneration()?.workers ?? 0, run.settings?.pool.minInstances ?? 1, 1)
+        let isDevelopment = parts.builder == nil && run.settings?.environment == "development"
+        let spec = try spec(run, workers: asMany, proof: isDevelopment ? .handshake : .health)
+        do throws(GenerationFailure) { return .booted(try await host.boot(spec)) } catch { throw DeployFailure(error) }
+    }
+
+    /// A worker may have died between its own proof and the last one's; the pool replaces it.
+    private func confirm(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
+        let host = try host()
+        guard let settings = run.settings, let generation = run.machine.fresh else { throw .cancelled }
+        let asMany = max(host.liveGeneration()?.workers ?? 0, settings.pool.minInstances, 1)
+        let deadline = parts.now() + settings.pool.startTimeout
+        guard await host.waitUntilReady(generation, workers: asMany, deadline: deadline) else {
+            throw DeployFailure(.unhealthy, "workers of the new version died after they had proved themselves")
+        }
+        return .nothing
+    }
+
+    private func grow(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
+        let host = try host()
+        guard let settings = run.settings, let generation = run.machine.fresh else { throw .cancelled }
+        let workers = max(host.liveGeneration()?.workers ?? 1, 1)
+        host.scale(generation, workers: workers)
+        let deadline = parts.now() + settings.pool.startTimeout
+        if await !host.waitUntilReady(generation, workers: workers, deadline: deadline), !Task.isCancelled {
+            // Fewer workers of a good version are better than all of a bad one.
+            run.ticket.log.append(.notice(.warning, "the standby did not grow to \(workers) workers in time"))
+        }
+        return .nothing
+    }
+
+    private func spec(_ run: OperationRun, workers: Int, proof: Proof) throws(DeployFailure) -> GenerationSpec {
+        guard let settings = run.settings else { throw .cancelled }
+        return GenerationSpec(
+            app: app, settings: settings, release: run.release?.label, workers: workers, proof: proof)
+    }
+
+    private func host() throws(DeployFailure) -> any GenerationHost {
+        guard let host = parts.host else { throw DeployFailure(.internalError, "no server is running") }
+        return host
+    }
+
+    private func place(_ run: OperationRun) throws(DeployFailure) -> (any ReleaseBuilding, ReleaseLocation) {
+        guard let builder = parts.builder, let release = run.release else {
+            throw DeployFailure(.internalError, "no release was checked out")
+        }
+        return (builder, release)
+    }
+
+    // MARK: For people
+
+    private func note(_ step: DeployStep, line: String) {
+        run?.output.append(line)
+        run?.ticket.log.append(.output(step: step, line: line))
+    }
+
+    private func follower(of step: DeployStep, _ run: OperationRun) -> ReleaseBuilding.NewsHandler {
+        let log = run.ticket.log
+        return { news in
+            switch news {
+            case .progress(let progress): log.append(.progress(step: step, progress))
+            case .notice(let text): log.append(.notice(.info, text))
+            case .warning(let text): log.append(.notice(.warning, text))
+            }
+        }
+    }
+
+    private func title(of step: DeployStep, _ run: OperationRun) -> String {
+        let release = run.release?.label.name
+        switch step {
+        case .inspect: return "read the configuration"
+        case .fetch: return "fetch the repository"
+        case .resolve: return "resolve the commit"
+        case .checkout: return "check out \(run.commit.map { String($0.id.prefix(7)) } ?? "the commit")"
+        case .link: return "link shared paths"
+        case .build: return "build"
+        case .seal: return "seal \(release ?? "the release")"
+        case .prove: return "trial boot"
+        case .beforeBoot: return "before_boot commands"
+        case .grow: return "grow the standby"
+        case .boot: return "boot \(release ?? "the new generation")"
+        case .health: return "confirm that all workers are healthy"
+        case .switchTraffic: return "switch traffic"
+        case .bake: return "watch the new version"
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import Model
+import Pool
+
+/// What was asked for, kept until the operation is over.
+enum OperationRequest: Sendable {
+    case deploy(DeployRequest)
+    /// A release that is sealed and pending.
+    case resume(DeployNumber, Requester)
+    case rollback(RollbackRequest)
+    case restart(RestartRequest)
+
+    var kind: OperationKind {
+        switch self {
+        case .deploy, .resume: .deploy
+        case .rollback: .rollback
+        case .restart: .restart
+        }
+    }
+
+    var requester: Requester {
+        switch self {
+        case .deploy(let request): request.requester
+        case .resume(_, let requester): requester
+        case .rollback(let request): request.requester
+        case .restart(let request): request.requester
+        }
+    }
+}
+
+/// An operation that was accepted, running or not yet.
+struct OperationTicket: Sendable {
+    let number: OperationNumber
+    var request: OperationRequest
+    let since: Date
+    let log: OperationLog
+    /// The deploy that this rollback stopped, if it did.
+    var stopped: DeployNumber?
+
+    func handle(deploy: DeployNumber? = nil) -> OperationHandle {
+        OperationHandle(operation: number, kind: request.kind, deploy: deploy, log: log)
+    }
+}
+
+/// What is known about the code that a generation runs.
+struct BootedCode: Sendable, Equatable {
+    var generation: GenerationNumber
+    /// Nil in place.
+    var release: ReleaseLocation?
+    var settings: AppSettings
+}
+
+struct StandbyCode: Sendable, Equatable {
+    var code: BootedCode
+    var clock: StandbyClock
+}
+
+/// The one operation that runs: the decisions (`machine`) and everything that its steps have found out so far.
+struct OperationRun {
+    let ticket: OperationTicket
+    var machine: DeployStateMachine
+    /// Of the journal; nil for a restart or a rollback, which have none.
+    var deploy: DeployNumber?
+    var task: Task<Void, Never>?
+    var stepBegan: Instant
+    var output = OutputTail()
+
+    var deploySettings: DeploySettings?
+    var commit: ResolvedCommit?
+    var release: ReleaseLocation?
+    var settings: AppSettings?
+    /// What was live before the switch.
+    var old: BootedCode?
+    var bake: BakeWatch?
+    var switchNanoseconds: Int64?
+    /// Asked for while this deploy had not booted anything yet: the switch answers it, a failure does not.
+    var joinedRestart: RestartRequest?
+
+    init(ticket: OperationTicket, plan: OperationPlan, now: Instant) {
+        self.ticket = ticket
+        machine = DeployStateMachine(plan: plan)
+        stepBegan = now
+    }
+}
+
+/// What a step found out.
+enum StepProduct: Sendable {
+    case nothing
+    case inspected(AppSettings)
+    case fetched(repository: String, DeploySettings)
+    case resolved(ResolvedCommit)
+    case checkedOut(ReleaseLocation)
+    case booted(BootedGeneration)
+}

@@ -1,0 +1,301 @@
+import Deploys
+import Foundation
+import Logging
+import Model
+import Pool
+import Synchronization
+
+/// Time that stands still until a test moves it.
+final class ManualClock: Sendable {
+    private let nanoseconds = Mutex<Int64>(1_000_000_000)
+    var now: Instant { nanoseconds.withLock { Instant(nanoseconds: $0) } }
+    func advance(_ duration: Duration) { nanoseconds.withLock { $0 += duration.wholeNanoseconds } }
+}
+
+/// Stops whoever comes to it until it is opened, and tells a test that somebody has come.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var visitors = 0
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        var watchers: [CheckedContinuation<Void, Never>] = []
+    }
+    private let state = Mutex(State())
+
+    /// Returns early when the task is cancelled, as every seam promises.
+    func pass() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let (goes, watchers) = state.withLock { state in
+                    state.visitors += 1
+                    let watchers = state.watchers
+                    state.watchers = []
+                    if state.isOpen || Task.isCancelled { return (true, watchers) }
+                    state.waiting.append(continuation)
+                    return (false, watchers)
+                }
+                for watcher in watchers { watcher.resume() }
+                if goes { continuation.resume() }
+            }
+        } onCancel: {
+            open()
+        }
+    }
+
+    func open() {
+        let waiting = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    func waitForVisitor() async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.visitors > 0 { return true }
+                state.watchers.append(continuation)
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+}
+
+/// A pool of generations in an array, which notes everything that is asked of it.
+final class FakeHost: GenerationHost {
+    struct State {
+        var live: LiveGeneration?
+        var next: UInt32 = 1
+        var whole: Set<GenerationNumber> = []
+        var calls: [String] = []
+        var specs: [GenerationNumber: GenerationSpec] = [:]
+        var counts: [GenerationNumber: TrafficCounts] = [:]
+        var bootFailure: BootFailure?
+        var trialFailure: BootFailure?
+        var isReady = true
+        var refusesSwitch = false
+    }
+    let state = Mutex(State())
+    let bootGate = Gate()
+    let growGate = Gate()
+
+    init(gates: Bool = false) {
+        if !gates {
+            bootGate.open()
+            growGate.open()
+        }
+    }
+
+    var calls: [String] { state.withLock { $0.calls } }
+    func change(_ body: (inout sending State) -> Void) { state.withLock { body(&$0) } }
+
+    func liveGeneration() -> LiveGeneration? { state.withLock { $0.live } }
+
+    func boot(_ spec: GenerationSpec) async throws(GenerationFailure) -> BootedGeneration {
+        await bootGate.pass()
+        let (number, failure) = state.withLock { state in
+            let number = GenerationNumber(state.next)
+            state.next += 1
+            state.calls.append("boot \(number) \(spec.release?.name ?? "in place") x\(spec.workers)")
+            if state.bootFailure == nil {
+                state.whole.insert(number)
+                state.specs[number] = spec
+            }
+            return (number, state.bootFailure)
+        }
+        if let failure { throw GenerationFailure(generation: number, failure: failure, failures: 2) }
+        return BootedGeneration(number: number, weakProof: false, bootTime: .zero)
+    }
+
+    func trial(_ spec: GenerationSpec) async throws(GenerationFailure) {
+        let failure = state.withLock { state in
+            state.calls.append("trial \(spec.release?.name ?? "in place")")
+            return state.trialFailure
+        }
+        if let failure { throw GenerationFailure(generation: GenerationNumber(0), failure: failure, failures: 1) }
+    }
+
+    func bootLive(_ spec: GenerationSpec) -> GenerationNumber {
+        state.withLock { state in
+            let number = GenerationNumber(state.next)
+            state.next += 1
+            state.calls.append("bootLive \(number) \(spec.release?.name ?? "in place")")
+            state.live = LiveGeneration(number: number, workers: spec.workers)
+            state.whole.insert(number)
+            state.specs[number] = spec
+            return number
+        }
+    }
+
+    func switchTraffic(to generation: GenerationNumber) -> GenerationNumber? {
+        state.withLock { state in
+            guard state.whole.contains(generation), !state.refusesSwitch else { return nil }
+            let previous = state.live?.number
+            state.calls.append("switch \(generation)")
+            state.live = LiveGeneration(number: generation, workers: state.specs[generation]?.workers ?? 1)
+            return previous
+        }
+    }
+
+    func drain(_ generation: GenerationNumber, within: Duration) { end("drain", generation) }
+    func discard(_ generation: GenerationNumber) { end("discard", generation) }
+
+    private func end(_ what: String, _ generation: GenerationNumber) {
+        state.withLock { state in
+            state.calls.append("\(what) \(generation)")
+            precondition(state.live?.number != generation, "the live generation must never be ended")
+            state.whole.remove(generation)
+        }
+    }
+
+    func park(_ generation: GenerationNumber, workers: Int) {
+        state.withLock { $0.calls.append("park \(generation) x\(workers)") }
+    }
+    func scale(_ generation: GenerationNumber, workers: Int) {
+        state.withLock { $0.calls.append("scale \(generation) x\(workers)") }
+    }
+    func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool {
+        await growGate.pass()
+        return state.withLock { $0.isReady }
+    }
+    func traffic(of generation: GenerationNumber) -> TrafficCounts {
+        state.withLock { $0.counts[generation] ?? TrafficCounts() }
+    }
+}
+
+/// A deploy root in memory.
+final class FakeBuilder: ReleaseBuilding {
+    struct State {
+        var calls: [String] = []
+        var commit = String(repeating: "a", count: 40)
+        var failures: [String: DeployFailure] = [:]
+        var onDisk: [ReleaseLocation] = []
+        var current: String?
+    }
+    let state = Mutex(State())
+    let fetchGate = Gate()
+
+    init(gates: Bool = false) { if !gates { fetchGate.open() } }
+
+    var calls: [String] { state.withLock { $0.calls } }
+    var current: String? { state.withLock { $0.current } }
+    func change(_ body: (inout sending State) -> Void) { state.withLock { body(&$0) } }
+
+    private func call(_ name: String) throws(DeployFailure) {
+        let failure = state.withLock { state in
+            state.calls.append(name)
+            return state.failures[name]
+        }
+        if let failure { throw failure }
+    }
+
+    func prepareRoot() async throws(DeployFailure) { try call("prepareRoot") }
+    func fetch(_ repository: String, progress: @escaping NewsHandler) async throws(DeployFailure) {
+        await fetchGate.pass()
+        if Task.isCancelled { throw .cancelled }
+        progress(.progress(StepProgress(done: 1, total: 2, unit: "objects")))
+        try call("fetch")
+    }
+    func resolve(_ ref: String?) async throws(DeployFailure) -> ResolvedCommit {
+        try call("resolve")
+        return ResolvedCommit(id: state.withLock { $0.commit }, author: "Ann", subject: "Change", ref: ref ?? "main")
+    }
+    func checkOut(
+        _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping NewsHandler
+    ) async throws(DeployFailure) -> ReleaseLocation {
+        try call("checkout")
+        let location = FakeBuilder.location(number.rawValue, commit.id)
+        state.withLock { $0.onDisk.append(location) }
+        return location
+    }
+    func link(_ release: ReleaseLocation, shared: [String]) async throws(DeployFailure) { try call("link") }
+    func seal(_ release: ReleaseLocation) async throws(DeployFailure) { try call("seal") }
+    func moveCurrent(to release: ReleaseLocation) async throws(DeployFailure) {
+        try call("moveCurrent")
+        state.withLock { $0.current = release.label.name }
+    }
+    func releases() async throws(DeployFailure) -> [ReleaseLocation] { state.withLock { $0.onDisk } }
+    func prune(_ releases: [ReleaseLocation]) async -> [DeployNumber] {
+        state.withLock { state in
+            state.onDisk.removeAll { releases.contains($0) }
+            state.calls.append("prune \(releases.map(\.label.name).joined(separator: " "))")
+        }
+        return releases.map(\.label.number)
+    }
+
+    static func location(_ number: Int, _ commit: String) -> ReleaseLocation {
+        let name = "\(number)-\(commit.prefix(7))"
+        return ReleaseLocation(
+            label: ReleaseLabel(number: DeployNumber(number), name: name, revision: commit),
+            directory: "/srv/app/releases/\(name)")
+    }
+}
+
+final class FakeCommands: CommandRunning {
+    struct State {
+        var ran: [String] = []
+        var ends: [String: RecordedEnd] = [:]
+        var recorded: [String: RecordedEnd] = [:]
+    }
+    let state = Mutex(State())
+    var ran: [String] { state.withLock { $0.ran } }
+
+    func run(
+        _ command: RunnerCommand, record: String, output: @escaping @Sendable (String) -> Void
+    ) async throws(DeployFailure) -> RecordedEnd {
+        output("output of \(command.command)")
+        return state.withLock { state in
+            state.ran.append(command.command)
+            return state.ends[command.command] ?? .ended(.exited(0))
+        }
+    }
+    func recordedEnd(_ record: String) async -> RecordedEnd? { state.withLock { $0.recorded[record] } }
+}
+
+final class FakeSettings: SettingsReading {
+    struct State {
+        var settings: AppSettings
+        var failure: DeployFailure?
+        var repository: String? = "/srv/repo.git"
+    }
+    let state: Mutex<State>
+
+    init() {
+        var settings = AppSettings(name: AppName(sanitizing: "blog"), directory: "/srv/app", kind: .rack)
+        settings.deploy.bake = .seconds(10)
+        settings.deploy.build = ["make"]
+        settings.deploy.beforeBoot = ["migrate"]
+        state = Mutex(State(settings: settings))
+    }
+
+    func change(_ body: (inout sending State) -> Void) { state.withLock { body(&$0) } }
+
+    func settings(release: ReleaseLocation?) async throws(DeployFailure) -> AppSettings {
+        let (settings, failure) = state.withLock { ($0.settings, $0.failure) }
+        if let failure { throw failure }
+        var answer = settings
+        answer.directory = release?.directory ?? "/srv/app"
+        return answer
+    }
+    func deploySettings() async throws(DeployFailure) -> DeploySettings {
+        var settings = DeploySettings()
+        settings.repo = state.withLock { $0.repository }
+        return settings
+    }
+}
+
+/// A directory that is gone with its test.
+final class TemporaryDirectory: Sendable {
+    let path: String
+    init() throws {
+        path = NSTemporaryDirectory() + "deploys-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+let somebody = Requester(uid: 1000, pid: 4242, user: "ann", command: "passenger deploy")
+let noWorker = BootFailure(
+    step: "load_app", summary: "SyntaxError in config.ru:1", outputTail: ["config.ru:1: syntax error"])
