@@ -88,7 +88,7 @@ module PhusionPassenger
       Process.setproctitle("passenger ruby worker: #{@name}")
       listener = UNIXServer.for_fd(@listener_number)
       # Only Rack 2 and older ask for this key; their constant is a pair of numbers.
-      version = Rack::VERSION if Rack::VERSION.is_a?(Array) && Rack.release.to_i < 3
+      version = Rack::VERSION if Rack.release.to_i < 3
       worker = SessionWorker.new(app, listener, rack_version: version)
       # After the app has loaded, so that a handler of its own does not swallow the stop.
       @stop_signals.each { |signal| trap(signal) { worker.stop } }

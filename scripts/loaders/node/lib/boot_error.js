@@ -2,8 +2,12 @@
 
 // Turns what a booting app threw into the three texts that a person needs: what it was, where, and what to do.
 
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+
+const PLACE = /^(\S.*:\d+)\n/;
+const CHECK_MILLISECONDS = 5000;
 
 // A failure that the loader itself found out about, with its hint.
 class KnownError extends Error {
@@ -16,9 +20,10 @@ class KnownError extends Error {
 function describe(error, { directory, startupFile }) {
   if (error instanceof KnownError) return { summary: error.message, details: '', hint: error.hint };
   const isError = error instanceof Error;
+  const details = error instanceof SyntaxError ? syntaxDetails(error, startupFile) : isError ? String(error.stack) : '';
   return {
-    summary: isError ? `${error.name}: ${firstLine(error.message)}${place(error)}` : `The app threw ${firstLine(String(error))}`,
-    details: isError ? String(error.stack) : '',
+    summary: isError ? `${error.name}: ${firstLine(error.message)}${place(details)}` : `The app threw ${firstLine(String(error))}`,
+    details,
     hint: hintFor(error, directory, startupFile),
   };
 }
@@ -54,11 +59,18 @@ function missingModule(error, directory) {
   return `The package ${name} is not in node_modules: run \`${install}\` in ${directory} (does package.json list it under dependencies?).`;
 }
 
-// V8 puts file and line of a syntax error before the stack, not in the message.
-function place(error) {
-  if (!(error instanceof SyntaxError)) return '';
-  const found = /^(\S.*:\d+)\n/.exec(String(error.stack));
-  return found ? ` (${found[1]})` : '';
+// V8 puts file and line of a syntax error before the stack, and for an ES module nowhere that a program could read: then
+// another Node is asked, which prints them.
+function syntaxDetails(error, startupFile) {
+  const stack = String(error.stack);
+  if (PLACE.test(stack)) return stack;
+  const check = spawnSync(process.execPath, ['--check', startupFile], { encoding: 'utf8', timeout: CHECK_MILLISECONDS });
+  return PLACE.test(check.stderr ?? '') ? check.stderr : stack;
+}
+
+function place(details) {
+  const found = PLACE.exec(details);
+  return found ? ` (${found[1].replace(/^file:\/\//, '')})` : '';
 }
 
 function firstLine(text) {

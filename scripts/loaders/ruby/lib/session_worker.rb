@@ -48,7 +48,8 @@ module PhusionPassenger
       IO.select(@sources)[0].each { |source| attend(source) } until @stopping
       finish_what_arrived
     ensure
-      @sources.each(&:close)
+      # The wake pipe stays: a second signal may come while the exit hooks run.
+      (@sources - [@wake_reader]).each(&:close)
     end
 
     # `env['rack.hijack'].call`: the app takes the connection of the request that is being served.

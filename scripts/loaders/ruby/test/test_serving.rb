@@ -8,7 +8,10 @@ class TestServing < Minitest::Test
   APP = <<~'RUBY'
     require 'digest'
     puts 'the app prints while it boots'
-    at_exit { puts 'at_exit ran' }
+    at_exit do
+      Process.kill(:TERM, Process.pid)
+      puts 'at_exit ran'
+    end
     PhusionPassenger.on_event(:starting_worker_process) { |forked| puts "starting, forked: #{forked}" }
     PhusionPassenger.on_event(:stopping_worker_process) { puts 'stopping' }
 
@@ -58,6 +61,7 @@ class TestServing < Minitest::Test
         [-1, {}, []]
       when '/partial'
         [200, type.merge('rack.hijack' => ->(io) { io.write('partial') && io.close }), []]
+      when '/streaming' then [200, type, ->(stream) { stream.write('streamed') && stream.close }]
       when '/close' then [200, type.merge('Connection' => 'close'), ['bye']]
       else [404, type, ['no']]
       end
@@ -258,8 +262,10 @@ class TestServing < Minitest::Test
     connection = @loader.connect
     assert_equal 'hijacked', get('/hijack', connection: connection).body
     assert_closed connection
-    response = get('/partial')
-    assert_equal ['partial', ['close']], [response.body, response.headers['connection']]
+    { '/partial' => 'partial', '/streaming' => 'streamed' }.each do |path, body|
+      response = get(path)
+      assert_equal [body, ['close']], [response.body, response.headers['connection']]
+    end
   end
 
   def test_an_app_may_ask_for_the_connection_to_end
