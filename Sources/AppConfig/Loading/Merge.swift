@@ -30,9 +30,10 @@ struct Merge {
         for entry in layer.entries {
             guard case .key(let key) = KeyTable.find(entry.key), let lower = key.lower else { continue }
             do throws(WrongForm) {
-                guard try lower(entry.value, layer.baseDirectory, &draft), let origin = origins[key.name] else {
-                    continue
-                }
+                guard try lower(entry.value, layer.baseDirectory, &draft) else { continue }
+                if key.name == "max_pool_size" { lowerFloor() }
+                // A default that is lowered surprises nobody.
+                guard let origin = origins[key.name] else { continue }
                 warnings.append(
                     ConfigProblem(
                         at: origin, key: key.name, "'\(key.name)' is lowered to the limit set at \(entry.place)"))
@@ -40,6 +41,11 @@ struct Merge {
                 problems.append(problem(error, key, entry))
             }
         }
+    }
+
+    /// A lowered ceiling takes the floor with it.
+    private mutating func lowerFloor() {
+        draft.app.pool.minInstances = min(draft.app.pool.minInstances, draft.app.pool.maxPoolSize)
     }
 
     private mutating func refuseEscape(_ key: ConfigKey, _ entry: ConfigLayer.Entry, _ source: ConfigSource) {

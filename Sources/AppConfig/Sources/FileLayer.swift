@@ -102,7 +102,7 @@ extension FileLayer {
         private func unknown(_ member: ConfigNode.Member, group: String?, _ name: String) -> ConfigProblem {
             let shown = name.shortened(to: 80)
             var hint: String?
-            if let nested = KeyTable.key(forFlatName: KeyTable.flatName(name)), nested.name != name {
+            if let nested = KeyTable.key(forFlatName: KeyTable.flatName(name)), nested.isNested {
                 hint = "It is nested: \(nested.nestedExample)"
             } else if let near = KeyTable.nearest(to: member.name, in: group) {
                 hint = "Did you mean '\(near)'?"
@@ -113,6 +113,8 @@ extension FileLayer {
 }
 
 extension ConfigKey {
+    fileprivate var isNested: Bool { name.contains(".") }
+
     /// As it is written in a file, on one line: `health: {path: /up}`.
     var nestedExample: String {
         let parts = name.split(separator: ".")

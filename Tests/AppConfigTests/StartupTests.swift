@@ -1,0 +1,157 @@
+import Model
+import Testing
+
+@testable import AppConfig
+
+@Suite("How an app is found and started")
+struct StartupTests {
+    private func startup(_ files: [String], _ configure: (inout Draft) -> Void = { _ in }) throws -> Startup {
+        let tree = try TemporaryTree()
+        for file in files { try tree.write(file, file == "package.json" ? "{\"scripts\": {\"start\": \"x\"}}" : "") }
+        var draft = Draft()
+        configure(&draft)
+        return try Startup.find(in: tree.path, draft, lookedIn: [])
+    }
+
+    @Test(
+        "Files suggest the kind, in this order",
+        arguments: [
+            (["config.ru", "passenger_wsgi.py", "app.js", "package.json"], .rack, "config.ru"),
+            (["passenger_wsgi.py", "asgi.py", "app.js"], .wsgi, "passenger_wsgi.py"),
+            (["app.js", "server.js", "package.json"], .node, "app.js"), (["server.js"], .node, "server.js"),
+        ] as [([String], AppKind, String)])
+    func files(files: [String], kind: AppKind, file: String) throws {
+        #expect(try startup(files) == Startup(kind: kind, file: file))
+    }
+
+    @Test("A start script in package.json is run")
+    func npm() throws {
+        #expect(try startup(["package.json"]) == Startup(kind: .generic, file: nil, command: "npm start"))
+    }
+
+    @Test("app_start_command goes before all files")
+    func command() throws {
+        let found = try startup(["config.ru", "asgi.py"]) { $0.startCommand = "./serve" }
+        #expect(found == Startup(kind: .generic, file: nil, command: "./serve"))
+    }
+
+    @Test("A configured type or file goes before what the files suggest")
+    func configured() throws {
+        #expect(try startup(["config.ru", "server.js"]) { $0.kind = .node } == Startup(kind: .node, file: "server.js"))
+        #expect(
+            try startup(["config.ru", "web.mjs"]) { $0.startupFile = "web.mjs" }
+                == Startup(kind: .node, file: "web.mjs"))
+        #expect(
+            try startup(["x.txt"]) {
+                $0.startupFile = "x.txt"
+                $0.kind = .wsgi
+            } == Startup(kind: .wsgi, file: "x.txt"))
+    }
+
+    @Test(
+        "What cannot be started is refused with what was looked for",
+        arguments: [
+            (
+                [], nil, nil,
+                "passenger_wsgi.py (Python), app.js, server.js and package.json with a \"start\" script (Node.js)"
+            ),
+            (["asgi.py"], nil, nil, "/asgi.py: ASGI apps need app_start_command in this version"),
+            (["passenger_asgi.py"], nil, nil, "/passenger_asgi.py: ASGI apps need app_start_command in this version"),
+            ([], .rack, nil, "looked for config.ru (rack)"), ([], .node, nil, "looked for app.js, server.js (node)"),
+            (["config.ru"], .generic, nil, "an app of type generic needs 'app_start_command'"),
+            ([], nil, "web.rb", "what starts 'web.rb' cannot be told from its name"),
+            ([], nil, "web.py", "looked for web.py (wsgi)"),
+        ] as [([String], AppKind?, String?, String)])
+    func refused(files: [String], kind: AppKind?, file: String?, expected: String) {
+        let found = problems {
+            try startup(files) {
+                $0.kind = kind
+                $0.startupFile = file
+            }
+        }
+        #expect(found.first?.message.contains(expected) == true, "\(found)")
+        #expect(found.first?.hint != nil)
+    }
+
+    @Test("The error for a directory without an app names every Passengerfile that could have told")
+    func lookedIn() throws {
+        let tree = try TemporaryTree(["root/releases/1-a/README": ""])
+        let request = InspectRequest(directory: tree["root/releases/1-a"], root: tree["root"], workingDirectory: "/")
+        let message = try #require(problems { try ConfigLoader().loadApp(request) }.first?.message)
+        #expect(message.contains(tree["root/releases/1-a/Passengerfile.yml"]))
+        #expect(message.contains(tree["root/Passengerfile.json"]))
+        #expect(message.contains("config.ru (Ruby)"))
+    }
+
+    @Test(
+        "A package.json that is malformed or has no start script suggests nothing",
+        arguments: ["", "{", "[]", "{\"scripts\":{}}"])
+    func noScript(text: String) throws {
+        let tree = try TemporaryTree(["package.json": text])
+        #expect(problems { try load(tree) }.count == 1)
+    }
+
+    @Test("subdir moves the app, not its Passengerfile")
+    func subdirectory() throws {
+        let tree = try TemporaryTree(["Passengerfile.yml": "subdir: web", "web/config.ru": ""])
+        let loaded = try load(tree)
+        #expect(loaded.app.directory == tree["web"])
+        #expect(loaded.app.kind == .rack)
+    }
+
+    @Test("Interpreters are found on PATH; a virtual environment goes first")
+    func interpreters() throws {
+        let tree = try TemporaryTree()
+        for name in ["bin/ruby", "bin/python3", "bin/nodejs"] { try tree.makeExecutable(name) }
+        try tree.write("bin/node", "not executable")
+        var interpreters = Interpreters(searchPath: "relative:/nowhere:\(tree["bin"])", directory: tree.path)
+        #expect(interpreters.ruby(nil) == tree["bin/ruby"])
+        #expect(interpreters.python(nil) == tree["bin/python3"])
+        #expect(interpreters.nodejs(nil) == tree["bin/nodejs"])
+        #expect(interpreters.ruby("ruby9") == "ruby9")
+        #expect(interpreters.ruby("/opt/ruby") == "/opt/ruby")
+        try tree.makeExecutable(".venv/bin/python")
+        #expect(interpreters.python(nil) == tree[".venv/bin/python"])
+        #expect(interpreters.python("python3") == tree["bin/python3"])
+        interpreters.searchPath = nil
+        #expect(interpreters.ruby(nil) == "ruby")
+    }
+
+    @Test("An interpreter that is not there is a warning")
+    func missingInterpreter() throws {
+        let warnings = try load("", environment: ["PATH": "/nowhere"]).warnings
+        #expect(warnings.map(\.message) == ["'ruby' is not on PATH"])
+    }
+}
+
+@Suite("Locations")
+struct LocationTests {
+    @Test("A marked directory is a deploy root; its releases and current lead to it")
+    func deployRoot() throws {
+        let tree = try TemporaryTree(["releases/1-a/config.ru": ""])
+        try tree.makeDirectory(".passenger")
+        try tree.link("current", to: "releases/1-a")
+        for name in ["", "releases/1-a", "current", "releases/../current/"] {
+            #expect(AppLocation.detect(tree[name]) == .deployRoot(tree.path), "\(name)")
+        }
+        try tree.link("elsewhere", to: "releases/1-a")
+        #expect(AppLocation.detect(tree["elsewhere"]) == .deployRoot(tree.path))
+    }
+
+    @Test("Releases of another tool are served through their current link")
+    func capistrano() throws {
+        let tree = try TemporaryTree(["releases/2026/config.ru": ""])
+        try tree.link("current", to: "releases/2026")
+        #expect(AppLocation.detect(tree["releases/2026"]) == .inPlace(tree["current"]))
+        #expect(AppLocation.detect(tree["current"]) == .inPlace(tree["current"]))
+        #expect(AppLocation.detect(tree.path) == .inPlace(tree.path))
+    }
+
+    @Test("Any other directory is served in place, by the path it was given")
+    func inPlace() throws {
+        let tree = try TemporaryTree(["app/config.ru": "", "releases/1/config.ru": ""])
+        try tree.link("link", to: "app")
+        #expect(AppLocation.detect(tree["link"]) == .inPlace(tree["link"]))
+        #expect(AppLocation.detect(tree["releases/1"]) == .inPlace(tree["releases/1"]))
+    }
+}
