@@ -52,8 +52,8 @@ module PhusionPassenger
       head_only ||= status < 200 || status == 204 || status == 304
       return give_away(status, &@hijack.method(:call)) if @hijack
       return write_head_only(status, body, fate) if head_only
-      return write_parts(status, body.to_ary, fate) if body.respond_to?(:to_ary)
-      return write_each(status, body, fate) if body.respond_to?(:each)
+      return write_parts(body.to_ary, fate) if body.respond_to?(:to_ary)
+      return write_each(body, fate) if body.respond_to?(:each)
 
       give_away(status) { |stream| body.call(stream) } # Rack 3: a streaming body
     ensure
@@ -62,11 +62,11 @@ module PhusionPassenger
 
     private
 
-    # One pass over the headers: their text into @fields, and what they say about framing.
+    # One pass over the headers: their text into @head, and what they say about framing.
     def collect(headers, status)
       @length = @hijack = nil
       @asked_to_close = @framed_by_app = false
-      @fields = fields = String.new(capacity: 1024)
+      @head = fields = String.new(capacity: 1024) << STATUS_LINES[status]
       headers.each do |name, value|
         name = name.to_s
         # The names that matter are told apart from the others by their size before any text is compared.
@@ -116,10 +116,9 @@ module PhusionPassenger
       text.encoding == Encoding::BINARY || text.ascii_only? ? text : text.b
     end
 
-    # Starts the response's bytes. Content-Length is left out where RFC 9110 (8.6) forbids it.
-    def head(status, framing, fate)
-      out = String.new(capacity: @fields.bytesize + 192)
-      out << STATUS_LINES[status] << @fields
+    # Ends the head and hands it over; a small body may be appended. Where RFC 9110 (8.6) forbids Content-Length, +framing+ is nil.
+    def head(framing, fate)
+      out = @head
       if framing.is_a?(Integer)
         out << 'Content-Length: ' << framing.to_s << "\r\n"
       elsif framing
@@ -132,32 +131,32 @@ module PhusionPassenger
       length = @length
       length ||= total(body.to_ary) if status >= 200 && status != 204 && status != 304 && body.respond_to?(:to_ary)
       length = nil if status < 200 || status == 204
-      push(head(status, length, fate))
+      push(head(length, fate))
       fate
     end
 
-    def write_parts(status, parts, fate)
-      return write_each(status, parts, fate) if @framed_by_app
+    def write_parts(parts, fate)
+      return write_each(parts, fate) if @framed_by_app
 
       total = total(parts)
-      return write_each(status, parts, fate) if @length && @length != total
+      return write_each(parts, fate) if @length && @length != total
 
-      out = head(status, total, fate)
+      out = head(total, fate)
       parts.each { |part| out = coalesce(out, part) }
       push(out) unless out.empty?
       fate
     end
 
     def total(parts)
-      parts.sum(&:bytesize)
+      parts.size == 1 ? parts[0].bytesize : parts.sum(&:bytesize)
     end
 
     # Parts go out as they come: an event stream must not wait for its second event.
-    def write_each(status, body, fate)
-      return write_counted(status, body, fate) if @length && !@framed_by_app
-      return write_as_framed(status, body, fate) if @framed_by_app
+    def write_each(body, fate)
+      return write_counted(body, fate) if @length && !@framed_by_app
+      return write_as_framed(body, fate) if @framed_by_app
 
-      out = head(status, "Transfer-Encoding: chunked\r\n", fate)
+      out = head("Transfer-Encoding: chunked\r\n", fate)
       body.each do |part|
         next if part.empty?
 
@@ -172,9 +171,9 @@ module PhusionPassenger
 
     # The app's own Content-Length is held to: a body that is longer is cut, one that is shorter ends the connection, so that
     # the gateway sees a truncated response and not the next one in its place.
-    def write_counted(status, body, fate)
+    def write_counted(body, fate)
       left = @length
-      out = head(status, @length, fate)
+      out = head(@length, fate)
       body.each do |part|
         part = part.byteslice(0, left) if part.bytesize > left
         next if part.empty?
@@ -188,15 +187,15 @@ module PhusionPassenger
     end
 
     # Transfer-Encoding came from the app (Rack::Chunked): its body is framed already.
-    def write_as_framed(status, body, fate)
-      push(head(status, nil, fate))
+    def write_as_framed(body, fate)
+      push(head(nil, fate))
       body.each { |part| push(part) }
       fate
     end
 
     # The app writes the rest by itself, and the end of the connection is the end of the body.
     def give_away(status)
-      push(head(status, @length, status == 101 ? :keep : :close))
+      push(head(@length, status == 101 ? :keep : :close))
       yield @connection
       :given_away
     end

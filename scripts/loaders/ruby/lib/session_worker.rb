@@ -20,6 +20,7 @@ module PhusionPassenger
       'rack.multithread' => false, 'rack.multiprocess' => true, 'rack.run_once' => false,
       'rack.url_scheme' => 'http', 'rack.hijack?' => true
     }.freeze
+    NOTHING = ''.b.freeze
     ERROR_HEADERS = { 'content-type' => 'text/plain' }.freeze
     ERROR_BODY = ["The application raised an error; its log has the details.\n"].freeze
 
@@ -93,7 +94,7 @@ module PhusionPassenger
       return drop(connection) if received.nil? || !complete_head
 
       length = @buffer.unpack1('N')
-      rest = @buffer.bytesize > length + 4 ? @buffer.byteslice(length + 4..-1) : ''
+      rest = @buffer.bytesize > length + 4 ? @buffer.byteslice(length + 4..-1) : NOTHING
       answer(connection, environment(@buffer.byteslice(4, length)), rest)
     rescue Errno::ECONNRESET, Errno::EPIPE
       drop(connection)
@@ -143,7 +144,7 @@ module PhusionPassenger
         length = 0
       end
       if length == rest.bytesize
-        env['rack.input'] = StringIO.new(rest).tap(&:binmode)
+        env['rack.input'] = StringIO.new(rest)
         nil
       else
         env['rack.input'] = RequestBody.new(@waiting_read, rest, length)
