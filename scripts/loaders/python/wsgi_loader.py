@@ -4,17 +4,19 @@ Started by passenger with the worker's listening socket and the handshake pipe a
 in one environment variable; README.md one folder up has the protocol.
 """
 
-import sys
-
-# The folder may belong to another user, and is not ours to write into.
-_wrote_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-
 import gc
 import importlib.util
 import json
 import os
 import signal
 import socket
+import sys
+
+# First on the path while the loader's own modules are imported; PYTHONSAFEPATH would leave it out.
+_HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [_HERE, *(folder for folder in sys.path if folder != _HERE)]
+# The folder may belong to another user, and is not ours to write into.
+_wrote_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
 
 from passenger_loader import boot_error
 from passenger_loader.boot_error import KnownError
@@ -47,7 +49,7 @@ class WSGILoader:
                 for stream in (sys.stdout, sys.stderr):
                     stream.reconfigure(line_buffering=True)
             with handshake.step('load_libraries'):
-                # Until here the loader's own folder was first; the app's modules must not be hidden by it.
+                # In the place of the loader's own folder: the app's modules must not be hidden by ours.
                 sys.path[0] = self._directory
             with handshake.step('load_app'):
                 application = self._load_app()

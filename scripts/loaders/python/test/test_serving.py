@@ -5,6 +5,7 @@ import signal
 import struct
 import threading
 import unittest
+import unittest.mock
 
 from loader_process import LoaderProcess
 
@@ -323,6 +324,14 @@ class ServingTest(unittest.TestCase):
         os.kill(self.loader.pid, signal.SIGTERM)
         self.assertEqual(self.loader.wait(), 0)
         self.assertClosed(connection)
+
+
+class SafePathTest(unittest.TestCase):
+    def test_the_loader_finds_its_modules_and_the_apps_with_a_safe_path(self):
+        with unittest.mock.patch.dict(os.environ, PYTHONSAFEPATH='1'):
+            loader = LoaderProcess({'passenger_wsgi.py': 'from helper import application', 'helper.py': APP})
+        self.addCleanup(loader.close)
+        self.assertEqual(loader.get('/').status, 404)
 
 
 if __name__ == '__main__':
