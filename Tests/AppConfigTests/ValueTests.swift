@@ -64,7 +64,7 @@ struct ValueTests {
             ),
             (
                 "start_timeout: soon",
-                "1:16 'start_timeout' must be a duration: 500ms, 30s, 10m, 2h, or a number of seconds, not 'soon'. "
+                "1:16 'start_timeout' must be a duration of at least 1ms: 500ms, 30s, 10m, 2h, or a number of seconds, not 'soon'. "
                     + "For example: start_timeout: 90s"
             ),
             (
@@ -120,6 +120,21 @@ struct ValueTests {
                 "deploy:\n  auto_rollback:\n    error_points: 200",
                 "3:19 'deploy.auto_rollback.error_points' must be a number from 0.0 to 100.0, not '200'. "
                     + "For example: deploy: {auto_rollback: {error_points: 5}}"
+            ),
+            (
+                "instance_name: a/b",
+                "1:16 'instance_name' must be a name of letters, digits, '.', '_' and '-', not 'a/b'. "
+                    + "For example: instance_name: default"
+            ),
+            (
+                "health: {interval: 0}",
+                "1:20 'health.interval' must be a duration of at least 1ms: 500ms, 30s, 10m, 2h, or a number of seconds, "
+                    + "not '0'. For example: health: {interval: 250ms}"
+            ),
+            (
+                "deploy:\n  shared: .",
+                "2:11 'deploy.shared' must be a list of paths inside the app, not '.'. "
+                    + "For example: deploy: {shared: [log, storage]}"
             ),
             ("user: \"a\\0b\"", "1:7 'user': contains a NUL character. For example: user: blog"),
         ])

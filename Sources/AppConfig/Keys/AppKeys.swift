@@ -44,7 +44,7 @@ extension KeyTable {
             "min_instances", .app, .integer(0...100_000, 1), \.app.pool.minInstances, by: .restart,
             "Workers that are always kept"),
         ConfigKey(
-            "start_timeout", .app, .duration("90s"), \.app.pool.startTimeout, by: .restart,
+            "start_timeout", .app, .positiveDuration("90s"), \.app.pool.startTimeout, by: .restart,
             "How long a worker may take to start"),
         ConfigKey(
             "stop_timeout", .app, .duration("60s"), \.app.pool.stopTimeout, by: .restart,
@@ -87,10 +87,10 @@ extension KeyTable {
             "response_buffer_high_watermark", .app, .size("128MB"), \.app.http.responseBufferHighWatermark,
             by: .restart, "What is buffered of a response before its worker has to wait"),
         ConfigKey(
-            "header_timeout", .app, .duration("10s"), \.app.http.headerTimeout, by: .restart,
+            "header_timeout", .app, .positiveDuration("10s"), \.app.http.headerTimeout, by: .restart,
             "How long a client may take to send a request's head"),
         ConfigKey(
-            "body_timeout", .app, .duration("60s"), \.app.http.bodyTimeout, by: .restart,
+            "body_timeout", .app, .positiveDuration("60s"), \.app.http.bodyTimeout, by: .restart,
             "How long a client may be silent in the middle of a request body"),
         ConfigKey(
             "keep_alive_timeout", .app, .duration("60s"), \.app.http.keepAliveTimeout, by: .restart,
@@ -118,15 +118,17 @@ extension KeyTable {
             "health.body_contains", .app, .text("OK"), \.app.health.bodyContains, by: .restart,
             "Text that a healthy answer contains"),
         ConfigKey(
-            "health.timeout", .app, .duration("10s"), \.app.health.timeout, by: .restart, "How long a probe may take"),
+            "health.timeout", .app, .positiveDuration("10s"), \.app.health.timeout, by: .restart,
+            "How long a probe may take"),
         ConfigKey(
-            "health.interval", .app, .duration("250ms"), \.app.health.interval, by: .restart, "Pause between two probes"
+            "health.interval", .app, .positiveDuration("250ms"), \.app.health.interval, by: .restart,
+            "Pause between two probes"
         ),
         ConfigKey(
             "health.successes", .app, .integer(1...100, 2), \.app.health.successes, by: .restart,
             "Good answers in a row that prove a worker"),
         ConfigKey(
-            "health.deadline", .app, .duration("90s"), \.app.health.deadline, by: .restart,
+            "health.deadline", .app, .positiveDuration("90s"), \.app.health.deadline, by: .restart,
             "How long a worker may take to be proved (start_timeout)"),
     ]
 }

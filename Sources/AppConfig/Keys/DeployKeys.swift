@@ -28,7 +28,7 @@ extension KeyTable {
             "deploy.before_boot", .app, .commands, \.app.deploy.beforeBoot, by: .deploy,
             "Commands run once before a new generation boots: migrations"),
         ConfigKey(
-            "deploy.hook_timeout", .app, .duration("30m"), \.app.deploy.hookTimeout, by: .deploy,
+            "deploy.hook_timeout", .app, .positiveDuration("30m"), \.app.deploy.hookTimeout, by: .deploy,
             "How long one build or hook command may take"),
     ]
 

@@ -33,7 +33,7 @@ extension KeyTable {
 
     private static let processKeys: [ConfigKey] = [
         ConfigKey(
-            "instance_name", .server, .name("a name", "default"), \.server.instanceName, by: .upgrade,
+            "instance_name", .server, .identifier("default"), \.server.instanceName, by: .upgrade,
             "Name of this server among those on the machine"),
         ConfigKey("daemonize", .server, .boolean, \.server.daemonize, by: .upgrade, "Run in the background"),
         ConfigKey(

@@ -2,7 +2,7 @@ import Glibc
 
 extension ValueForm where Value == Bool {
     static var boolean: ValueForm {
-        .scalar("true or false", example: "true") { text in
+        .scalar("true or false", example: "true", shape: .toggle) { text in
             switch text.lowercased() {
             case "true", "yes", "on", "1": true
             case "false", "no", "off", "0": false

@@ -49,6 +49,16 @@ extension ValueForm where Value == Duration {
             exceeds: Limit.exceeds(zeroIsUnlimited), parse: parseDuration)
     }
 
+    /// For what could never succeed, or would never rest, with nothing.
+    static func positiveDuration(_ example: String) -> ValueForm {
+        .scalar(
+            "a duration of at least 1ms: 500ms, 30s, 10m, 2h, or a number of seconds", example: example,
+            exceeds: Limit.exceeds(false)
+        ) { text in
+            parseDuration(text).flatMap { $0 > .zero ? $0 : nil }
+        }
+    }
+
     /// Up to ten years, so that no arithmetic on it can overflow.
     static func parseDuration(_ text: String) -> Duration? {
         guard let (number, unit) = Quantity.split(text) else { return nil }

@@ -1,4 +1,5 @@
 import Glibc
+import Model
 
 extension ValueForm where Value == String {
     /// Any text but the empty one.
@@ -11,6 +12,11 @@ extension ValueForm where Value == String {
         .scalar(what, example: example) { text in
             !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F } ? text : nil
         }
+    }
+
+    /// What becomes a part of file names.
+    static func identifier(_ example: String) -> ValueForm {
+        .scalar("a name of letters, digits, '.', '_' and '-'", example: example) { AppName($0)?.rawValue }
     }
 
     /// Made absolute from where it was written.
@@ -61,11 +67,11 @@ extension ValueForm where Value == String {
         return inet_pton(AF_INET6, address, &six) == 1 ? 128 : nil
     }
 
-    /// Normalized, or nil for what is absolute or climbs out with `..`.
+    /// Normalized, or nil for what is absolute, climbs out with `..`, or is the directory itself.
     static func relativeInside(_ text: String) -> String? {
         guard !text.isEmpty, !text.hasPrefix("/") else { return nil }
         let path = FilePath.normalized(text)
-        return path == ".." || path.hasPrefix("../") ? nil : path
+        return path == "." || path == ".." || path.hasPrefix("../") ? nil : path
     }
 }
 

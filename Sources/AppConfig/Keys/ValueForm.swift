@@ -12,6 +12,8 @@ struct WrongForm: Error, Sendable {
 /// What is written between the brackets of a list when it comes from a flag or variable.
 package enum ValueShape: Sendable, Equatable {
     case scalar
+    /// True or false: a flag may stand without a value, and with `no-` in front.
+    case toggle
     /// Text from a flag or variable is split at commas.
     case list
     /// Shell commands: text from a flag or variable is one command.
@@ -32,10 +34,11 @@ struct ValueForm<Value: Sendable>: Sendable {
 
     /// A form of a single text.
     static func scalar(
-        _ expected: String, example: String, exceeds: (@Sendable (Value, Value) -> Bool)? = nil,
+        _ expected: String, example: String, shape: ValueShape = .scalar,
+        exceeds: (@Sendable (Value, Value) -> Bool)? = nil,
         parse: @escaping @Sendable (String) -> Value?
     ) -> ValueForm {
-        ValueForm(expected: expected, example: example, exceeds: exceeds) { node, _ throws(WrongForm) in
+        ValueForm(shape: shape, expected: expected, example: example, exceeds: exceeds) { node, _ throws(WrongForm) in
             guard let value = parse(try node.scalarText()) else { throw WrongForm(node) }
             return value
         }

@@ -65,7 +65,7 @@ enum TextLayers {
     {
         let scalar = ConfigNode(.scalar(text), at: place)
         switch key.shape {
-        case .scalar: return scalar
+        case .scalar, .toggle: return scalar
         case .list where !text.hasPrefix("["):
             let parts = text.split(separator: ",").map { part in
                 String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
