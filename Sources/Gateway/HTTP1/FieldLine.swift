@@ -5,8 +5,7 @@ enum FieldLine {
     static func parse(
         _ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int
     ) throws(Rejection) -> HeaderField {
-        var colon = start
-        while colon < end, Bytes.isToken(base[colon]) { colon &+= 1 }
+        let colon = Bytes.endOfToken(base, start, end)
         guard colon < end, colon > start, base[colon] == UInt8(ascii: ":") else {
             throw whyNoName(base, start, stop: colon, end)
         }

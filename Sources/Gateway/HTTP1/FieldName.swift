@@ -89,8 +89,8 @@ package struct FieldSet: Equatable, Sendable, ExpressibleByArrayLiteral {
     @inlinable package init() {}
     @inlinable package init(bits: UInt64) { self.bits = bits }
     @inlinable package init(arrayLiteral names: FieldName...) { for name in names { insert(name) } }
-    @inlinable package func contains(_ name: FieldName) -> Bool { bits & (1 << UInt64(name.rawValue)) != 0 }
-    @inlinable package mutating func insert(_ name: FieldName) { bits |= 1 << UInt64(name.rawValue) }
+    @inlinable package func contains(_ name: FieldName) -> Bool { bits & (1 &<< UInt64(name.rawValue)) != 0 }
+    @inlinable package mutating func insert(_ name: FieldName) { bits |= 1 &<< UInt64(name.rawValue) }
     @inlinable package func union(_ other: FieldSet) -> FieldSet { FieldSet(bits: bits | other.bits) }
 
     /// Fields that are about one connection and never pass (RFC 9110 section 7.6.1), and those that a gateway writes itself.

@@ -30,7 +30,7 @@ struct FramingFields: Sendable {
         while true {
             while at < end, Bytes.isBlank(base[at]) { at += 1 }
             let start = at
-            while at < end, Bytes.isToken(base[at]) { at += 1 }
+            at = Bytes.endOfToken(base, at, end)
             guard at > start else { throw .badTransferEncoding }
             if chunked { throw .chunkedNotLast }
             if Bytes.equalToken(base + start, at - start, "chunked") { chunked = true } else { unknownCoding = true }
@@ -84,7 +84,7 @@ struct ConnectionOptions: Sendable {
         let end = Int(value.end)
         while at < end {
             let start = at
-            while at < end, Bytes.isToken(base[at]) { at &+= 1 }
+            at = Bytes.endOfToken(base, at, end)
             if at > start { body(start, at &- start) } else { at &+= 1 }
         }
     }

@@ -103,7 +103,7 @@ package struct RequestHeadParser: Sendable {
         }
         if head.known.contains(field.id) { head.mayRepeatFields = true }
         head.known.insert(field.id)
-        if FieldSet.inspected.contains(field.id) { try inspect(field, base, &head) }
+        try inspect(field, base, &head)
     }
 
     private mutating func inspect(
@@ -144,9 +144,4 @@ package struct RequestHeadParser: Sendable {
         head.upgrade = connection.upgrade && !head.upgradeProtocol.isEmpty && head.versionMinor > 0
         head.connectionNamesFields = connection.namesFields
     }
-}
-
-extension FieldSet {
-    /// What a parser must look into.
-    static let inspected: FieldSet = [.host, .contentLength, .transferEncoding, .connection, .upgrade, .expect]
 }

@@ -7,8 +7,7 @@ enum RequestLine {
     static func parse(
         _ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int, into head: inout RequestHead
     ) throws(Rejection) {
-        var at = start
-        while at < end, Bytes.isToken(base[at]) { at &+= 1 }
+        var at = Bytes.endOfToken(base, start, end)
         guard at > start, at &- start <= longestMethod else { throw .badMethod }
         guard at == end || base[at] == 32 else { throw .badMethod }
         head.methodRange = ByteRange(start, at)
