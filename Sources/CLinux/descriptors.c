@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/fsuid.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@ int cl_memfd_seal(int fd) {
 int cl_openat(int directory, const char *path, int flags, uint32_t mode) {
     return openat(directory, path, flags | O_CLOEXEC, mode);
 }
+int cl_open_path(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
 int cl_openat_beneath(int directory, const char *path, int flags, uint32_t mode) {
     struct open_how how;
     memset(&how, 0, sizeof how);
@@ -112,6 +114,14 @@ ssize_t cl_receive_packet(int fd, void *bytes, size_t capacity, int *descriptors
     return received;
 }
 
+int cl_set_file_user(uint32_t uid, uint32_t gid) {
+    setfsgid(gid);
+    setfsuid(uid);
+    // They report no failure: an impossible id changes nothing and returns what is set.
+    if ((uint32_t)setfsuid((uid_t)-1) == uid && (uint32_t)setfsgid((gid_t)-1) == gid) return 0;
+    errno = EPERM;
+    return -1;
+}
 int cl_peer_credentials(int fd, int *pid, uint32_t *uid, uint32_t *gid) {
     struct ucred credentials;
     socklen_t size = sizeof credentials;

@@ -20,6 +20,13 @@ int cl_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
+int cl_ended_child(int *pid) {
+    siginfo_t info;
+    info.si_pid = 0;
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return -1;
+    *pid = info.si_pid;
+    return 0;
+}
 int cl_exited(int status) { return WIFEXITED(status); }
 int cl_exit_status(int status) { return WEXITSTATUS(status); }
 int cl_term_signal(int status) { return WTERMSIG(status); }

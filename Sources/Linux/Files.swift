@@ -8,6 +8,11 @@ package func openFile(
     Descriptor(owning: try checked("open", path) { cl_openat(directory ?? AT_FDCWD, path, flags, mode) })
 }
 
+/// A descriptor that names a file without opening it (O_PATH): to execute it, or as a place to start from.
+package func openPath(_ path: String) throws(SystemError) -> Descriptor {
+    Descriptor(owning: try checked("open", path) { cl_open_path(path) })
+}
+
 /// Opens below `directory` and nowhere else: no component may be a symbolic link or lead out
 /// (openat2(2), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS).
 package func openBeneath(
@@ -106,3 +111,34 @@ package func writeFileAtomically(
 
 /// Writes all that waits on the descriptor's file system to disk, and reports what could not be written (syncfs(2)).
 package func syncFileSystem(_ fd: Int32) throws(SystemError) { _ = try checked("syncfs") { cl_syncfs(fd) } }
+
+/// Names in a directory, without `.` and `..`.
+package func directoryEntries(_ directory: Int32) throws(SystemError) -> [String] {
+    // fdopendir(3) takes its descriptor over, and shares the position with its duplicates: open it anew.
+    let copy = try openFile(".", flags: O_RDONLY | O_DIRECTORY, directory: directory)
+    let number = copy.release()
+    guard let stream = fdopendir(number) else {
+        close(number)
+        throw SystemError(call: "fdopendir")
+    }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+        let name = entryName(entry)
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+}
+
+func entryName(_ entry: UnsafeMutablePointer<dirent>) -> String {
+    withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    }
+}
+
+/// The text of a symbolic link, such as those of /proc/PID/fd. Nil when it is none or cannot be read.
+package func readLink(_ path: String) -> String? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = readlink(path, &buffer, buffer.count)
+    return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
+}

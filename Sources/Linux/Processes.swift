@@ -37,15 +37,24 @@ private func statFields(pid: Int32) -> [Substring]? {
     return text[text.index(after: end)...].split(whereSeparator: { $0 == " " || $0 == "\n" })
 }
 
-/// One child that has ended, or nil when none has. Never blocks.
-package func reapChild() throws(SystemError) -> (pid: Int32, reason: ExitReason)? {
-    var status: Int32 = 0
+/// A child that has ended and is not reaped yet, or nil. Until `waitForChild` its pid and its group's number are nobody
+/// else's, so what is left of the group can still be signalled. Never blocks.
+package func endedChild() throws(SystemError) -> ChildState {
+    var pid: Int32 = 0
     do throws(SystemError) {
-        let pid = try checked("waitpid") { waitpid(-1, &status, WNOHANG) }
-        return pid == 0 ? nil : (pid, exitReason(status))
+        _ = try checked("waitid") { cl_ended_child(&pid) }
+        return pid == 0 ? .allRun : .ended(pid: pid)
     } catch  where error.errno == ECHILD {
-        return nil
+        return .none
     }
+}
+
+package enum ChildState: Sendable, Equatable {
+    /// There are children and none has ended.
+    case allRun
+    case ended(pid: Int32)
+    /// There is no child at all.
+    case none
 }
 
 /// Waits for one child that is the caller's own.
@@ -64,6 +73,23 @@ private func exitReason(_ status: Int32) -> ExitReason {
 /// Orphaned descendants become this process's children (prctl(2), PR_SET_CHILD_SUBREAPER).
 package func becomeSubreaper() throws(SystemError) {
     _ = try checked("prctl PR_SET_CHILD_SUBREAPER") { cl_become_subreaper() }
+}
+
+/// Direct children of every thread of this process, adopted ones included.
+package func childProcesses() -> [Int32] {
+    let me = getpid()
+    return processNumbers().filter { processParent(pid: $0) == me }
+}
+
+/// All pids in /proc.
+package func processNumbers() -> [Int32] {
+    guard let directory = opendir("/proc") else { return [] }
+    defer { closedir(directory) }
+    var numbers: [Int32] = []
+    while let entry = readdir(directory) {
+        if let number = Int32(entryName(entry)) { numbers.append(number) }
+    }
+    return numbers
 }
 
 /// The name in `ps` and /proc/PID/comm, cut to 15 bytes; a program executed by descriptor has a bad one.

@@ -49,6 +49,17 @@ package func connectUnix(path: String, nonBlocking: Bool = false) throws(SystemE
     return socket
 }
 
+/// Runs with another user's rights on files and ownership of what is created (setfsuid(2)). For a process with one
+/// thread that runs as root.
+package func asFileUser<Result: ~Copyable>(
+    uid: UInt32, gid: UInt32, _ body: () throws(SystemError) -> Result
+) throws(SystemError) -> Result {
+    let (ownUser, ownGroup) = (geteuid(), getegid())
+    defer { _ = cl_set_file_user(ownUser, ownGroup) }
+    _ = try checked("setfsuid", "\(uid)") { cl_set_file_user(uid, gid) }
+    return try body()
+}
+
 func streamSocket(_ family: Int32, subject: String) throws(SystemError) -> Descriptor {
     let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     return Descriptor(owning: try checked("socket", subject) { socket(family, type, 0) })

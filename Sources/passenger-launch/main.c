@@ -125,12 +125,12 @@ static void follow_parent(pid_t parent) {
     }
 }
 
-// An ignored signal stays ignored across exec, and a blocked one blocked: a program expects neither.
+// An ignored signal stays ignored across exec, and a blocked one blocked: a program expects neither. By the system call:
+// glibc's sigaction refuses its own two signals, which its posix_spawn leaves ignored.
 static void reset_signals(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = SIG_DFL;
-    for (int signal = 1; signal < NSIG; signal++) sigaction(signal, &action, NULL);  // KILL, STOP refuse: fine
+    const size_t set_size = 8;               // of the kernel's sigset_t: 64 signals
+    static const unsigned char defaults[64];  // larger than its struct sigaction; SIG_DFL is 0
+    for (int signal = 1; signal < NSIG; signal++) syscall(SYS_rt_sigaction, signal, defaults, NULL, set_size);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -17,6 +17,8 @@ const char *_Nullable cl_errno_description(int number);  // "No such file or dir
 // Processes.
 int cl_pidfd_open(int pid);
 int cl_pidfd_send_signal(int pidfd, int signal);
+// A child that has ended, not reaped yet: its pid and group number cannot be anybody else's until it is. 0: none.
+int cl_ended_child(int *_Nonnull pid);
 int cl_exited(int status);
 int cl_exit_status(int status);
 int cl_term_signal(int status);
@@ -42,6 +44,7 @@ int cl_ignore_signal(int signal);
 int cl_memfd_create(const char *_Nonnull name, int sealable);
 int cl_memfd_seal(int fd);
 int cl_openat(int directory, const char *_Nonnull path, int flags, uint32_t mode);
+int cl_open_path(const char *_Nonnull path);
 int cl_openat_beneath(int directory, const char *_Nonnull path, int flags, uint32_t mode);
 int cl_duplicate(int fd, int minimum);  // close-on-exec
 int cl_set_close_on_exec(int fd, int on);
@@ -57,6 +60,8 @@ ssize_t cl_send_packet(
 // -1 with EMSGSIZE when the packet or its descriptors did not fit; nothing is kept then.
 ssize_t cl_receive_packet(
     int fd, void *_Nonnull bytes, size_t capacity, int *_Nonnull descriptors, int *_Nonnull descriptor_count);
+// Whose rights and ownership file operations have (setfsuid(2)): -1 with EPERM when it did not take.
+int cl_set_file_user(uint32_t uid, uint32_t gid);
 int cl_peer_credentials(int fd, int *_Nonnull pid, uint32_t *_Nonnull uid, uint32_t *_Nonnull gid);
 
 // Epoll. Events and operations are those of epoll_ctl(2).

@@ -1,0 +1,51 @@
+import Glibc
+import Linux
+import Model
+
+/// Starts cores: always the same program with the same plans.
+struct CoreLauncher: ~Copyable {
+    /// Where the core finds its end of the control socket.
+    static let controlTarget: Int32 = 3
+    private static let programTarget: Int32 = 4
+
+    private let credentials: Credentials
+    private let program: Descriptor
+    private let launchPlan: Descriptor
+    private let bootPlanFile: Descriptor
+
+    struct Started: ~Copyable {
+        var process: ChildProcess
+        /// The supervisor's end.
+        var control: Descriptor
+    }
+
+    init(plan: SupervisorPlan, credentials: Credentials) throws(SystemError) {
+        // By descriptor: the core's user need not be able to reach the file, and a newer file does not change it.
+        let program = try openPath(plan.coreProgram ?? "/proc/self/exe")
+        var launch = LaunchPlan(arguments: plan.coreArguments, environment: plan.coreEnvironment, directory: "/")
+        launch.programDescriptor = Self.programTarget
+        let launchPlan = try makeMemoryFile(name: "core-launch-plan", contents: MessageCodec.encode(launch))
+        let bootPlanFile = try makeMemoryFile(name: "core-boot-plan", contents: plan.coreBootPlan)
+        self.credentials = credentials
+        self.program = program
+        self.launchPlan = launchPlan
+        self.bootPlanFile = bootPlanFile
+    }
+
+    /// The core's boot plan, the same sealed file for every core.
+    var bootPlan: Int32 { bootPlanFile.number }
+
+    func start(using launcher: borrowing Launcher) throws(SystemError) -> Started {
+        let pair = try MessageSocket.pair()
+        let process = try launcher.launch(
+            plan: launchPlan.number,
+            moves: [
+                DescriptorMove(source: STDOUT_FILENO, target: STDOUT_FILENO),
+                DescriptorMove(source: STDERR_FILENO, target: STDERR_FILENO),
+                DescriptorMove(source: pair.second.number, target: Self.controlTarget),
+                DescriptorMove(source: program.number, target: Self.programTarget),
+            ],
+            credentials: credentials, makesOutputPipes: false)
+        return Started(process: process, control: pair.first)
+    }
+}

@@ -1,0 +1,86 @@
+import Glibc
+import Linux
+import Model
+
+/// Starts programs through `passenger-launch`.
+struct Launcher: ~Copyable {
+    /// What fs.pipe-max-size allows an unprivileged user.
+    static let outputPipeSize = 1 << 20
+
+    private let launchProgram: String
+    private let ownPid: Int32
+    private let null: Descriptor
+
+    init(launchProgram: String) throws(SystemError) {
+        self.launchProgram = launchProgram
+        ownPid = getpid()
+        null = try openFile("/dev/null", flags: O_RDWR)
+    }
+
+    /// `plan` is the descriptor that `passenger-launch` reads; `moves` what the program sees beside stdin, which is
+    /// /dev/null unless it is among them.
+    func launch(
+        plan: Int32, moves: [DescriptorMove], credentials: Credentials, makesOutputPipes: Bool
+    ) throws(SystemError) -> ChildProcess {
+        var moves = moves
+        if !moves.contains(where: { $0.target == 0 }) {
+            moves.append(DescriptorMove(source: null.number, target: 0))
+        }
+        if makesOutputPipes {
+            let output = try Pipe()
+            let error = try Pipe()
+            output.resize(to: Self.outputPipeSize)
+            error.resize(to: Self.outputPipeSize)
+            moves.append(DescriptorMove(source: output.writer.number, target: 1))
+            moves.append(DescriptorMove(source: error.writer.number, target: 2))
+            let (pid, report) = try spawn(plan: plan, moves: moves, credentials: credentials)
+            return try child(
+                pid, Descriptor(owning: report),
+                ChildProcess.Output(standardOutput: output.reader, standardError: error.reader))
+        }
+        let (pid, report) = try spawn(plan: plan, moves: moves, credentials: credentials)
+        return try child(pid, Descriptor(owning: report), nil)
+    }
+
+    private func child(
+        _ pid: Int32, _ report: consuming Descriptor, _ output: consuming ChildProcess.Output?
+    ) throws(SystemError) -> ChildProcess {
+        do throws(SystemError) {
+            return ChildProcess(pid: pid, process: try pidfdOpen(pid: pid), report: report, output: output)
+        } catch {
+            // Out of descriptors: a child that cannot be kept track of must not stay. The loop reaps it as a stray.
+            kill(pid, SIGKILL)
+            throw error
+        }
+    }
+
+    /// The caller owns `report`, the read end of what `passenger-launch` reports on.
+    private func spawn(
+        plan: Int32, moves: [DescriptorMove], credentials: Credentials
+    ) throws(SystemError) -> (pid: Int32, report: Int32) {
+        let report = try Pipe()
+        let planTarget = (moves.map(\.target).max() ?? 2) + 1
+        let reportTarget = planTarget + 1
+        let pid = try spawnProcess(
+            path: launchProgram,
+            arguments: ["passenger-launch", "\(planTarget)", "\(reportTarget)", "\(ownPid)"] + arguments(credentials),
+            environment: [],
+            moves: moves + [
+                DescriptorMove(source: plan, target: planTarget),
+                DescriptorMove(source: report.writer.number, target: reportTarget),
+            ])
+        return (pid, report.reader.release())
+    }
+
+    /// UID GID GROUPS.
+    private func arguments(_ credentials: Credentials) -> [String] {
+        switch credentials {
+        case .own: ["-", "-", "-"]
+        case .user(let user):
+            [
+                "\(user.uid)", "\(user.gid)",
+                user.groups.isEmpty ? "-" : user.groups.map { "\($0)" }.joined(separator: ","),
+            ]
+        }
+    }
+}

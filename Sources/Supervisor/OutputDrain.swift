@@ -1,0 +1,43 @@
+import Glibc
+import Linux
+
+/// Empties output pipes that no core reads, so that a log never blocks an app, and counts what is lost.
+struct OutputDrain {
+    private struct Lost {
+        var descriptors: [Int32]
+        var lines = 0
+        var bytes = 0
+    }
+
+    private var lost: [Int32: Lost] = [:]  // by pid
+    private var owners: [Int32: Int32] = [:]  // pid by descriptor
+
+    func drains(_ descriptor: Int32) -> Bool { owners[descriptor] != nil }
+
+    mutating func add(pid: Int32, descriptors: [Int32]) {
+        lost[pid] = Lost(descriptors: descriptors)
+        for descriptor in descriptors { owners[descriptor] = pid }
+    }
+
+    /// Reads once. False at the end of the pipe: it need not be watched any more.
+    mutating func read(_ descriptor: Int32) -> Bool {
+        guard let pid = owners[descriptor] else { return false }
+        do {
+            let bytes = try readSome(descriptor, limit: 64 << 10)
+            lost[pid]?.bytes += bytes.count
+            lost[pid]?.lines += bytes.count { $0 == UInt8(ascii: "\n") }
+            return !bytes.isEmpty
+        } catch {
+            return error.errno == EAGAIN
+        }
+    }
+
+    /// The child has been reaped and its pipes are about to be closed. A line for the log when output was lost.
+    mutating func remove(pid: Int32) -> String? {
+        guard let lost = lost.removeValue(forKey: pid) else { return nil }
+        for descriptor in lost.descriptors { owners[descriptor] = nil }
+        guard lost.bytes > 0 else { return nil }
+        return
+            "\(lost.lines) lines (\(lost.bytes) bytes) of output of pid \(pid) were lost: no core was there to read them"
+    }
+}

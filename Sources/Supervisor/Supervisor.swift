@@ -1,0 +1,92 @@
+import Glibc
+import Linux
+import Model
+
+/// The supervisor process. One thread, from here to the end.
+package enum Supervisor {
+    static let largestPlan = 64 << 20
+
+    /// `planDescriptor`: a `SupervisorPlan` as `MessageCodec` encodes it. Takes the descriptor over.
+    package static func run(planDescriptor: Int32) -> Never {
+        let plan: SupervisorPlan
+        do {
+            try prepareProcess()
+            let file = Descriptor(owning: planDescriptor)
+            plan = try MessageCodec.decodeSupervisorPlan(try readWholeFile(file.number, limit: largestPlan))
+        } catch {
+            writeLog("cannot start: supervisor plan: \(error)")
+            exit(1)
+        }
+        do {
+            let loop = try makeLoop(plan)
+            exit(loop.run())
+        } catch {
+            let reason = (error as? Refusal)?.reason ?? "\(error)"
+            writeLog("cannot start: \(reason)")
+            var reporter = StartReporter(descriptor: plan.reportDescriptor)
+            reporter.report(.failed(reason: reason, exitCode: 1))
+            exit(1)
+        }
+    }
+
+    private static func makeLoop(_ plan: SupervisorPlan) throws -> SupervisorLoop {
+        // Before the listeners: a TERM that comes meanwhile is then kept for the loop.
+        let signals = try SignalDescriptor([
+            Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.user1, Signal.child,
+        ])
+        let listeners = try Listeners(plan.listeners, users: plan.users)
+        do {
+            if let pidFile = plan.pidFile { try writePidFile(pidFile) }
+            return try SupervisorLoop(plan: plan, listeners: listeners, signals: signals)
+        } catch {
+            // Only now that the sockets are known to be ours: else all this may be that of a live server.
+            CleanUp.run(plan)
+            throw error
+        }
+    }
+
+    private static func prepareProcess() throws(SystemError) {
+        openStandardDescriptors()
+        // Whoever started us may have left descriptors open; no child shall have them.
+        try setCloseOnExec(from: 3)
+        // A log that nobody reads any more must not end everything.
+        try ignoreSignal(Signal.pipe)
+        try becomeSubreaper()
+        // Only with CAP_SYS_RESOURCE; without it the supervisor is as likely a victim as anybody.
+        if let file = try? openFile("/proc/self/oom_score_adj", flags: O_WRONLY) {
+            try? writeAll(file.number, Array("-900".utf8))
+        }
+    }
+
+    /// A descriptor below 3 that was closed would be given to the next file, and then to every child.
+    private static func openStandardDescriptors() {
+        while case let number = open("/dev/null", O_RDWR), number >= 0 {
+            if number > 2 {
+                close(number)
+                return
+            }
+        }
+    }
+
+    private static func writePidFile(_ path: String) throws(SystemError) {
+        let slash = path.lastIndex(of: "/")
+        let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+        try writeFileAtomically(directory: directory, name: name, bytes: Array("\(getpid())\n".utf8), mode: 0o644)
+    }
+}
+
+/// Tells the process that waits for the daemon, once.
+struct StartReporter {
+    private var descriptor: Int32?
+
+    init(descriptor: Int32?) { self.descriptor = descriptor }
+
+    mutating func report(_ report: StartReport) {
+        guard let number = descriptor else { return }
+        descriptor = nil
+        let pipe = Descriptor(owning: number)
+        // Whoever waited may be gone.
+        try? writeAll(pipe.number, MessageCodec.encode(report))
+    }
+}

@@ -1,0 +1,256 @@
+import Glibc
+import Linux
+import Model
+
+/// Feeds the state machine with what epoll reports, and does what it decides.
+final class SupervisorLoop {
+    private enum Token {
+        static let signals: UInt64 = 0
+        static let core: UInt64 = 1
+        /// Output pipes: this plus the descriptor's number.
+        static let output: UInt64 = 1 << 32
+    }
+
+    /// Messages taken in one go, so that a talkative core cannot keep signals and exits waiting.
+    private static let mostMessages = 64
+
+    private let plan: SupervisorPlan
+    private let policy: SpawnPolicy
+    private let epoll: Epoll
+    private let signals: SignalDescriptor
+    private let listeners: Listeners
+    private let launcher: Launcher
+    private let coreLauncher: CoreLauncher
+    private var machine: SupervisorStateMachine
+    private var reporter: StartReporter
+    private var children: [Int32: ChildProcess] = [:]
+    private var connection: CoreConnection?
+    private var drain = OutputDrain()
+    private var exitCode: Int32?
+
+    init(
+        plan: SupervisorPlan, listeners: consuming Listeners, signals: consuming SignalDescriptor
+    ) throws {
+        self.plan = plan
+        self.signals = signals
+        self.listeners = listeners
+        policy = SpawnPolicy(users: plan.users, allowsOwnUser: plan.allowsOwnUser, ownUser: geteuid())
+        epoll = try Epoll()
+        launcher = try Launcher(launchProgram: plan.launchProgram)
+        coreLauncher = try CoreLauncher(plan: plan, credentials: policy.known(plan.coreUser))
+        machine = SupervisorStateMachine(shutdownTimeout: plan.shutdownTimeout)
+        reporter = StartReporter(descriptor: plan.reportDescriptor)
+        try epoll.add(self.signals.number, .readable, token: Token.signals)
+    }
+
+    /// Until the end of the server; returns its exit status.
+    func run() -> Int32 {
+        perform(machine.start())
+        while exitCode == nil {
+            for event in waitForEvents() { handle(event) }
+            // Whatever woke us: reaping is cheap, and a SIGCHLD stands for any number of children.
+            reap()
+            perform(machine.timePassed(now: monotonicNow()))
+        }
+        return exitCode ?? 0
+    }
+
+    private func waitForEvents() -> [Epoll.Event] {
+        let timeout = machine.nextDeadline.map { deadline in
+            // Rounded up, or the last millisecond would be spent asking again and again.
+            Int(clamping: max(0, ((deadline - monotonicNow()).wholeNanoseconds + 999_999) / 1_000_000))
+        }
+        do {
+            return try epoll.wait(timeoutMilliseconds: timeout)
+        } catch {
+            // Only EBADF, EFAULT or EINVAL: this program is wrong, and its end takes the children with it.
+            fatalError("\(error)")
+        }
+    }
+
+    private func handle(_ event: Epoll.Event) {
+        switch event.token {
+        case Token.signals: readSignals()
+        case Token.core: serveCore(event.ready)
+        default:
+            let descriptor = Int32(truncatingIfNeeded: event.token - Token.output)
+            if drain.drains(descriptor), !drain.read(descriptor) { try? epoll.remove(descriptor) }
+        }
+    }
+
+    private func readSignals() {
+        while let next = try? signals.next() {
+            let now = monotonicNow()
+            switch next.signal {
+            case Signal.terminate, Signal.interrupt: perform(machine.requested(.terminate, now: now))
+            case Signal.hangUp: perform(machine.requested(.reload, now: now))
+            case Signal.user1: perform(machine.requested(.reopenLogs, now: now))
+            default: break
+            }
+        }
+    }
+
+    // MARK: The core
+
+    private func serveCore(_ ready: Epoll.Interest) {
+        guard let connection else { return }
+        if ready.contains(.writable) { ignoringClosedCore { () throws(SystemError) in try connection.flush() } }
+        for _ in 0..<Self.mostMessages {
+            switch connection.receive() {
+            case .message(.spawn(let request), let descriptors):
+                spawn(request, descriptors)
+                closeDescriptors(descriptors)
+            case .message(let message, let descriptors):
+                closeDescriptors(descriptors)
+                perform(machine.received(message, now: monotonicNow()))
+            case .unreadable(let reason):
+                return perform(machine.coreIsUnusable(reason: reason))
+            case .nothingMore:
+                return
+            case .closed:
+                disconnect()
+                return machine.coreDisconnected(now: monotonicNow())
+            }
+        }
+    }
+
+    private func disconnect() {
+        guard let connection else { return }
+        // It may be closed already, and then epoll has dropped it by itself.
+        try? epoll.remove(connection.number)
+        self.connection = nil
+    }
+
+    private func ignoringClosedCore(_ body: () throws(SystemError) -> Void) {
+        do throws(SystemError) {
+            try body()
+        } catch  where error.errno == EPIPE || error.errno == ECONNRESET {
+            // Its end will be reported in a moment.
+        } catch {
+            perform(machine.coreIsUnusable(reason: "cannot send to it: \(error)"))
+        }
+    }
+
+    private func startCore(number: UInt32) {
+        disconnect()
+        let control: Descriptor
+        do throws(SystemError) {
+            let started = try coreLauncher.start(using: launcher)
+            children[started.process.pid] = started.process
+            perform(machine.coreStarted(pid: started.process.pid, now: monotonicNow()))
+            control = started.control
+        } catch {
+            return perform(machine.coreDidNotStart(reason: "\(error)", now: monotonicNow()))
+        }
+        do throws(SystemError) {
+            try connect(control, number: number)
+        } catch {
+            perform(machine.coreIsUnusable(reason: "cannot greet it: \(error)"))
+        }
+    }
+
+    private func connect(_ control: consuming Descriptor, number: UInt32) throws(SystemError) {
+        let connection = try CoreConnection(socket: control) { [unowned self] socket, wantsToWrite in
+            // Fails only for a socket that is not watched any more.
+            try? epoll.modify(socket, wantsToWrite ? [.readable, .writable] : .readable, token: Token.core)
+        }
+        try epoll.add(connection.number, .readable, token: Token.core)
+        self.connection = connection
+        try greet(connection, number: number)
+    }
+
+    private func greet(_ connection: CoreConnection, number: UInt32) throws(SystemError) {
+        try connection.send(
+            .welcome(version: SupervisionProtocol.version, supervisorPid: getpid(), coreNumber: number),
+            descriptors: [coreLauncher.bootPlan])
+        for socket in listeners.sockets {
+            try connection.send(.listener(name: socket.name, index: socket.index), descriptors: [socket.descriptor])
+        }
+        try connection.send(.begin)
+    }
+
+    private func spawn(_ request: SpawnRequest, _ descriptors: [Int32]) {
+        do {
+            if let reason = machine.refusal(of: request.tag) { throw Refusal(reason: reason) }
+            try policy.check(request, descriptors: descriptors.count)
+            let credentials = try policy.credentials(for: request.user)
+            let child = try launcher.launch(
+                plan: descriptors[0],
+                moves: zip(descriptors.dropFirst(), request.targets).map { DescriptorMove(source: $0, target: $1) },
+                credentials: credentials, makesOutputPipes: request.outputPipes)
+            children[child.pid] = child
+            perform(
+                machine.childStarted(
+                    ChildEntry(
+                        tag: request.tag, role: request.role, pid: child.pid,
+                        startTime: processStartTime(pid: child.pid) ?? 0, title: request.title)))
+        } catch {
+            let reason = (error as? Refusal)?.reason ?? "\(error)"
+            writeLog("refused to start \(request.title): \(reason)")
+            perform([.send(.spawnRefused(tag: request.tag, reason: reason))])
+        }
+    }
+
+    // MARK: Children
+
+    private func reap() {
+        while exitCode == nil {
+            switch (try? endedChild()) ?? .allRun {
+            case .allRun: return
+            case .none: return perform(machine.noChildrenLeft())
+            case .ended(let pid): reap(pid)
+            }
+        }
+    }
+
+    private func reap(_ pid: Int32) {
+        // Before the leader is reaped, so that the number is still its group's: no straggler stays.
+        if machine.isGroupLeader(pid) { try? signalGroup(pid, Signal.kill) }
+        guard let reason = try? waitForChild(pid) else { return }
+        let child = children.removeValue(forKey: pid)
+        if let loss = drain.remove(pid: pid) { writeLog(loss) }
+        perform(
+            machine.ended(pid: pid, reason: reason, launchFailure: child?.launchFailure(), now: monotonicNow()))
+    }
+
+    // MARK: Actions
+
+    private func perform(_ actions: [SupervisorStateMachine.Action]) {
+        for action in actions { perform(action) }
+    }
+
+    private func perform(_ action: SupervisorStateMachine.Action) {
+        switch action {
+        case .startCore(let number): startCore(number: number)
+        case .send(let message): send(message)
+        // A process that has just ended cannot be signalled: that is what was wanted of the signal, or of no concern.
+        case .signalLeader(let pid, let signal):
+            if let child = children[pid] { try? pidfdSendSignal(child.process.number, signal) }
+        case .signalGroup(let pid, let signal): try? signalGroup(pid, signal)
+        case .signalStrays(let signal):
+            for pid in childProcesses() where !machine.isGroupLeader(pid) { kill(pid, signal) }
+        case .drainOutput(let pid): startDraining(pid)
+        case .report(let report): reporter.report(report)
+        case .log(let line): writeLog(line)
+        case .finish(let code):
+            CleanUp.run(plan)
+            exitCode = code
+        }
+    }
+
+    private func send(_ message: SupervisorMessage) {
+        guard let connection else { return }
+        var descriptors: [Int32] = []
+        if case .spawned(let entry) = message { descriptors = children[entry.pid]?.outputDescriptors ?? [] }
+        ignoringClosedCore { () throws(SystemError) in try connection.send(message, descriptors: descriptors) }
+    }
+
+    private func startDraining(_ pid: Int32) {
+        let descriptors = children[pid]?.outputDescriptors ?? []
+        drain.add(pid: pid, descriptors: descriptors)
+        for descriptor in descriptors {
+            // Without it the pipe may fill and the child wait for its KILL: no more than that.
+            try? epoll.add(descriptor, .readable, token: Token.output + UInt64(descriptor))
+        }
+    }
+}

@@ -1,0 +1,104 @@
+package import Model
+
+extension SupervisorStateMachine {
+    package enum Request: Sendable, CaseIterable {
+        case terminate, reload, reopenLogs
+    }
+
+    /// A signal from outside.
+    package mutating func requested(_ request: Request, now: Instant) -> [Action] {
+        switch request {
+        case .reload: return runningCore == nil ? [] : [.send(.reload)]
+        case .reopenLogs: return runningCore == nil ? [] : [.send(.reopenLogs)]
+        case .terminate: return terminate(now: now)
+        }
+    }
+
+    private mutating func terminate(now: Instant) -> [Action] {
+        switch phase {
+        case .serving:
+            guard runningCore != nil else { return beginEnding(exitCode: 0, now: now) }
+            phase = .stopping(deadline: now + shutdownTimeout + Delays.beyondShutdownTimeout, signals: 1)
+            return [.log("stopping"), .send(.shutdown(hurry: false))]
+        case .stopping(let deadline, signals: 1):
+            phase = .stopping(deadline: min(deadline, now + Delays.hurry), signals: 2)
+            return [.log("stopping in a hurry"), .send(.shutdown(hurry: true))]
+        case .stopping:
+            return beginEnding(exitCode: 0, now: now)
+        case .ending, .finished:
+            return []
+        }
+    }
+
+    mutating func beginEnding(exitCode: Int32, now: Instant) -> [Action] {
+        switch phase {
+        case .ending, .finished: return []
+        case .serving, .stopping: break
+        }
+        let nextKill = now + Delays.lastGrace
+        phase = .ending(nextKill: nextKill, giveUp: nextKill + Delays.giveUp, exitCode: exitCode)
+        if case .waiting = core { core = .absent }
+        for pid in table.keys { table[pid]?.killAt = nil }
+        return drainEverything() + signalEverything(Signal.terminate)
+    }
+
+    /// The core that read the output is told to go too.
+    private func drainEverything() -> [Action] { table.keys.sorted().map { .drainOutput(pid: $0) } }
+
+    private func signalEverything(_ signal: Int32) -> [Action] {
+        let leaders = table.keys.sorted() + (runningCore.map { [$0.pid] } ?? [])
+        return leaders.map { .signalGroup(pid: $0, signal: signal) } + [.signalStrays(signal: signal)]
+    }
+
+    package mutating func timePassed(now: Instant) -> [Action] {
+        var actions: [Action] = []
+        for (pid, row) in table.sorted(by: { $0.key < $1.key }) {
+            guard let killAt = row.killAt, killAt <= now else { continue }
+            table[pid]?.killAt = nil
+            actions.append(.signalGroup(pid: pid, signal: Signal.kill))
+        }
+        actions += endDisconnectedCore(now: now)
+        switch phase {
+        case .serving:
+            actions += startWaitingCore(now: now)
+        case .stopping(let deadline, _) where deadline <= now:
+            actions += [.log("the core has not finished in time")] + beginEnding(exitCode: 0, now: now)
+        case .ending(_, let giveUp, let exitCode) where giveUp <= now:
+            phase = .finished
+            actions += [.log("some processes cannot be ended"), .finish(exitCode: exitCode)]
+        case .ending(let nextKill, let giveUp, let exitCode) where nextKill <= now:
+            phase = .ending(nextKill: now + Delays.killAgain, giveUp: giveUp, exitCode: exitCode)
+            actions += signalEverything(Signal.kill)
+        case .stopping, .ending, .finished:
+            break
+        }
+        return actions
+    }
+}
+
+/// Signal numbers of Linux on every architecture that Swift runs on.
+enum Signal {
+    static let hangUp: Int32 = 1
+    static let interrupt: Int32 = 2
+    static let kill: Int32 = 9
+    static let user1: Int32 = 10
+    static let pipe: Int32 = 13
+    static let terminate: Int32 = 15
+    static let child: Int32 = 17
+}
+
+enum Delays {
+    /// From TERM to KILL of a child whose core died.
+    static let orphanGrace = Duration.seconds(5)
+    /// The core enforces shutdownTimeout itself; this much later it is taken to be stuck.
+    static let beyondShutdownTimeout = Duration.seconds(5)
+    /// What a core in a hurry gets.
+    static let hurry = Duration.seconds(2)
+    /// From TERM to KILL when everything is ended.
+    static let lastGrace = Duration.seconds(2)
+    static let killAgain = Duration.milliseconds(100)
+    /// From the end of its control socket to KILL of a core.
+    static let disconnectedGrace = Duration.seconds(1)
+    /// A process in an uninterruptible sleep cannot be killed: do not wait for it for ever.
+    static let giveUp = Duration.seconds(5)
+}

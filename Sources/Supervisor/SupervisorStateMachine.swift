@@ -1,0 +1,253 @@
+package import Model
+
+/// What becomes of the core, its children and the server: all decisions of the supervisor, without clock or I/O.
+///
+/// Events are methods that return actions, to be carried out in their order. `nextDeadline` says when `timePassed` has
+/// something to do.
+package struct SupervisorStateMachine: Sendable {
+    package enum Action: Equatable, Sendable {
+        /// Answered at once by `coreStarted` or `coreDidNotStart`.
+        case startCore(number: UInt32)
+        case send(SupervisorMessage)
+        case signalLeader(pid: Int32, signal: Int32)
+        case signalGroup(pid: Int32, signal: Int32)
+        /// Children of this process that are in no table: descendants that lost their parents.
+        case signalStrays(signal: Int32)
+        /// Nobody reads the output of this child any more.
+        case drainOutput(pid: Int32)
+        case report(StartReport)
+        case log(String)
+        /// Clean up and exit. Always the last action there is.
+        case finish(exitCode: Int32)
+    }
+
+    enum Phase: Equatable {
+        case serving
+        /// The core has been asked to drain; at the deadline it is over without it.
+        case stopping(deadline: Instant, signals: Int)
+        /// Everything is being ended: TERM has been sent; KILL at `nextKill`, and again after each interval, because
+        /// a descendant becomes our child only when its parent is gone.
+        case ending(nextKill: Instant, giveUp: Instant, exitCode: Int32)
+        case finished
+    }
+
+    enum CoreState: Equatable {
+        case absent
+        case starting(number: UInt32)
+        case running(CoreLife)
+        case waiting(until: Instant)
+    }
+
+    struct CoreLife: Equatable {
+        var number: UInt32
+        var pid: Int32
+        var startedAt: Instant
+        var isReady = false
+        /// Set when it has closed the control socket: alive or not, it can do nothing useful any more.
+        var killAt: Instant?
+    }
+
+    struct Row: Equatable {
+        var entry: ChildEntry
+        /// The core that asked for it. Tags are unique within one core only.
+        var coreNumber: UInt32
+        /// Its core has died.
+        var isOrphan = false
+        /// Set while an orphan has been asked to end; nil again once it has been killed.
+        var killAt: Instant?
+    }
+
+    let shutdownTimeout: Duration
+    var phase = Phase.serving
+    var core = CoreState.absent
+    /// By pid: a pid is nobody else's until we have reaped it.
+    var table: [Int32: Row] = [:]
+    var restarts = CoreRestarts()
+    private var hasReported = false
+
+    package init(shutdownTimeout: Duration) { self.shutdownTimeout = shutdownTimeout }
+
+    // MARK: What the shell asks
+
+    /// When to call `timePassed`; nil when only events matter.
+    package var nextDeadline: Instant? {
+        var deadlines = table.values.compactMap(\.killAt)
+        switch core {
+        case .waiting(let until): deadlines.append(until)
+        case .running(let life): if let killAt = life.killAt { deadlines.append(killAt) }
+        case .absent, .starting: break
+        }
+        switch phase {
+        case .serving, .finished: break
+        case .stopping(let deadline, _): deadlines.append(deadline)
+        case .ending(let nextKill, let giveUp, _): deadlines += [nextKill, giveUp]
+        }
+        return deadlines.min()
+    }
+
+    package var runningCore: (number: UInt32, pid: Int32)? {
+        if case .running(let life) = core { (life.number, life.pid) } else { nil }
+    }
+
+    /// Whether this is the leader of a process group that we made.
+    package func isGroupLeader(_ pid: Int32) -> Bool { table[pid] != nil || runningCore?.pid == pid }
+
+    /// Why no child with this tag may be started now; nil when one may.
+    package func refusal(of tag: ChildTag) -> String? {
+        guard let number = runningCore?.number else { return "no core runs" }
+        switch phase {
+        case .ending, .finished: return "the server is ending"
+        case .serving, .stopping: return row(tag, of: number) == nil ? nil : "\(tag) is still in the table"
+        }
+    }
+
+    private func row(_ tag: ChildTag, of core: UInt32) -> Row? {
+        table.values.first { $0.entry.tag == tag && $0.coreNumber == core }
+    }
+
+    // MARK: The core
+
+    package mutating func start() -> [Action] { startNextCore() }
+
+    mutating func startWaitingCore(now: Instant) -> [Action] {
+        guard case .waiting(let until) = core, until <= now else { return [] }
+        return startNextCore()
+    }
+
+    private mutating func startNextCore() -> [Action] {
+        let number = restarts.nextNumber()
+        core = .starting(number: number)
+        return [.startCore(number: number)]
+    }
+
+    package mutating func coreStarted(pid: Int32, now: Instant) -> [Action] {
+        guard case .starting(let number) = core else { return [] }
+        core = .running(CoreLife(number: number, pid: pid, startedAt: now))
+        return [.log("core \(number) started (pid \(pid))")]
+    }
+
+    package mutating func coreDidNotStart(reason: String, now: Instant) -> [Action] {
+        guard case .starting(let number) = core else { return [] }
+        return coreIsGone("core \(number) could not be started: \(reason)", life: .zero, now: now)
+    }
+
+    /// Its end of the control socket is closed: mostly because it is ending, and we shall hear how in a moment.
+    package mutating func coreDisconnected(now: Instant) {
+        guard case .running(var life) = core else { return }
+        life.killAt = now + Delays.disconnectedGrace
+        core = .running(life)
+    }
+
+    /// What it says cannot be understood, or it does not listen.
+    package func coreIsUnusable(reason: String) -> [Action] {
+        guard let running = runningCore else { return [] }
+        return [
+            .log("core \(running.number) (pid \(running.pid)) is killed: \(reason)"),
+            .signalGroup(pid: running.pid, signal: Signal.kill),
+        ]
+    }
+
+    mutating func endDisconnectedCore(now: Instant) -> [Action] {
+        guard case .running(var life) = core, let killAt = life.killAt, killAt <= now else { return [] }
+        life.killAt = nil
+        core = .running(life)
+        return coreIsUnusable(reason: "it has closed its control socket")
+    }
+
+    private mutating func coreIsGone(
+        _ what: String, life: Duration, now: Instant
+    ) -> [Action] {
+        core = .absent
+        switch phase {
+        case .finished: return []
+        case .ending: return [.log(what)]
+        case .stopping: return [.log(what)] + beginEnding(exitCode: 0, now: now)
+        case .serving: break
+        }
+        switch restarts.coreEnded(after: life) {
+        case .giveUp:
+            return [.log(what)] + failStart("\(what); it was never ready", exitCode: 1, now: now)
+        case .restart(let delay):
+            let orphans = endOrphans(now: now)
+            if delay == .zero { return [.log(what)] + orphans + startNextCore() }
+            core = .waiting(until: now + delay)
+            return [.log("\(what); the next one starts in \(delay)")] + orphans
+        }
+    }
+
+    /// Until a new core can adopt them, the children of a dead one are ended.
+    private mutating func endOrphans(now: Instant) -> [Action] {
+        var actions: [Action] = []
+        for (pid, row) in table.sorted(by: { $0.key < $1.key }) where !row.isOrphan {
+            table[pid]?.killAt = now + Delays.orphanGrace
+            table[pid]?.isOrphan = true
+            actions += [.drainOutput(pid: pid), .signalGroup(pid: pid, signal: Signal.terminate)]
+        }
+        return actions
+    }
+
+    // MARK: What the core says (a spawn request goes to the launcher instead)
+
+    package mutating func received(_ message: CoreMessage, now: Instant) -> [Action] {
+        guard case .running(var life) = core else { return [] }
+        switch message {
+        case .hello(let version):
+            if version == SupervisionProtocol.version { return [] }
+            return coreIsUnusable(reason: "it speaks protocol version \(version)")
+        case .ready(let summary):
+            life.isReady = true
+            core = .running(life)
+            restarts.coreIsReady()
+            return [.log("core \(life.number) is ready: \(summary)")] + report(.ready(summary: summary))
+        case .status, .spawn:
+            return []
+        case .signal(let tag, let signal, let scope):
+            guard (1...64).contains(signal), let row = row(tag, of: life.number) else { return [] }
+            let pid = row.entry.pid
+            return [scope == .group ? .signalGroup(pid: pid, signal: signal) : .signalLeader(pid: pid, signal: signal)]
+        case .failed(let reason, let exitCode):
+            if hasReported || phase != .serving { return [.log("core \(life.number): \(reason)")] }
+            return failStart(reason, exitCode: exitCode, now: now)
+        case .done:
+            return beginEnding(exitCode: 0, now: now)
+        }
+    }
+
+    private mutating func report(_ report: StartReport) -> [Action] {
+        if hasReported { return [] }
+        hasReported = true
+        return [.report(report)]
+    }
+
+    private mutating func failStart(_ reason: String, exitCode: Int32, now: Instant) -> [Action] {
+        [.log("cannot start: \(reason)")] + report(.failed(reason: reason, exitCode: exitCode))
+            + beginEnding(exitCode: exitCode, now: now)
+    }
+
+    // MARK: Children
+
+    package mutating func childStarted(_ entry: ChildEntry) -> [Action] {
+        guard let number = runningCore?.number else { return [] }
+        table[entry.pid] = Row(entry: entry, coreNumber: number)
+        return [.send(.spawned(entry))]
+    }
+
+    /// Any child that was reaped, known or not.
+    package mutating func ended(
+        pid: Int32, reason: ExitReason, launchFailure: LaunchFailure?, now: Instant
+    ) -> [Action] {
+        if case .running(let life) = core, life.pid == pid {
+            let why = launchFailure.map { "\($0.step) \($0.subject): errno \($0.errno)" } ?? "\(reason)"
+            return coreIsGone(
+                "core \(life.number) (pid \(pid)) ended: \(why)", life: now - life.startedAt, now: now)
+        }
+        guard let row = table.removeValue(forKey: pid), row.coreNumber == runningCore?.number else { return [] }
+        return [.send(.exited(tag: row.entry.tag, pid: pid, reason: reason, launchFailure: launchFailure))]
+    }
+
+    package mutating func noChildrenLeft() -> [Action] {
+        guard case .ending(_, _, let exitCode) = phase else { return [] }
+        phase = .finished
+        return [.finish(exitCode: exitCode)]
+    }
+}

@@ -1,0 +1,16 @@
+// For the tests of the supervisor: `supervise PLANFD` is one, and `core SOCKET` is a core that hands its control socket
+// to whoever listens on SOCKET, so that a test can play the core, and then waits to be ended.
+import Glibc
+import Linux
+import Supervisor
+
+switch CommandLine.arguments.dropFirst().first {
+case "supervise":
+    Supervisor.run(planDescriptor: Int32(CommandLine.arguments[2])!)
+case "core":
+    let socket = try connectUnix(path: CommandLine.arguments[2])
+    try MessageSocket.send(socket.number, [1], descriptors: [3])
+    while true { pause() }
+default:
+    exit(2)
+}

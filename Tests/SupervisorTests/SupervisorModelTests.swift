@@ -1,0 +1,202 @@
+import Model
+import Testing
+
+@testable import Supervisor
+
+/// Random events against the machine, beside a model of the processes that its actions make and end.
+@Suite("Supervisor state machine under random events")
+struct SupervisorModelTests {
+    @Test("100,000 random events keep every promise")
+    func randomEvents() {
+        let seed = UInt64.random(in: 0 ... .max)
+        print("SupervisorModelTests seed \(seed)")
+        var random = Generator(state: seed)
+        var events = 0
+        while events < 100_000 {
+            var world = World(random: random)
+            events += world.live(steps: 200)
+            #expect(world.broken.isEmpty, "seed \(seed): \(world.broken)")
+            if !world.broken.isEmpty { return }
+            random = world.random
+        }
+    }
+}
+
+private struct Generator: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+private struct World {
+    var random: Generator
+    var machine = SupervisorStateMachine(shutdownTimeout: .seconds(25))
+    var now = Instant(nanoseconds: 1_000_000_000)
+    var nextPid: Int32 = 100
+    var nextTag: UInt64 = 1
+    var core: (number: UInt32, pid: Int32)?
+    var coreEndedAt: Instant?
+    /// Living children: the core that owns each, its tag, whether it will go on TERM.
+    var children: [Int32: (core: UInt32, tag: ChildTag, heedsTerm: Bool)] = [:]
+    var signalled: [Int32: Int32] = [:]  // ended by this signal, not reaped yet
+    var told: Set<Int32> = []  // pids whose exit the core was told
+    var reports = 0
+    var shutdownBegan = false
+    var finished = false
+    var broken: [String] = []
+
+    init(random: Generator) { self.random = random }
+
+    mutating func live(steps: Int) -> Int {
+        carryOut(machine.start())
+        var events = 0
+        while !finished, events < steps {
+            step()
+            events += 1
+            check()
+        }
+        // However it stands, a shutdown from here ends in bounded time.
+        if !finished { request(.terminate) }
+        for _ in 0..<2000 where !finished {
+            events += 1
+            reapSignalled()
+            if children.isEmpty && core == nil { carryOut(machine.noChildrenLeft()) }
+            guard !finished, let deadline = machine.nextDeadline else { continue }
+            now = max(now, deadline)
+            carryOut(machine.timePassed(now: now))
+            check()
+        }
+        if !finished { broken.append("the shutdown did not end") }
+        return events
+    }
+
+    private mutating func step() {
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<30: startChild()
+        case 30..<50: childEnds()
+        case 50..<58: coreEnds()
+        case 58..<66: say(.ready(summary: "up"))
+        case 66..<72:
+            say(.signal(tag: ChildTag(UInt64.random(in: 0...nextTag, using: &random)), signal: 15, scope: .group))
+        case 72..<74: carryOut(machine.requested(.reload, now: now))
+        case 74..<75: request(.terminate)
+        case 75..<76: say(Bool.random(using: &random) ? .done : .failed(reason: "x", exitCode: 3))
+        case 76..<78: machine.coreDisconnected(now: now)
+        case 78..<80: say(.hello(version: UInt16.random(in: 0...2, using: &random)))
+        case 80..<85: reapSignalled()
+        default: passTime()
+        }
+    }
+
+    private mutating func startChild() {
+        let tag = ChildTag(UInt64.random(in: 1...nextTag, using: &random))
+        nextTag += 1
+        guard machine.refusal(of: tag) == nil, let core else { return }
+        if children.values.contains(where: { $0.core == core.number && $0.tag == tag }) {
+            broken.append("\(tag) was granted twice")
+        }
+        nextPid += 1
+        children[nextPid] = (core.number, tag, Bool.random(using: &random))
+        carryOut(
+            machine.childStarted(
+                ChildEntry(tag: tag, role: .worker, pid: nextPid, startTime: 1, title: "")))
+    }
+
+    private mutating func childEnds() {
+        guard let pid = children.keys.sorted().randomElement(using: &random) else { return }
+        end(child: pid, .exited(0))
+    }
+
+    private mutating func end(child pid: Int32, _ reason: ExitReason) {
+        guard let child = children.removeValue(forKey: pid) else { return }
+        signalled[pid] = nil
+        let expectsWord = child.core == core?.number
+        carryOut(machine.ended(pid: pid, reason: reason, launchFailure: nil, now: now))
+        if expectsWord != told.contains(pid) { broken.append("exit of pid \(pid): told \(!expectsWord)") }
+    }
+
+    private mutating func coreEnds() {
+        guard let ending = core else { return }
+        core = nil
+        coreEndedAt = now
+        signalled[ending.pid] = nil
+        carryOut(machine.ended(pid: ending.pid, reason: .exited(1), launchFailure: nil, now: now))
+    }
+
+    private mutating func say(_ message: CoreMessage) {
+        if core != nil { carryOut(machine.received(message, now: now)) }
+    }
+
+    private mutating func request(_ request: SupervisorStateMachine.Request) {
+        carryOut(machine.requested(request, now: now))
+        shutdownBegan = true
+    }
+
+    private mutating func reapSignalled() {
+        for (pid, signal) in signalled.sorted(by: { $0.key < $1.key }) {
+            if pid == core?.pid { coreEnds() } else { end(child: pid, .signalled(signal, dumpedCore: false)) }
+        }
+    }
+
+    private mutating func passTime() {
+        let step = Duration.milliseconds(Int.random(in: 1...4000, using: &random))
+        now = Bool.random(using: &random) ? min(machine.nextDeadline ?? now + step, now + step) : now + step
+        carryOut(machine.timePassed(now: now))
+    }
+
+    private mutating func carryOut(_ actions: [SupervisorStateMachine.Action]) {
+        for action in actions {
+            if finished { broken.append("\(action) after the end") }
+            switch action {
+            case .startCore(let number): startCore(number)
+            case .signalGroup(let pid, let signal), .signalLeader(let pid, let signal):
+                if pid == core?.pid || (children[pid] != nil && (signal == 9 || children[pid]!.heedsTerm)) {
+                    signalled[pid] = signal
+                } else if children[pid] == nil {
+                    broken.append("signal to pid \(pid), which is not ours")
+                }
+            case .send(.exited(let tag, let pid, _, _)):
+                if !told.insert(pid).inserted { broken.append("\(tag) exited twice") }
+                if core == nil { broken.append("a message to no core") }
+            case .send: if core == nil { broken.append("a message to no core") }
+            case .report: reports += 1
+            case .finish: finished = true
+            case .signalStrays, .drainOutput, .log: break
+            }
+        }
+    }
+
+    private mutating func startCore(_ number: UInt32) {
+        if core != nil { broken.append("two cores") }
+        if shutdownBegan { broken.append("a core is started after the shutdown began") }
+        if Int.random(in: 0..<20, using: &random) == 0 {
+            coreEndedAt = now
+            carryOut(machine.coreDidNotStart(reason: "x", now: now))
+            return
+        }
+        nextPid += 1
+        core = (number, nextPid)
+        carryOut(machine.coreStarted(pid: nextPid, now: now))
+    }
+
+    private mutating func check() {
+        if reports > 1 { broken.append("reported \(reports) times") }
+        if finished { return }
+        if Set(machine.table.keys) != Set(children.keys) { broken.append("the table is not the children") }
+        for (pid, row) in machine.table where row.isOrphan != (row.coreNumber != core?.number) {
+            if machine.phase == .serving { broken.append("pid \(pid) is nobody's and stays") }
+        }
+        if machine.phase == .serving, core == nil {
+            guard let deadline = machine.nextDeadline else { return broken.append("no core, and none will come") }
+            let longest = (coreEndedAt ?? now) + CoreRestarts.longestDelay
+            if case .waiting(let until) = machine.core, until > longest || deadline > until {
+                broken.append("the next core comes too late")
+            }
+        }
+    }
+}
