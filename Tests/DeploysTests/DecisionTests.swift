@@ -159,7 +159,8 @@ func counts(_ requests: UInt64, errors: UInt64 = 0, gateway: UInt64 = 0, crashes
 
     @Test func `states are told from the journal`() {
         let records = [
-            record(1), record(2, withdrawn: true), record(3, .failed), record(4), record(5, .pending), record(6, .fetched),
+            record(1), record(2, withdrawn: true), record(3, .failed), record(4), record(5, .pending),
+            record(6, .fetched),
         ]
         let states = ledger(records, live: 4).releases.map { $0.state }
         #expect(states == [.staging, .sealed, .stable, .failed, .withdrawn, .superseded])

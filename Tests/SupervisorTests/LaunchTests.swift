@@ -70,7 +70,7 @@ struct LaunchTests {
         let bytes = MessageCodec.encode(plan)
         try writeAll(pipe.writer, Array(bytes.dropLast(3)))
         let child = try launcher().launch(plan: pipe.reader, moves: [], credentials: .own, makesOutputPipes: true)
-        let commandLine = String(decoding: try readFile("/proc/\(child.pid)/cmdline"), as: UTF8.self)
+        let commandLine = try commandLine(of: child.pid)
         #expect(commandLine.hasPrefix("passenger-launch\0"))
         #expect(!commandLine.contains("hunter2"))
         #expect(try readFile("/proc/\(child.pid)/environ").isEmpty)
@@ -78,6 +78,17 @@ struct LaunchTests {
         pipe.closeWriter()
         #expect(try readToEnd(child.outputDescriptors[0], "stdout") == "hunter2\n")
         #expect(try waitForChild(child.pid) == .exited(0))
+    }
+
+    /// The parent runs again a moment before the child's execve has set up its arguments.
+    private func commandLine(of pid: Int32) throws -> String {
+        let limit = monotonicNow() + .seconds(10)
+        while monotonicNow() < limit {
+            let bytes = try readFile("/proc/\(pid)/cmdline")
+            if !bytes.isEmpty { return String(decoding: bytes, as: UTF8.self) }
+            sched_yield()
+        }
+        throw TimedOut(what: "command line")
     }
 
     /// A pipe whose writer can be closed while the reader lives.
@@ -132,7 +143,8 @@ struct LaunchTests {
         plan.directory = "/usr"
         plan.oomScore = 250
         let ended = try run(plan)
-        #expect(ended.output == "0027\n321\n\(getpriority(Int32(PRIO_PROCESS.rawValue), 0) + 3)\n/usr\n250\n", "\(ended)")
+        #expect(
+            ended.output == "0027\n321\n\(getpriority(Int32(PRIO_PROCESS.rawValue), 0) + 3)\n/usr\n250\n", "\(ended)")
     }
 
     @Test("PATH is the plan's own, and LISTEN_PID the child's")
