@@ -12,7 +12,8 @@ struct ErrorEnvelope: Codable {
 extension ControlError {
     func answer() -> Response {
         // Encoding four strings does not fail; should it ever, the status still says what happened.
-        let body = (try? WireJSON.encode(ErrorEnvelope(error: self), pretty: true)) ?? []
+        var body = (try? WireJSON.encode(ErrorEnvelope(error: self), pretty: true)) ?? []
+        body.append(UInt8(ascii: "\n"))
         var headers: HTTPFields = [.contentType: "application/json"]
         // What is left of such a request is not worth reading.
         if code == .forbidden || code == .bodyTooLarge { headers[.connection] = "close" }

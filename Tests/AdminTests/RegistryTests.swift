@@ -100,25 +100,26 @@ struct TargetTests {
 
 extension ErrorCode: Error {}
 
-struct RuntimeDirectoryTests {
-    @Test func `Root, users that linger, users that do not, and an override`() throws {
-        func place(_ uid: UInt32, _ environment: [String: String], lingers: Bool = false) throws -> String {
-            try RuntimeDirectory(uid: uid, environment: environment, lingers: lingers).forNewInstance()
+struct InstanceDirectoriesTests {
+    @Test func `Users see their own instances and the system's, root the system's only`() {
+        func searched(_ uid: UInt32, _ environment: [String: String]) -> [String] {
+            InstanceDirectories(uid: uid, environment: environment).searched()
         }
         let mine = ["HOME": "/home/me", "XDG_RUNTIME_DIR": "/run/user/1000"]
-        #expect(try place(0, mine) == "/run/passenger")
-        #expect(try place(1000, mine, lingers: true) == "/run/user/1000/passenger")
-        #expect(try place(1000, mine) == "/home/me/.local/state/passenger/run")
-        #expect(try place(1000, ["PASSENGER_RUNTIME_DIR": "/x"]) == "/x")
-        #expect(try place(1000, ["PASSENGER_RUNTIME_DIR": "", "HOME": "/h"]) == "/h/.local/state/passenger/run")
-        #expect(throws: ControlError.self) { try place(1000, [:]) }
+        #expect(searched(0, mine) == ["/run/passenger"])
+        #expect(
+            searched(1000, mine) == [
+                "/run/user/1000/passenger", "/home/me/.local/state/passenger/run", "/run/passenger",
+            ])
+        #expect(searched(1000, ["PASSENGER_RUNTIME_DIR": "/x"]) == ["/x"])
+        #expect(searched(1000, ["PASSENGER_RUNTIME_DIR": ""]) == ["/run/passenger"])
     }
 
     @Test func `A path that the kernel would refuse is refused before it is needed`() throws {
-        let short = try RuntimeDirectory.adminSocket(in: "/run/passenger", instance: "default")
+        let short = try InstanceDirectories.adminSocket(in: "/run/passenger", instance: "default")
         #expect(short == "/run/passenger/default/admin.sock")
         #expect(throws: ControlError.self) {
-            try RuntimeDirectory.adminSocket(in: "/" + String(repeating: "x", count: 100), instance: "default")
+            try InstanceDirectories.adminSocket(in: "/" + String(repeating: "x", count: 100), instance: "default")
         }
     }
 }

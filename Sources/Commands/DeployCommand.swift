@@ -1,0 +1,81 @@
+import AdminAPI
+import AdminClient
+import ArgumentParser
+import Model
+
+struct DeployCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "deploy", abstract: "Deploy a version: build, prove, switch, watch.",
+        discussion: "Ctrl-C leaves the deploy running; passenger deploys attach N returns to it.")
+
+    @Argument(help: "Branch, tag or commit (default: the configured branch).")
+    var ref: String?
+
+    @OptionGroup var target: TargetOptions
+    @OptionGroup var global: GlobalOptions
+
+    @Option(help: ArgumentHelp("Repository to deploy from, instead of the configured one.", valueName: "url"))
+    var repo: String?
+
+    @Option(help: ArgumentHelp("How long to watch after the switch, such as 60s.", valueName: "time"))
+    var bake: TimeSpan?
+
+    @Flag(help: "Deploy a withdrawn commit, or the one that is live already.")
+    var force = false
+
+    @Flag(help: "Deploy a commit that is older than the live one.")
+    var allowOlder = false
+
+    @Flag(help: "Return when the deploy is accepted.")
+    var detach = false
+
+    @Flag(help: "Wait for a running operation, instead of being refused.")
+    var wait = false
+
+    @Flag(name: .shortAndLong, help: "Show what commands write, also off a terminal.")
+    var verbose = false
+
+    func validate() throws {
+        if target.app != nil && target.root != nil {
+            throw ValidationError("--app and --root both name the app: give one of them.")
+        }
+    }
+
+    func run() throws {
+        let context = CommandContext(global)
+        let app = try AppTarget(findServer(context))
+        let accepted = try app.client.deploy(app.app, request(context))
+        if detach { return try OperationAnswer(context: context).tell(accepted) }
+        try OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose).run()
+    }
+
+    private func request(_ context: CommandContext) -> DeployRequest {
+        var request = DeployRequest()
+        request.ref = ref
+        request.repo = repo
+        request.force = force
+        request.allowOlder = allowOlder
+        request.wait = wait
+        request.bakeSeconds = bake?.duration.inSeconds
+        let command = ["passenger", "deploy", ref].compactMap { $0 }.joined(separator: " ")
+        request.origin = RequestOrigin(command: command, environment: context.environment)
+        return request
+    }
+
+    /// The server of the app; a passing one when none runs and the directory can be deployed to.
+    private func findServer(_ context: CommandContext) throws -> Target {
+        do throws(ControlError) {
+            return try context.target(target)
+        } catch {
+            let mayStart = error.code == .notRunning && target.app == nil && global.instance == nil
+            guard mayStart else { throw error }
+            let root = Paths.resolved(target.root ?? ".")
+            guard repo != nil || Paths.isDeployRoot(root) else {
+                throw ControlError(
+                    .notRunning, "\(root) is neither served by a running server nor a deploy root.",
+                    hint: "Make one: passenger deploy --root DIR --repo URL", details: [error.message])
+            }
+            return try TransientServer.start(root: root, repo: repo, environment: context.environment)
+        }
+    }
+}

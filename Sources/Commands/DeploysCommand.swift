@@ -1,0 +1,91 @@
+import AdminAPI
+import AdminClient
+import ArgumentParser
+import Model
+import Terminal
+
+struct DeploysCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "deploys", abstract: "List deploys, show one, follow one, or stop one.",
+        subcommands: [List.self, Show.self, Attach.self, Abort.self], defaultSubcommand: List.self)
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "list", abstract: "List deploys, newest first.")
+
+        @OptionGroup var target: TargetOptions
+        @OptionGroup var global: GlobalOptions
+
+        func run() throws {
+            let context = CommandContext(global)
+            let app = try context.app(target, acceptsOnlyInstance: true)
+            let deploys = try app.client.deploys(app.app)
+            if global.json { return try context.console.json(deploys) }
+            guard !deploys.isEmpty else { return context.console.line("\(app.app) was never deployed.") }
+            context.console.lines(HistoryText(traits: context.console.output).deploys(deploys))
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "show", abstract: "Show the steps of a deploy, and why it failed.")
+
+        @Argument(help: "The deploy's number.")
+        var number: Int
+
+        @OptionGroup var target: TargetOptions
+        @OptionGroup var global: GlobalOptions
+
+        func run() throws {
+            let context = CommandContext(global)
+            let app = try context.app(target, acceptsOnlyInstance: true)
+            let detail = try app.client.deployDetail(app.app, DeployNumber(number))
+            if global.json { return try context.console.json(detail) }
+            context.console.lines(HistoryText(traits: context.console.output).deploy(detail))
+        }
+    }
+
+    struct Attach: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "attach", abstract: "Follow a running deploy.")
+
+        @Argument(help: "The deploy's number.")
+        var number: Int
+
+        @Flag(name: .shortAndLong, help: "Show what commands write, also off a terminal.")
+        var verbose = false
+
+        @OptionGroup var target: TargetOptions
+        @OptionGroup var global: GlobalOptions
+
+        func run() throws {
+            let context = CommandContext(global)
+            let app = try context.app(target, acceptsOnlyInstance: true)
+            let deploy = DeployNumber(number)
+            let detail = try app.client.deployDetail(app.app, deploy)
+            guard let operation = detail.operation else {
+                context.console.lines(HistoryText(traits: context.console.output).deploy(detail))
+                return
+            }
+            let accepted = OperationAccepted(app: app.app, operation: operation, deploy: deploy)
+            try OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose).run()
+        }
+    }
+
+    struct Abort: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "abort", abstract: "Stop a running deploy; what is live stays live.")
+
+        @Argument(help: "The deploy's number.")
+        var number: Int
+
+        @OptionGroup var target: TargetOptions
+        @OptionGroup var global: GlobalOptions
+
+        func run() throws {
+            let context = CommandContext(global)
+            let app = try context.app(target)
+            let accepted = try app.client.abort(app.app, deploy: DeployNumber(number))
+            if global.json { return try context.console.json(accepted) }
+            context.console.line("Deploy \(number) is being aborted.")
+        }
+    }
+}

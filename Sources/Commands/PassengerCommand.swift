@@ -1,0 +1,14 @@
+import AdminAPI
+import ArgumentParser
+
+/// `passenger` itself: prints help; everything is done by its subcommands.
+struct PassengerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "passenger",
+        abstract: "Serves web apps, and deploys them without losing a request.",
+        version: "passenger \(ProductVersion.current)",
+        subcommands: [
+            StartCommand.self, StopCommand.self, StatusCommand.self, DeployCommand.self, RollbackCommand.self,
+            ReleasesCommand.self, DeploysCommand.self, RestartCommand.self, ConfigCommand.self, APICommand.self,
+        ])
+}

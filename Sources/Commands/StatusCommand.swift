@@ -1,0 +1,37 @@
+import AdminAPI
+import AdminClient
+import ArgumentParser
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show servers, apps, generations and workers.")
+
+    @OptionGroup var target: TargetOptions
+    @OptionGroup var global: GlobalOptions
+
+    func run() throws {
+        let context = CommandContext(global)
+        let instances = try chosen(context)
+        for (index, instance) in instances.enumerated() {
+            let report = try AdminClient(socketPath: instance.adminSocket).status()
+            if global.json {
+                try context.console.json(report, pretty: instances.count == 1)
+            } else {
+                if index > 0 { context.console.line("") }
+                context.console.lines(StatusText(traits: context.console.output).lines(report))
+            }
+        }
+    }
+
+    /// All that run, unless one is asked for or the working directory belongs to one.
+    private func chosen(_ context: CommandContext) throws(ControlError) -> [InstanceRecord] {
+        let isAsked = target.root != nil || target.app != nil || global.instance != nil
+        do throws(ControlError) {
+            return [try context.target(target, acceptsOnlyInstance: true).instance]
+        } catch {
+            let all = isAsked ? [] : context.registry.instances()
+            guard !all.isEmpty else { throw error }
+            return all
+        }
+    }
+}

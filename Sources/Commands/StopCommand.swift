@@ -1,0 +1,72 @@
+import AdminAPI
+import AdminClient
+import ArgumentParser
+import Glibc
+import Linux
+import Model
+
+struct StopCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop", abstract: "Stop a server: finish what is in progress, then end.")
+
+    @OptionGroup var target: TargetOptions
+    @OptionGroup var global: GlobalOptions
+
+    @Option(help: ArgumentHelp("How long to wait until it is gone.", valueName: "time"))
+    var timeout = TimeSpan(duration: .seconds(60))
+
+    @Flag(help: "Do not wait for requests in progress.")
+    var now = false
+
+    func run() throws {
+        let context = CommandContext(global)
+        let instance = try context.target(target, acceptsOnlyInstance: true).instance
+        // Opened first: it names this process for good, also when its pid is another's by the time it is waited for.
+        guard let process = try? pidfdOpen(pid: instance.pid) else { return try tell(instance, context) }
+        try ask(instance, process.number)
+        guard waitUntilGone(process.number) else {
+            throw ControlError(
+                .timedOut, "Server \"\(instance.name)\" (pid \(instance.pid)) still runs.",
+                hint: "Wait longer with --timeout, or do not wait for requests with --now.")
+        }
+        try tell(instance, context)
+    }
+
+    private func ask(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) {
+        var request = StopRequest()
+        request.hurry = now
+        do throws(ControlError) {
+            _ = try AdminClient(socketPath: instance.adminSocket).stop(request)
+        } catch {
+            let isSilent = error.code == .notRunning || error.code == .timedOut || error.code == .failed
+            guard isSilent else { throw error }
+            try signal(instance, process)
+        }
+    }
+
+    /// For a server whose core does not answer: the supervisor takes SIGTERM itself.
+    private func signal(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) {
+        do throws(SystemError) {
+            try pidfdSendSignal(process, SIGTERM)
+        } catch {
+            guard error.errno != ESRCH else { return }
+            throw ControlError(.failed, "Server \"\(instance.name)\" cannot be signalled: \(error).")
+        }
+    }
+
+    /// A pidfd is readable when its process has ended (pidfd_open(2)).
+    private func waitUntilGone(_ process: Int32) -> Bool {
+        let deadline = monotonicNow() + timeout.duration
+        while true {
+            let left = deadline - monotonicNow()
+            guard left > .zero else { return false }
+            var descriptor = pollfd(fd: process, events: Int16(POLLIN), revents: 0)
+            if poll(&descriptor, 1, Int32(clamping: Int64(left.inMilliseconds.rounded(.up)))) > 0 { return true }
+        }
+    }
+
+    private func tell(_ instance: InstanceRecord, _ context: CommandContext) throws {
+        if global.json { return try context.console.json(["stopped": instance.name], pretty: false) }
+        context.console.line("Server \"\(instance.name)\" has stopped.")
+    }
+}

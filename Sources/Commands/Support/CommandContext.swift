@@ -1,0 +1,49 @@
+import AdminAPI
+import AdminClient
+import Foundation
+import Glibc
+import Model
+
+/// What a command finds itself in.
+struct CommandContext: Sendable {
+    let global: GlobalOptions
+    let environment: [String: String]
+    let console: Console
+
+    init(_ global: GlobalOptions) {
+        self.global = global
+        environment = ProcessInfo.processInfo.environment
+        console = Console(environment: environment)
+    }
+
+    var registry: InstanceRegistry {
+        let directories = InstanceDirectories(uid: getuid(), environment: environment)
+        return InstanceRegistry(directories: directories.searched())
+    }
+
+    func target(_ options: TargetOptions, acceptsOnlyInstance: Bool = false) throws(ControlError) -> Target {
+        try options.query(global, acceptsOnlyInstance: acceptsOnlyInstance).choose(from: registry.instances())
+    }
+
+    /// The app that a command changes: it must be told, it is never guessed among several.
+    func app(_ options: TargetOptions, acceptsOnlyInstance: Bool = false) throws(ControlError) -> AppTarget {
+        try AppTarget(target(options, acceptsOnlyInstance: acceptsOnlyInstance))
+    }
+}
+
+/// An app and the server that serves it.
+struct AppTarget: Sendable {
+    var client: AdminClient
+    var app: AppName
+
+    init(_ target: Target) throws(ControlError) {
+        guard let app = target.app else {
+            let names = target.instance.apps.map(\.name.rawValue).joined(separator: ", ")
+            throw ControlError(
+                .usage, "The server \"\(target.instance.name)\" has several apps.",
+                hint: "Name one with --app: \(names).")
+        }
+        client = AdminClient(socketPath: target.instance.adminSocket)
+        self.app = app
+    }
+}

@@ -1,0 +1,26 @@
+import AppConfig
+import Commands
+import Core
+import Deploys
+import Foundation
+import Glibc
+import Releases
+import Supervisor
+import Watching
+
+// One executable is every process of a server (see README.md). The internal commands come first: they are started by the
+// server itself, are no part of the command line, and must not pay for it.
+let arguments = CommandLine.arguments
+
+switch arguments.dropFirst().first {
+case "_supervise":
+    guard arguments.count == 3, let plan = Int32(arguments[2]) else { exit(2) }
+    exit(Supervisor.run(planDescriptor: plan))
+case "_core": exit(CoreProcess.run())
+case "_inspect": exit(InspectProcess.run())
+case "_build-release": exit(BuilderProcess.run(input: 0, output: 1))
+case "_run": exit(RunnerProcess.run())
+case "_watch": exit(WatcherProcess.run())
+default:
+    exit(CommandLineMain.run(Array(arguments.dropFirst()), environment: ProcessInfo.processInfo.environment))
+}

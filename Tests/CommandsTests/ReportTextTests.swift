@@ -1,0 +1,73 @@
+import AdminAPI
+import Model
+import Terminal
+import Testing
+
+@testable import Commands
+
+struct ReportTextTests {
+    @Test func `Status shows generations, workers, the operation and the last failure`() {
+        var app = AppStatus(
+            name: AppName("blog")!, root: "/srv/blog", mode: .deployRoot, kind: .rack, environment: "production")
+        app.liveRelease = "42-9be0d13"
+        app.queue = QueueStatus(length: 3, max: 100)
+        app.generations = [
+            GenerationStatus(
+                number: GenerationNumber(7), release: "42-9be0d13", state: .live,
+                workers: [
+                    WorkerStatus(
+                        number: WorkerNumber(12), pid: 345, state: "ready", requestsNow: 1, requestsTotal: 99,
+                        ageSeconds: 61)
+                ])
+        ]
+        app.operation = OperationStatus(
+            operation: OperationID(.deploy, 43), kind: .deploy, deploy: DeployNumber(43), step: "build",
+            since: WallTime(millisecondsSince1970: 0), by: "ann")
+        app.lastFailure = FailureReport(step: "load_app", summary: "SyntaxError", outputTail: ["boom"], hint: "mend it")
+        let server = ServerStatus(
+            instance: "default", version: "1.0", supervisorPid: 1, corePid: 2,
+            startedAt: WallTime(millisecondsSince1970: 0), uptimeSeconds: 90, listeners: ["0.0.0.0:80"])
+        let lines = StatusText(traits: .plain).lines(StatusReport(server: server, apps: [app]))
+        #expect(
+            lines == [
+                "default: passenger 1.0, up 1 m 30 s, pid 1, core 2", "listening on 0.0.0.0:80", "",
+                "blog: /srv/blog (rack, production)", "  live: 42-9be0d13",
+                "  requests: 1 in progress, 3 waiting (of 100)",
+                "  deploy 43 is running: build, since 1970-01-01T00:00:00.000Z, by ann",
+                "  GENERATION  RELEASE     STATE  WORKER  PID  WORKER STATE  NOW  SERVED       AGE  LAST ERROR",
+                "  g7          42-9be0d13  live   w12     345  ready           1      99  1 m 01 s",
+                "  error: last failure", "    step: load_app", "    SyntaxError", "    last output:", "      boom",
+                "    hint: mend it",
+            ])
+    }
+
+    @Test func `Every event that a person should see becomes a step`() {
+        #expect(StepEvent(.stepStarted(step: "build", title: nil)) == .started(title: "build"))
+        #expect(StepEvent(.stepStarted(step: "build", title: "npm ci")) == .started(title: "npm ci"))
+        #expect(StepEvent(.output(step: "build", line: "x")) == .output(line: "x"))
+        #expect(StepEvent(.unknown(event: "later")) == nil)
+        let switched = StepEvent(.switched(release: "42-a", milliseconds: 0.25))
+        #expect(switched == .note(StyledText("switched to 42-a in 0.3 ms", .strong)))
+    }
+
+    @Test func `Settings are listed under the names of the configuration`() {
+        var settings = AppSettings(name: AppName("blog")!, directory: "/srv/blog", kind: .rack)
+        settings.variables = ["SECRET": "hunter2"]
+        let values = Dictionary(SettingsList(of: settings).values, uniquingKeysWith: { $1 })
+        #expect(values["max_pool_size"] == "6")
+        #expect(values["health.interval"] == "250 ms")
+        #expect(values["deploy.keep_releases"] == "5")
+        #expect(values["startup_file"] == "-")
+        #expect(values["kind"] == "rack")
+        #expect(values["variables"] == "{SECRET}")
+        #expect(values["name"] == "blog")
+    }
+
+    @Test func `Exit statuses are those of the specification`() {
+        #expect(
+            ErrorCode.allCases.allSatisfy { (1...6).contains($0.exitStatus) && (400...599).contains($0.httpStatus) })
+        #expect(OperationOutcome.rolledBack.exitStatus == 5)
+        #expect(OperationOutcome.pending.exitStatus == 0)
+        #expect(OperationOutcome.failed.exitStatus == 1)
+    }
+}
