@@ -91,7 +91,7 @@ extension AppPool {
     /// Sets the target, stops what is too much and asks for what is missing.
     private mutating func resize(_ position: Int, to target: Int, _ context: inout PoolContext) {
         generations[position].target = target
-        let excess = generations[position].count(in: context.workers) { $0.isKept } - target
+        let excess = generations[position].count(in: context.workers) { $0.state.isKept } - target
         if excess > 0 {
             let deadline = context.now + generations[position].drainTimeout
             for slot in victims(position, excess, context) { retire(slot, position, until: deadline, &context) }

@@ -6,7 +6,7 @@ extension AppPool {
         for entry in table.entries {
             assert(position(of: entry.generation) != nil, "the table names a generation that is gone")
         }
-        for generation in generations { assertInvariants(of: generation, context) }
+        for position in generations.indices { assertInvariants(of: generations[position], context) }
         let limit = queueSettings.maxRequestQueueSize
         assert(limit == 0 || queue.count <= limit || closing != nil, "the queue is over its limit")
         assert(queue.isEmpty == (queue.first == nil))
@@ -18,7 +18,7 @@ extension AppPool {
         assert(closing == nil || !table.isEmpty || queue.isEmpty, "a closed app has requests waiting")
     }
 
-    private func assertInvariants(of generation: Generation, _ context: PoolContext) {
+    private func assertInvariants(of generation: borrowing Generation, _ context: borrowing PoolContext) {
         assert(generation.state != .gone, "a generation that is gone was kept")
         assert((generation.state == .live) == table.contains(generation.number), "live is what is in the table")
         assert(generation.state != .draining || !generation.slots.isEmpty, "nothing is left to drain")
@@ -26,10 +26,9 @@ extension AppPool {
         var kept = 0
         var ready = 0
         for slot in generation.slots {
-            let worker = context.workers[slot]
-            assertInvariants(of: worker, generation)
-            if worker.isKept { kept += 1 }
-            if worker.state == .available, worker.hasRoom { ready += 1 }
+            assertInvariants(of: context.workers[slot], generation)
+            if context.workers[slot].state.isKept { kept += 1 }
+            if context.workers[slot].link.bucket >= 0 { ready += 1 }
         }
         assert(kept <= generation.target || !generation.state.keepsWorkers, "more workers than wanted")
         assert(ready == generation.ready.count, "ready workers were miscounted")
@@ -38,7 +37,7 @@ extension AppPool {
         if let first = generation.ready.first { assert(listed.first == first, "the least busy is not the first") }
     }
 
-    private func assertInvariants(of worker: Worker, _ generation: Generation) {
+    private func assertInvariants(of worker: borrowing Worker, _ generation: borrowing Generation) {
         assert(worker.generation == generation.number && worker.app == index, "a worker in two places")
         assert(worker.state != .gone && worker.busy >= 0)
         assert(worker.concurrency == 0 || worker.busy <= worker.concurrency, "more requests than a worker takes")

@@ -70,8 +70,10 @@ struct ReadyWorkers {
     /// Slots from the least busy on, each bucket in its order. For invariants and tests.
     func slots(in workers: borrowing WorkerTable) -> [Int] {
         var all: [Int] = []
-        for bucket in buckets {
-            var slot = bucket.head
+        var bucket = least
+        while all.count < count, bucket < buckets.count {
+            var slot = buckets[bucket].head
+            bucket += 1
             while slot >= 0 {
                 all.append(Int(slot))
                 slot = workers[Int(slot)].link.next
