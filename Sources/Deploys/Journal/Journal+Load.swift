@@ -6,8 +6,8 @@ package import Model
 package struct LoadedJournal: Sendable {
     package var records: [DeployRecord] = []
     package var live: LiveRecord?
-    /// `live.json` was there and could not be read.
-    package var liveWasDamaged = false
+    /// `live.json` cannot be read, or is missing although something was live.
+    package var isLiveLost = false
     /// Numbers whose journal could not be read: taken all the same.
     package var unreadable: [DeployNumber] = []
     /// For the log and for `status`, one line each.
@@ -35,11 +35,15 @@ extension Journal {
         }
         loaded.records.sort { $0.number < $1.number }
         loaded.unreadable += damagedNumbers(names)
-        guard FileManager.default.fileExists(atPath: directory + "/live.json") else { return loaded }
+        guard FileManager.default.fileExists(atPath: directory + "/live.json") else {
+            // It is written at the first switch, long before anything is stable.
+            loaded.isLiveLost = loaded.records.contains(where: \.wasStable)
+            return loaded
+        }
         switch read(LiveRecord.self, directory, "live.json", newest: LiveRecord.version) {
         case .success(let live): loaded.live = live
         case .failure(let problem):
-            loaded.liveWasDamaged = true
+            loaded.isLiveLost = true
             loaded.problems.append(problem.text)
         }
         return loaded

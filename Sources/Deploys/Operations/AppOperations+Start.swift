@@ -67,7 +67,7 @@ extension AppOperations {
         for problem in loaded.problems { parts.logger.error("journal", metadata: ["problem": "\(problem)"]) }
         for record in loaded.records { records[record.number] = record }
         liveRecord = loaded.live ?? LiveRecord()
-        if loaded.liveWasDamaged { recoverLive() }
+        if loaded.isLiveLost { recoverLive() }
         var onDisk = loaded.unreadable
         if let builder = parts.builder, let releases = try? await builder.releases() {
             onDisk += releases.map(\.label.number)  // an unreadable root is reported by what needs it
