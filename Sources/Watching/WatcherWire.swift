@@ -1,0 +1,57 @@
+import Foundation
+
+/// What the core writes to a watcher, one JSON object a line.
+package struct WatcherOrder: Sendable, Equatable, Codable {
+    /// First line: the app's root, absolute.
+    package var directory: String?
+    /// With it: the restart directory, relative to the root or absolute.
+    package var restartDirectory: String?
+    /// Later: the outcome of a restart, for `restart.result`.
+    package var writeResult: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case directory
+        case restartDirectory = "restart_dir"
+        case writeResult = "write_result"
+    }
+
+    package static func watch(directory: String, restartDirectory: String) -> WatcherOrder {
+        WatcherOrder(directory: directory, restartDirectory: restartDirectory)
+    }
+    package static func writeResult(_ text: String) -> WatcherOrder { WatcherOrder(writeResult: text) }
+}
+
+/// What a watcher writes to the core, one JSON object a line.
+package struct WatcherEvent: Sendable, Equatable, Codable {
+    package enum Kind: String, Sendable, Codable {
+        /// The baseline is taken: from here on a change counts.
+        case watching
+        case restart
+        case resultWritten = "result_written"
+        /// For the log; the watcher goes on.
+        case problem
+    }
+    package var event: Kind
+    package var stamp: FileStamp?
+    package var message: String?
+
+    package init(_ event: Kind, stamp: FileStamp? = nil, message: String? = nil) {
+        self.event = event
+        self.stamp = stamp
+        self.message = message
+    }
+}
+
+/// JSON lines in both directions.
+package enum WatcherWire {
+    package static func line(_ value: some Encodable) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try [UInt8](encoder.encode(value)) + [UInt8(ascii: "\n")]
+    }
+
+    /// Nil for a line that is none of ours.
+    package static func decode<Value: Decodable>(_ type: Value.Type, _ line: some Sequence<UInt8>) -> Value? {
+        try? JSONDecoder().decode(type, from: Data(line))
+    }
+}
