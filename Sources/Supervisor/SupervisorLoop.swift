@@ -26,6 +26,7 @@ final class SupervisorLoop {
     private var children: [Int32: ChildProcess] = [:]
     private var connection: CoreConnection?
     private var drain = OutputDrain()
+    private let groupGuard: GroupGuard
     private var exitCode: Int32?
 
     init(
@@ -37,6 +38,7 @@ final class SupervisorLoop {
         policy = SpawnPolicy(users: plan.users, allowsOwnUser: plan.allowsOwnUser, ownUser: geteuid())
         epoll = try Epoll()
         launcher = try Launcher(launchProgram: plan.launchProgram)
+        groupGuard = GroupGuard(program: plan.launchProgram)
         coreLauncher = try CoreLauncher(plan: plan, credentials: policy.known(plan.coreUser))
         machine = SupervisorStateMachine(shutdownTimeout: plan.shutdownTimeout)
         reporter = StartReporter(descriptor: plan.reportDescriptor)
@@ -45,6 +47,7 @@ final class SupervisorLoop {
 
     /// Until the end of the server; returns its exit status.
     func run() -> Int32 {
+        groupGuard.start(groups: [])
         perform(machine.start())
         while exitCode == nil {
             for event in waitForEvents() { handle(event) }
@@ -136,7 +139,7 @@ final class SupervisorLoop {
         let control: Descriptor
         do throws(SystemError) {
             let started = try coreLauncher.start(using: launcher)
-            children[started.process.pid] = started.process
+            keep(started.process)
             perform(machine.coreStarted(pid: started.process.pid, now: monotonicNow()))
             control = started.control
         } catch {
@@ -178,7 +181,7 @@ final class SupervisorLoop {
                 plan: descriptors[0],
                 moves: zip(descriptors.dropFirst(), request.targets).map { DescriptorMove(source: $0, target: $1) },
                 credentials: credentials, makesOutputPipes: request.outputPipes)
-            children[child.pid] = child
+            keep(child)
             perform(
                 machine.childStarted(
                     ChildEntry(
@@ -193,10 +196,18 @@ final class SupervisorLoop {
 
     // MARK: Children
 
+    private func keep(_ child: ChildProcess) {
+        children[child.pid] = child
+        groupGuard.add(child.pid)
+    }
+
     private func reap() {
         while exitCode == nil {
             switch (try? endedChild()) ?? .allRun {
-            case .allRun: return
+            case .allRun:
+                // Only the guard, and strays at most, are left: it has nothing to guard any more.
+                if machine.isEnding && children.isEmpty { groupGuard.stop() }
+                return
             case .none: return perform(machine.noChildrenLeft())
             case .ended(let pid): reap(pid)
             }
@@ -207,6 +218,7 @@ final class SupervisorLoop {
         // Before the leader is reaped, so that the number is still its group's: no straggler stays.
         if machine.isGroupLeader(pid) { try? signalGroup(pid, Signal.kill) }
         guard let reason = try? waitForChild(pid) else { return }
+        groupGuard.ended(pid, groups: Array(children.keys))
         let child = children.removeValue(forKey: pid)
         if let loss = drain.remove(pid: pid) { writeLog(loss) }
         perform(
@@ -228,7 +240,7 @@ final class SupervisorLoop {
             if let child = children[pid] { try? pidfdSendSignal(child.process.number, signal) }
         case .signalGroup(let pid, let signal): try? signalGroup(pid, signal)
         case .signalStrays(let signal):
-            for pid in childProcesses() where !machine.isGroupLeader(pid) { kill(pid, signal) }
+            for pid in childProcesses() where !machine.isGroupLeader(pid) && pid != groupGuard.pid { kill(pid, signal) }
         case .drainOutput(let pid): startDraining(pid)
         case .report(let report): reporter.report(report)
         case .log(let line): writeLog(line)

@@ -89,6 +89,8 @@ package struct SupervisorStateMachine: Sendable {
         if case .running(let life) = core { (life.number, life.pid) } else { nil }
     }
 
+    package var isEnding: Bool { if case .ending = phase { true } else { false } }
+
     /// Whether this is the leader of a process group that we made.
     package func isGroupLeader(_ pid: Int32) -> Bool { table[pid] != nil || runningCore?.pid == pid }
 

@@ -1,5 +1,6 @@
 // passenger-launch PLANFD REPORTFD PARENT UID GID GROUPS: see README.md. Statements are in the order that matters.
 #define _GNU_SOURCE
+#include "guard.h"
 #include "plan.h"
 
 #include <errno.h>
@@ -161,8 +162,9 @@ static _Noreturn void execute(struct plan *plan) {
 
 int main(int count, char **arguments) {
     struct plan plan;
+    if (count == 2 && strcmp(arguments[1], "guard") == 0) return guard_groups();
     if (count != 7) {
-        fprintf(stderr, "usage: passenger-launch PLANFD REPORTFD PARENT UID GID GROUPS\n");
+        fprintf(stderr, "usage: passenger-launch PLANFD REPORTFD PARENT UID GID GROUPS\n       passenger-launch guard\n");
         return FAILED;
     }
     int report = (int)number(arguments[2], "report");

@@ -166,6 +166,27 @@ struct SupervisorProcessTests {
         try waitGone(coreProcess, seconds: 5, "the end of the core")
     }
 
+    @Test("kill -9 of the supervisor also ends what its children started, a stopped one included")
+    func grandchildren() throws {
+        let supervisor = try RunningSupervisor()
+        let core = try supervisor.nextCore()
+        try core.start()
+        let family = try core.spawn(shellPlan("trap '' TERM; sleep 1000 & echo $!; kill -STOP $!; wait"))
+        let grandchild = try pidfdOpen(pid: try #require(Int32(try family.line())))
+        // A guard that is lost is replaced, with what there is to guard.
+        let groupGuard = try #require(
+            processNumbers().first { processParent(pid: $0) == supervisor.pid && isGuard($0) })
+        kill(groupGuard, SIGKILL)
+        try supervisor.waitForLog("the group guard ended")
+        try supervisor.signal(SIGKILL)
+        _ = try supervisor.waitForExit()
+        try waitGone(grandchild, seconds: 5, "the grandchild's end")
+    }
+
+    private func isGuard(_ pid: Int32) -> Bool {
+        (try? readFile("/proc/\(pid)/cmdline")) == Array("passenger-guard\0guard\0".utf8)
+    }
+
     @Test("a core that crashes is replaced; the listening sockets stay and lose no connection")
     func coreCrash() throws {
         let supervisor = try RunningSupervisor { plan, _ in
