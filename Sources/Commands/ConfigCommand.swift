@@ -1,7 +1,6 @@
 import AdminAPI
 import AppConfig
 import ArgumentParser
-import Foundation
 import Model
 import Terminal
 

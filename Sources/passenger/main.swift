@@ -15,7 +15,7 @@ let arguments = CommandLine.arguments
 switch arguments.dropFirst().first {
 case "_supervise":
     guard arguments.count == 3, let plan = Int32(arguments[2]) else { exit(2) }
-    exit(Supervisor.run(planDescriptor: plan))
+    Supervisor.run(planDescriptor: plan)
 case "_core": exit(CoreProcess.run())
 case "_inspect": exit(InspectProcess.run())
 case "_build-release": exit(BuilderProcess.run(input: 0, output: 1))
