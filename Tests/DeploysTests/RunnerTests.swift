@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test func `a reader that does not read holds nothing up`() async throws {
-        let done = try await run("head -c 3000000 /dev/zero | tr '\\0' 'x' | fold -w 1000; echo end")
+        let done = try await run("head -c 3000000 /dev/zero | tr '\\0' 'x' | fold -w 1000; echo; echo end")
         #expect(done.record?.end == .ended(.exited(0)))
         #expect(done.record?.output.last == "end")
     }

@@ -16,6 +16,9 @@ package struct LiveRecord: Sendable, Equatable, Codable {
     /// `passenger lock`: lasting, with its owner and reason. Kept when read, not yet acted on.
     package var lock: Freeze?
 
+    /// `passenger pause`: since when requests are held. Kept when read, not yet acted on.
+    package var pausedSince: Date?
+
     package init() {}
 }
 

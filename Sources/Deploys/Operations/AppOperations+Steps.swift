@@ -107,8 +107,9 @@ extension AppOperations {
     private func runCommands(
         _ commands: [String], _ step: DeployStep, _ run: OperationRun
     ) async throws(DeployFailure) -> StepProduct {
+        if commands.isEmpty { return .nothing }
         guard let runner = parts.commands, let settings = run.settings, let release = run.release else {
-            return .nothing
+            throw DeployFailure(.internalError, "there is nothing to run commands with")
         }
         for (index, command) in commands.enumerated() {
             if Task.isCancelled { throw .cancelled }

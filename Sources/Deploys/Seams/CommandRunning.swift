@@ -32,6 +32,7 @@ package protocol CommandRunning: Sendable {
     func run(
         _ command: RunnerCommand, record: String, output: @escaping @Sendable (String) -> Void
     ) async throws(DeployFailure) -> RecordedEnd
-    /// How a command of an earlier core ended; nil when it was never started.
+    /// How a command of an earlier core ended, once its runner (which may be at work still) has; nil when it was never
+    /// started.
     func recordedEnd(_ record: String) async -> RecordedEnd?
 }
