@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Linux
 import Model
 import Synchronization
 import Testing
@@ -125,15 +126,16 @@ private final class Watch: Sendable {
     @Test func retentionKeepsWhatIsNamedCurrentOrInUse() throws {
         let names = try makeReleases(1, 2, 3, 4, 5)
         _ = try builder(.moveCurrent(root: sandbox.root, release: names[3]))
-        let user = Process()
-        user.executableURL = URL(fileURLWithPath: "/bin/sleep")
-        user.arguments = ["60"]
-        user.currentDirectoryURL = URL(fileURLWithPath: "\(sandbox.root)/releases/\(names[0])/app")
-        try user.run()
+        let inside = "\(sandbox.root)/releases/\(names[0])/app"
+        let ready = try Linux.Pipe(nonBlockingReader: false)
+        let user = try spawnProcess(
+            path: "/bin/sh", arguments: ["sh", "-c", "cd \(inside) && echo ready && exec sleep 60"],
+            environment: ["PATH=/usr/bin:/bin"], moves: [DescriptorMove(source: ready.writer.number, target: 1)])
         defer {
-            user.terminate()
-            user.waitUntilExit()
+            kill(user, SIGKILL)
+            _ = try? waitForChild(user)
         }
+        #expect(try readSome(ready.reader.number, limit: 16).count == 6)
         let removed = try builder(.prune(root: sandbox.root, keep: [names[4]]))
         #expect(removed == .removed([names[1], names[2]]))
         #expect(try builder(.listReleases(root: sandbox.root)) == .releases([names[0], names[3], names[4]]))
