@@ -27,11 +27,6 @@ struct FullDiskTests {
         sandbox = try Sandbox()
     }
 
-    /// Text that does not compress.
-    private func noise(bytes: Int) -> String {
-        String(decoding: (0..<bytes).map { _ in UInt8.random(in: 33...126) }, as: UTF8.self)
-    }
-
     private func expectNoRelease() throws {
         #expect(try files.contentsOfDirectory(atPath: "\(sandbox.root)/releases").isEmpty)
     }
@@ -103,7 +98,8 @@ struct FullDiskTests {
     func aFetchThatDoesNotFitSaysSo() throws {
         let disk = try SmallDisk(in: sandbox, megabytes: 12)
         try withExtendedLifetime(disk) {
-            try sandbox.write("noise", noise(bytes: 16 << 20))
+            // Does not compress.
+            try sandbox.run(["dd", "if=/dev/urandom", "of=\(sandbox.source)/noise", "bs=1M", "count=16", "status=none"])
             try sandbox.commit()
             let child = try BuilderChild()
             #expect(try child.ask(.prepareRoot(root: sandbox.root)).answer == .ok(.done))

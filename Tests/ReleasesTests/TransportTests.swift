@@ -121,7 +121,7 @@ struct TransportTests {
         _ = try builder.ask(.prepareRoot(root: sandbox.root))
         try builder.send(.fetch(root: sandbox.root, url: "git@h:a.git", ref: nil))
         // Returns when the script has opened the other end.
-        _ = try String(contentsOfFile: started, encoding: .utf8)
+        _ = try readFile(started)
         try builder.send(.cancel)
         #expect(try failure(builder.next()).code == .cancelled)
     }
