@@ -45,3 +45,8 @@ func checked<Result: FixedWidthInteger & SignedInteger>(
         throw SystemError(call: call, errno: error.errno, subject: subject())
     }
 }
+
+extension SystemError {
+    /// Nothing is wrong: try again when the descriptor is ready.
+    package var isTransient: Bool { errno == EAGAIN || errno == EINTR }
+}

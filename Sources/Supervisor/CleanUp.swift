@@ -19,15 +19,24 @@ enum CleanUp {
         unlink(path)
     }
 
-    /// The directory belongs to the core's user, who may have put anything in it: only what lies directly in it is
-    /// removed, through its descriptor, and no link is followed.
+    /// The directory belongs to the core's user, who may have put anything in it: everything is removed through
+    /// descriptors, no link is followed, and a tree deeper than ours ever is stays.
     private static func removeDirectory(_ path: String) {
-        guard let directory = try? openFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
-            let names = try? directoryEntries(directory.number)
-        else { return }
-        for name in names where unlinkat(directory.number, name, 0) != 0 {
-            unlinkat(directory.number, name, AT_REMOVEDIR)
-        }
+        guard let directory = try? openFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else { return }
+        empty(directory.number, depth: 0)
         rmdir(path)
+    }
+
+    private static let deepest = 6
+
+    private static func empty(_ directory: Int32, depth: Int) {
+        guard depth < deepest, let names = try? directoryEntries(directory) else { return }
+        for name in names where unlinkat(directory, name, 0) != 0 {
+            let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+            if let child = try? openFile(name, flags: flags, directory: directory) {
+                empty(child.number, depth: depth + 1)
+            }
+            unlinkat(directory, name, AT_REMOVEDIR)
+        }
     }
 }

@@ -67,7 +67,7 @@ import Testing
             Forwarding(body: .length(3), basePathLength: 4))
         #expect(
             pairs == [
-                ["REQUEST_METHOD", "POST"], ["SCRIPT_NAME", "/app"], ["PATH_INFO", "/a b/ä"],
+                ["REQUEST_METHOD", "POST"], ["SCRIPT_NAME", "/app"], ["PATH_INFO", "/a%20b/%C3%A4"],
                 ["QUERY_STRING", "x=%20"], ["REQUEST_URI", "/app/a%20b/%C3%A4?x=%20"], ["SERVER_PROTOCOL", "HTTP/1.1"],
                 ["REMOTE_ADDR", "192.0.2.7"], ["REMOTE_PORT", "4711"], ["SERVER_PORT", "8080"], ["HTTPS", "on"],
                 ["SERVER_NAME", "example.org"], ["HTTP_HOST", "example.org:81"], ["CONTENT_LENGTH", "3"],

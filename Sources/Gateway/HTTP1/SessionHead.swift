@@ -15,7 +15,7 @@ package enum SessionHead {
         _ head: RequestHead, headLength: Int, _ facts: ConnectionFacts, extra: Int = 0
     ) -> Int {
         // A field "a:\r\n" takes three bytes beside name and value, "HTTP_A\0\0" seven. The target appears as REQUEST_URI
-        // and once more, cut up and decoded.
+        // and once more, cut up.
         let variables = headLength + 8 * head.fields.count + 2 * head.target.count + 2 * head.host.count
         return variables + facts.sessionPairs.count + facts.fallbackName.count + 512 + extra
     }
@@ -75,7 +75,7 @@ package enum SessionHead {
         return writer.count
     }
 
-    /// PATH_INFO is percent-decoded, as Rack servers and PEP 3333 have it; REQUEST_URI stays raw.
+    /// PATH_INFO stays as the client sent it: Rack apps unescape it themselves, the Python loader does for WSGI.
     private static func writeTarget(
         _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ forwarding: Forwarding, to writer: inout ByteWriter
     ) {
@@ -85,7 +85,7 @@ package enum SessionHead {
         writer.write(UnsafeRawBufferPointer(rebasing: path[..<base]))
         writer.write("\0PATH_INFO\0")
         if path.isEmpty, head.targetForm == .absolute { writer.write(byte: UInt8(ascii: "/")) }
-        writeDecoded(UnsafeRawBufferPointer(rebasing: path[base...]), to: &writer)
+        writer.write(UnsafeRawBufferPointer(rebasing: path[base...]))
         writer.write("\0QUERY_STRING\0")
         writer.write(head.query.of(bytes))
         writer.write("\0REQUEST_URI\0")
@@ -153,24 +153,5 @@ package enum SessionHead {
     private static func cgiByte(_ byte: UInt8) -> UInt8 {
         if byte == UInt8(ascii: "-") { return UInt8(ascii: "_") }
         return byte &- UInt8(ascii: "a") < 26 ? byte & 0xdf : byte
-    }
-
-    /// The parser has checked the escapes; a malformed one would be copied as it is.
-    private static func writeDecoded(_ path: UnsafeRawBufferPointer, to writer: inout ByteWriter) {
-        var at = 0
-        var copied = 0
-        while at < path.count {
-            guard path[at] == UInt8(ascii: "%"), path.count - at > 2,
-                let high = Bytes.hexadecimalDigit(path[at + 1]), let low = Bytes.hexadecimalDigit(path[at + 2])
-            else {
-                at += 1
-                continue
-            }
-            writer.write(UnsafeRawBufferPointer(rebasing: path[copied..<at]))
-            writer.write(byte: high << 4 | low)
-            at += 3
-            copied = at
-        }
-        writer.write(UnsafeRawBufferPointer(rebasing: path[copied...]))
     }
 }

@@ -1,0 +1,22 @@
+internal import Glibc
+
+/// What passwd(5) says of a user beyond ids.
+package struct UserEntry: Sendable, Equatable {
+    package var name: String
+    package var home: String
+    package var shell: String
+}
+
+/// Nil when there is no such user.
+package func lookUpEntry(name: String) -> UserEntry? {
+    var entry = passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    var buffer = [CChar](repeating: 0, count: 64 << 10)
+    return buffer.withUnsafeMutableBufferPointer { buffer in
+        // The entry points into the buffer: read it while that is pinned.
+        guard getpwnam_r(name, &entry, buffer.baseAddress!, buffer.count, &found) == 0, found != nil else { return nil }
+        return UserEntry(
+            name: String(cString: entry.pw_name), home: String(cString: entry.pw_dir),
+            shell: String(cString: entry.pw_shell))
+    }
+}
