@@ -1,0 +1,187 @@
+import Glibc
+import HTTP1
+import Model
+import NIOCore
+import Pool
+
+extension ClientConnection {
+    /// Carries out one decision: the claim first, then the worker's connection, then the next step.
+    func perform(_ action: ExchangeAction) {
+        switch action.upstream {
+        case .keep: break
+        case .release: releaseUpstream()
+        case .close: closeUpstream()
+        }
+        switch action.claim {
+        case .keep: break
+        case .giveBack(let outcome):
+            if let claim = take(&claim) { loop.pool.checkin(claim, outcome) }
+        case .giveBackUnreachable:
+            if let claim = take(&claim) { loop.pool.checkinUnreachable(claim) }
+        case .cancelTicket:
+            if let ticket = take(&ticket) { loop.pool.cancel(ticket) }
+        }
+        switch action.step {
+        case .none: break
+        case .receiveBody: startReceivingBody()
+        case .checkout: checkout()
+        case .connect: connect()
+        case .send: send()
+        case .forwardHead: break
+        case .answer(let failure, let keepAlive): answerFailure(failure, keepAlive: keepAlive)
+        case .nextRequest: nextRequest()
+        case .closeClient: closeClient()
+        }
+    }
+
+    // MARK: A worker
+
+    private func checkout() {
+        let waiter = self.waiter ?? QueueWaiter(self)
+        self.waiter = waiter
+        switch loop.pool.checkout(route!.app, waiter: waiter) {
+        case .granted(let claim): granted(claim)
+        case .queued(let ticket): self.ticket = ticket
+        case .refused(let refusal): refused(refusal)
+        }
+    }
+
+    func granted(_ claim: Claim) {
+        ticket = nil
+        self.claim = claim
+        perform(exchange.granted())
+    }
+
+    func refused(_ refusal: Refusal) {
+        ticket = nil
+        perform(exchange.refused(GatewayFailure(refusal, queue: route!.queueStatuses)))
+    }
+
+    private func connect() {
+        let endpoint = claim!.endpoint
+        if let idle = loop.upstreams.takeIdle(endpoint) {
+            upstream = idle
+            idle.owner = self
+            return perform(exchange.connected(reused: true))
+        }
+        loop.upstreams.connect(endpoint, for: self)
+    }
+
+    /// From `Upstreams.connect`; the exchange may be over by now.
+    func upstreamConnected(_ connection: UpstreamConnection) {
+        guard case .connecting = exchange.state, claim?.endpoint === connection.endpoint else {
+            return connection.close()
+        }
+        upstream = connection
+        connection.owner = self
+        perform(exchange.connected(reused: false))
+    }
+
+    func upstreamConnectFailed(_ endpoint: WorkerEndpoint, _ error: any Error) {
+        guard case .connecting = exchange.state, claim?.endpoint === endpoint else { return }
+        loop.log(.connectFailed(endpoint.worker, reason: "\(error)"))
+        perform(exchange.connectFailed(isBusy: (error as? IOError)?.errnoCode == EAGAIN))
+    }
+
+    // MARK: The request to it
+
+    private func send() {
+        guard let upstream, writeHead(to: upstream.endpoint) else {
+            return perform(exchange.headTooLarge())
+        }
+        if let limit = upstream.endpoint.settings.http.maxRequestTime.nonZero { startTimer(.answer(limit)) }
+        upstream.expectAnswer(to: head.method)
+        if body.isEmpty {
+            upstream.write(outgoing, flush: true)
+        } else {
+            upstream.write(outgoing, flush: false)
+            upstream.write(body)
+        }
+        // A first write that fails closes the channel at once (EPIPE): then nothing reached the worker.
+        if !upstream.isActive, case .sent = exchange.state { perform(exchange.writeFailed()) }
+    }
+
+    /// False when the head cannot be expressed in the worker's protocol within its limits.
+    private func writeHead(to endpoint: WorkerEndpoint) -> Bool {
+        let forwarding = Forwarding(
+            body: head.body == .none ? .none : .length(body.length), dropping: peer.dropping)
+        outgoing.clear()
+        return headBytes.withUnsafeReadableBytes { bytes in
+            switch endpoint.wireProtocol {
+            case .session:
+                let size = SessionHead.encodedSize(head, headLength: bytes.count, peer.facts, extra: peer.extraSize)
+                return outgoing.fill(size) { writer in
+                    SessionHead.begin(head, bytes, peer.facts, forwarding, to: &writer)
+                    peer.writeFields(SessionHead.self, head, bytes, to: &writer)
+                    return SessionHead.end(&writer)
+                }
+            case .http:
+                let size = ForwardHead.encodedSize(head, headLength: bytes.count, extra: peer.extraSize)
+                return outgoing.fill(size) { writer in
+                    ForwardHead.begin(head, bytes, forwarding, to: &writer)
+                    peer.writeFields(ForwardHead.self, head, bytes, to: &writer)
+                    return ForwardHead.end(&writer)
+                }
+            }
+        }
+    }
+
+    // MARK: Its connection
+
+    private func releaseUpstream() {
+        guard let upstream = take(&upstream) else { return }
+        upstream.owner = nil
+        upstream.resumeReading()
+        loop.upstreams.putIdle(upstream)
+    }
+
+    private func closeUpstream() {
+        guard let upstream = take(&upstream) else { return }
+        upstream.owner = nil
+        upstream.close()
+    }
+}
+
+/// The pool's way back to a connection that waits in an app's queue. One for the connection's life, made when it first
+/// asks: it carries the event loop, so that grants from any thread arrive on it.
+final class QueueWaiter: CheckoutWaiter {
+    private let eventLoop: any EventLoop
+    private let connection: NIOLoopBound<ClientConnection>
+
+    init(_ connection: ClientConnection) {
+        eventLoop = connection.loop.eventLoop
+        self.connection = NIOLoopBound(connection, eventLoop: eventLoop)
+    }
+
+    func checkoutGranted(_ claim: Claim) {
+        eventLoop.execute { [connection] in connection.value.granted(claim) }
+    }
+
+    func checkoutRefused(_ refusal: Refusal) {
+        eventLoop.execute { [connection] in connection.value.refused(refusal) }
+    }
+}
+
+/// Takes the value out, leaving nil: what is given back is given back once.
+func take<Value>(_ value: inout Value?) -> Value? {
+    defer { value = nil }
+    return value
+}
+
+extension Duration {
+    var nonZero: Duration? { self > .zero ? self : nil }
+}
+
+extension ByteBuffer {
+    /// Lets `body` write up to `size` bytes; false when it says that they did not fit.
+    mutating func fill(_ size: Int, _ body: (inout ByteWriter) -> Int?) -> Bool {
+        var isComplete = false
+        writeWithUnsafeMutableBytes(minimumWritableBytes: size) { memory in
+            var writer = ByteWriter(memory)
+            guard let count = body(&writer) else { return 0 }
+            isComplete = true
+            return count
+        }
+        return isComplete
+    }
+}

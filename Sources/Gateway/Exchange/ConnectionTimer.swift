@@ -1,0 +1,65 @@
+import Model
+import NIOCore
+
+/// The one deadline that a client's connection has at a time. Looked at by its loop once a second: a timer of its own
+/// would cost every request an allocation, and nobody needs these to the millisecond.
+struct ConnectionTimer {
+    enum Kind: Equatable {
+        case none
+        /// A request head is awaited, from the connection's start or from its first byte.
+        case head
+        case body
+        /// Between requests.
+        case keepAlive
+        /// The worker's answer (`max_request_time`).
+        case answer
+        /// Our side is closed; what the client still sends is read out.
+        case linger
+    }
+    var kind = Kind.none
+    var deadline = NIODeadline.distantFuture
+
+    static let none = ConnectionTimer()
+    static let lingerTime = TimeAmount.seconds(2)
+}
+
+/// What starts a timer.
+enum TimerStart {
+    case head, body, keepAlive, linger
+    case answer(Duration)
+}
+
+extension ClientConnection {
+    func startTimer(_ start: TimerStart) {
+        let http = route?.http ?? loop.router.defaults
+        let (kind, time): (ConnectionTimer.Kind, TimeAmount) =
+            switch start {
+            case .head: (.head, TimeAmount(http.headerTimeout))
+            case .body: (.body, TimeAmount(http.bodyTimeout))
+            case .keepAlive: (.keepAlive, TimeAmount(http.keepAliveTimeout))
+            case .linger: (.linger, ConnectionTimer.lingerTime)
+            case .answer(let limit): (.answer, TimeAmount(limit))
+            }
+        timer = ConnectionTimer(kind: kind, deadline: loop.now + time)
+    }
+
+    func stopTimer() { timer = .none }
+
+    /// From the loop's sweep.
+    func timerFired() {
+        let kind = timer.kind
+        timer = .none
+        switch kind {
+        case .none: break
+        case .head where inbound.readableBytes == 0: context?.close(promise: nil)
+        case .head, .body: perform(exchange.requestRefused(.requestTimeout))
+        case .keepAlive: closeAfterWriting()
+        case .answer: perform(exchange.upstreamTimedOut())
+        case .linger: context?.close(promise: nil)
+        }
+    }
+}
+
+extension TimeAmount {
+    init(_ duration: Duration) { self = .nanoseconds(duration.wholeNanoseconds) }
+}

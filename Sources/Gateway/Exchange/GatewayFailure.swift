@@ -1,0 +1,64 @@
+package import Pool
+
+/// An answer that the gateway gives by itself instead of the app's. Each has one status and one sentence for people;
+/// what happened in detail goes to the log under the error id of the page.
+package enum GatewayFailure: Equatable, Sendable {
+    /// The request was refused while parsing: RFC 9112 rejection with its own status.
+    case badRequest(status: Int, reason: String)
+    case bodyTooLarge(limit: Int)
+    case requestTimeout
+    /// `data_buffer_dir` is full, or the limits over all bodies are used up.
+    case bufferFull(disk: Bool)
+    case unknownHost
+    case queueFull(status: Int)
+    case queueTimeout(status: Int)
+    /// Nothing is live and the boot failed; `summary` is shown only on friendly error pages.
+    case notBooted(summary: String)
+    case shuttingDown
+    /// No worker could be reached after `ExchangeStateMachine.maxAttempts`, or the only one died with the request.
+    case workerUnreachable
+    case workerDied
+    case badAnswer
+    case workerTimedOut
+
+    package init(_ refusal: Refusal, queue: (overflow: Int, timeout: Int)) {
+        switch refusal {
+        case .queueFull: self = .queueFull(status: queue.overflow)
+        case .queueTimeout: self = .queueTimeout(status: queue.timeout)
+        case .notBooted(let summary): self = .notBooted(summary: summary)
+        case .shuttingDown: self = .shuttingDown
+        }
+    }
+
+    package var status: Int {
+        switch self {
+        case .badRequest(let status, _), .queueFull(let status), .queueTimeout(let status): status
+        case .bodyTooLarge: 413
+        case .requestTimeout: 408
+        case .bufferFull(let disk): disk ? 507 : 503
+        case .unknownHost: 404
+        case .notBooted, .shuttingDown: 503
+        case .workerUnreachable, .workerDied, .badAnswer: 502
+        case .workerTimedOut: 504
+        }
+    }
+
+    /// One sentence for the page. Says nothing of paths, versions or code.
+    package var sentence: String {
+        switch self {
+        case .badRequest(_, let reason): "The request could not be understood: \(reason)."
+        case .bodyTooLarge(let limit): "The request body is larger than the \(limit) bytes that are allowed."
+        case .requestTimeout: "The request did not arrive in time."
+        case .bufferFull(let disk):
+            disk ? "There is no room to store the request body." : "Too many requests are being received."
+        case .unknownHost: "No application is served under this name."
+        case .queueFull: "Too many requests are waiting for this application. Please try again in a moment."
+        case .queueTimeout: "The application had no time for this request. Please try again in a moment."
+        case .notBooted: "The application could not be started. Its administrator finds the reason in the log."
+        case .shuttingDown: "The server is being stopped."
+        case .workerUnreachable, .workerDied: "The application ended while it worked on this request."
+        case .badAnswer: "The application's answer could not be understood."
+        case .workerTimedOut: "The application took too long to answer."
+        }
+    }
+}

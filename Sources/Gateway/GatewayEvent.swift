@@ -1,0 +1,17 @@
+package import HTTP1
+package import Model
+
+/// What the gateway has to tell people. Sent from event loops: the receiver must not block.
+package enum GatewayEvent: Sendable {
+    case rejected(Rejection, peer: String)
+    case badChunks(ChunkRejection, peer: String)
+    case bufferFull(disk: Bool)
+    case connectFailed(WorkerNumber, reason: String)
+    case upstreamLost(WorkerNumber, answerHadBegun: Bool)
+    case badAnswer(WorkerNumber, reason: String)
+    /// An error page went out; `id` is on it.
+    case answered(GatewayFailure, id: String)
+    case tooManyConnections(limit: Int)
+    /// Events that were not sent because there were too many in one second.
+    case suppressed(Int)
+}

@@ -1,0 +1,116 @@
+import HTTP1
+import Model
+import NIOCore
+import NIOPosix
+import Pool
+
+/// Everything that the connections of one event loop share. Used on that loop only, so it needs no lock.
+final class LoopContext {
+    /// Events of one loop in one second that reach the log; the rest is counted.
+    static let eventLimit = 50
+
+    let eventLoop: any EventLoop
+    let pool: Pool
+    let upstreams: Upstreams
+    let budget: BufferBudget
+    let threads: NIOThreadPool
+    let bufferDirectory: String
+    let errorPages: ErrorPages
+    let answerFields: AnswerFields
+    var router = Router([])
+    private(set) var isDraining = false
+    /// Of the last sweep: good enough for deadlines of seconds.
+    private(set) var now = NIODeadline.now()
+
+    private let report: @Sendable (GatewayEvent) -> Void
+    private var connections: ContiguousArray<ClientConnection> = []
+    private var events = 0
+    private var errorIDs = SystemRandomNumberGenerator()
+
+    init(eventLoop: any EventLoop, shared: GatewayParts) {
+        self.eventLoop = eventLoop
+        pool = shared.pool
+        budget = shared.budget
+        threads = shared.threads
+        bufferDirectory = shared.bufferDirectory
+        errorPages = shared.errorPages
+        answerFields = AnswerFields(server: shared.serverField)
+        report = shared.report
+        upstreams = Upstreams(eventLoop: eventLoop)
+    }
+
+    var connectionCount: Int { connections.count }
+
+    func add(_ connection: ClientConnection) {
+        connection.position = connections.count
+        connections.append(connection)
+    }
+
+    func remove(_ connection: ClientConnection) {
+        let position = connection.position
+        guard position < connections.count, connections[position] === connection else { return }
+        let last = connections.removeLast()
+        if last !== connection {
+            connections[position] = last
+            last.position = position
+        }
+    }
+
+    /// Once a second: deadlines, the Date field, the event allowance.
+    func sweep() {
+        now = .now()
+        answerFields.refresh()
+        if events > Self.eventLimit { report(.suppressed(events - Self.eventLimit)) }
+        events = 0
+        // A copy: a fired timer may end its connection.
+        for connection in connections where connection.timer.kind != .none && connection.timer.deadline <= now {
+            connection.timerFired()
+        }
+    }
+
+    func beginDrain() {
+        isDraining = true
+        for connection in connections { connection.beginDrain() }
+    }
+
+    func closeAll() {
+        for connection in connections { connection.context?.close(promise: nil) }
+    }
+
+    func log(_ event: GatewayEvent) {
+        events += 1
+        if events <= Self.eventLimit { report(event) }
+    }
+
+    func nextErrorID() -> String {
+        let text = String(errorIDs.next() & 0xFFFF_FFFF_FFFF, radix: 16)
+        return String(repeating: "0", count: 12 - text.count) + text
+    }
+
+    func writeAnswerFields(_ response: ResponseHead, to writer: inout ByteWriter) {
+        answerFields.write(response, to: &writer)
+    }
+}
+
+/// Fields that an answer gets when the app did not give them: Date (RFC 9110 section 6.6.1) and Server.
+final class AnswerFields {
+    private var date: [UInt8] = []
+    private let server: [UInt8]
+
+    init(server: String) {
+        self.server = Array(server.utf8)
+        refresh()
+    }
+
+    /// Room that `write` needs.
+    var count: Int { date.count + server.count + 64 }
+
+    func refresh() { date = Array(HTTPDate.now().utf8) }
+
+    func write(_ response: ResponseHead, to writer: inout ByteWriter) {
+        if !response.known.contains(.date) { date.withUnsafeBytes { AnswerHead.field("Date", $0, to: &writer) } }
+        if !response.known.contains(.server), !server.isEmpty {
+            server.withUnsafeBytes { AnswerHead.field("Server", $0, to: &writer) }
+        }
+    }
+}

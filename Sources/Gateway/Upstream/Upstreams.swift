@@ -1,0 +1,83 @@
+import Model
+import NIOCore
+import NIOPosix
+import Pool
+
+/// One event loop's connections to workers: idle ones, found by the worker's slot, and the making of new ones.
+final class Upstreams {
+    /// Kept for one worker by one loop; a worker that serves many at once gets more, closed when idle.
+    static let idleLimit = 32
+    static let connectTimeout = TimeAmount.seconds(5)
+
+    private let eventLoop: any EventLoop
+    private var idle: [[UpstreamConnection]] = []
+
+    init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    func takeIdle(_ endpoint: WorkerEndpoint) -> UpstreamConnection? {
+        guard endpoint.slot < idle.count else { return nil }
+        while let connection = idle[endpoint.slot].popLast() {
+            if connection.endpoint === endpoint, connection.isActive { return connection }
+            connection.close()
+        }
+        return nil
+    }
+
+    func putIdle(_ connection: UpstreamConnection) {
+        let endpoint = connection.endpoint
+        while idle.count <= endpoint.slot { idle.append([]) }
+        guard connection.isActive, !endpoint.isRetired(on: self), idle[endpoint.slot].count < Self.idleLimit else {
+            return connection.close()
+        }
+        idle[endpoint.slot].append(connection)
+    }
+
+    /// The worker will be stopped: its connections go first, so that none is chosen in the moment in which it ends.
+    func closeIdle(_ endpoint: WorkerEndpoint) {
+        retired.insert(endpoint.worker)
+        guard endpoint.slot < idle.count else { return }
+        let connections = idle[endpoint.slot].filter { $0.endpoint === endpoint }
+        idle[endpoint.slot].removeAll { $0.endpoint === endpoint }
+        for connection in connections { connection.close() }
+    }
+
+    /// Workers that are being stopped: a connection that comes back from its last answer is not kept.
+    fileprivate var retired: Set<WorkerNumber> = []
+    func forget(_ worker: WorkerNumber) { retired.remove(worker) }
+
+    func connectionEnded(_ connection: UpstreamConnection) {
+        let slot = connection.endpoint.slot
+        guard slot < idle.count else { return }
+        idle[slot].removeAll { $0 === connection }
+    }
+
+    func connect(_ endpoint: WorkerEndpoint, for client: ClientConnection) {
+        let upstreams = NIOLoopBound(self, eventLoop: eventLoop)
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(Self.connectTimeout)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let connection = UpstreamConnection(endpoint, upstreams: upstreams.value)
+                    try channel.pipeline.syncOperations.addHandler(connection)
+                }
+            }
+        let connecting =
+            switch endpoint.address {
+            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+            case .tcp(let port):
+                bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: "127.0.0.1", port: port)
+            }
+        connecting.assumeIsolated().whenComplete { result in
+            do {
+                let channel = try result.get()
+                client.upstreamConnected(try channel.pipeline.syncOperations.handler(type: UpstreamConnection.self))
+            } catch {
+                client.upstreamConnectFailed(endpoint, error)
+            }
+        }
+    }
+}
+
+extension WorkerEndpoint {
+    fileprivate func isRetired(on upstreams: Upstreams) -> Bool { upstreams.retired.contains(worker) }
+}
