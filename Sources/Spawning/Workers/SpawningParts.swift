@@ -1,0 +1,52 @@
+package import Model
+import Pool
+
+package enum StandardStream: String, Sendable { case stdout, stderr }
+
+/// What workers are made with; given by the core, so that nothing here reads the environment or the clock of the process.
+package struct SpawningParts: Sendable {
+    package typealias Schedule = @Sendable (_ after: Duration, _ action: @escaping @Sendable () -> Void) -> Void
+
+    package var link: SupervisorLink
+    package var reader: OutputReader
+    /// Mode 0700, the core's own: an app's user can neither list it nor connect into it.
+    package var socketDirectory: String
+    package var loaderDirectory: String
+    package var socketBacklog: Int
+    /// The open-file limit that the server was started with; apps get it back.
+    package var openFiles: (soft: UInt64, hard: UInt64)
+    /// Whole environment of an app, `KEY=value`.
+    package var environment: @Sendable (AppSettings) -> [String]
+    /// Whether workers run as the core's own user, so that it can connect to a socket that an app made.
+    package var sharesUser: @Sendable (AppSettings) -> Bool
+    package var schedule: Schedule
+    /// Runs something that blocks (a probe) away from event loops and from the threads of this room.
+    package var runBlocking: @Sendable (@escaping @Sendable () -> Void) -> Void
+    /// A line that a worker wrote.
+    package var output: @Sendable (AppName, WorkerNumber, StandardStream, String) -> Void
+    /// Something that the operator should know about a worker that is healthy all the same.
+    package var notice: @Sendable (AppName, WorkerNumber, String) -> Void
+
+    package init(
+        link: SupervisorLink, reader: OutputReader, socketDirectory: String, loaderDirectory: String,
+        socketBacklog: Int, openFiles: (soft: UInt64, hard: UInt64),
+        environment: @escaping @Sendable (AppSettings) -> [String],
+        sharesUser: @escaping @Sendable (AppSettings) -> Bool, schedule: @escaping Schedule,
+        runBlocking: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
+        output: @escaping @Sendable (AppName, WorkerNumber, StandardStream, String) -> Void,
+        notice: @escaping @Sendable (AppName, WorkerNumber, String) -> Void
+    ) {
+        self.link = link
+        self.reader = reader
+        self.socketDirectory = socketDirectory
+        self.loaderDirectory = loaderDirectory
+        self.socketBacklog = socketBacklog
+        self.openFiles = openFiles
+        self.environment = environment
+        self.sharesUser = sharesUser
+        self.schedule = schedule
+        self.runBlocking = runBlocking
+        self.output = output
+        self.notice = notice
+    }
+}

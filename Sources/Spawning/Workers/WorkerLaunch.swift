@@ -1,0 +1,70 @@
+import Glibc
+import Model
+import Pool
+
+/// How one worker of a generation is started: program, environment, and what it finds at its descriptors. Pure.
+struct WorkerLaunch {
+    /// Where a loader finds them (scripts/loaders/README.md); LISTEN_FDS begins at the same number.
+    static let listenerTarget: Int32 = 3
+    static let handshakeTarget: Int32 = 4
+
+    var plan: LaunchPlan
+    var usesHandshake: Bool
+
+    /// - Parameters:
+    ///   - environment: the app's whole environment as `KEY=value`, without what is added here.
+    ///   - loaders: directory with `ruby/`, `python/`, `node/`.
+    ///   - port: a free TCP port for a generic app.
+    ///   - socketPath: where a generic app may bind; nil when the core could not connect to it there.
+    init(
+        worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec, environment: [String],
+        loaders: String,
+        openFiles: (soft: UInt64, hard: UInt64), port: Int?, socketPath: String?
+    ) {
+        let settings = spec.settings
+        var variables = environment + ["IN_PASSENGER=1"]
+        if let release = spec.release {
+            variables += ["PASSENGER_RELEASE=\(release.name)", "PASSENGER_REVISION=\(release.revision)"]
+        }
+        let arguments: [String]
+        switch settings.kind {
+        case .rack: arguments = [settings.ruby, "\(loaders)/ruby/rack_loader.rb"]
+        case .wsgi: arguments = [settings.python, "\(loaders)/python/wsgi_loader.py"]
+        case .node: arguments = [settings.nodejs, "\(loaders)/node/node_loader.js"]
+        case .generic: arguments = ["/bin/sh", "-c", "exec \(settings.startCommand ?? "false")"]
+        }
+        usesHandshake = settings.kind != .generic
+        if usesHandshake {
+            variables.append("_PASSENGER_WORKER=" + Self.describe(worker, generation, spec))
+        } else {
+            variables += ["LISTEN_FDS=1"] + (port.map { ["PORT=\($0)"] } ?? [])
+            variables += socketPath.map { ["PASSENGER_SOCKET=\($0)"] } ?? []
+        }
+        plan = LaunchPlan(arguments: arguments, environment: variables, directory: settings.directory)
+        plan.setsListenPid = !usesHandshake
+        // The server raised its own limit; the app gets back what the server was started with.
+        plan.limits = [
+            ResourceLimit(resource: Int32(RLIMIT_NOFILE.rawValue), soft: openFiles.soft, hard: openFiles.hard)
+        ]
+        // A booting worker is the first to go when memory runs out.
+        plan.oomScore = 200
+    }
+
+    private static func describe(
+        _ worker: WorkerNumber, _ generation: GenerationNumber, _ spec: GenerationSpec
+    ) -> String {
+        let settings = spec.settings
+        return FlatJSON.encode([
+            ("version", .integer(1)), ("listener", .integer(Int(listenerTarget))),
+            ("handshake", .integer(Int(handshakeTarget))), ("directory", .string(settings.directory)),
+            ("startup_file", settings.startupFile.map { .string($0) } ?? .null),
+            ("app_type", .string(settings.kind.rawValue)), ("environment", .string(settings.environment)),
+            ("app", .string(settings.name.rawValue)), ("generation", .integer(Int(generation.rawValue))),
+            ("worker", .integer(Int(worker.rawValue))),
+            ("release", spec.release.map { .string($0.name) } ?? .null),
+            ("revision", spec.release.map { .string($0.revision) } ?? .null), ("base_uri", .string("")),
+            ("stop_signal", StopSignal.name(settings.stopSignal).map { .string($0) } ?? .null),
+            ("stop_timeout", .integer(Int(settings.pool.stopTimeout.inSeconds))),
+        ])
+    }
+}

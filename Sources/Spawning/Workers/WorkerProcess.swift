@@ -1,0 +1,277 @@
+import Glibc
+import Linux
+import Model
+import Pool
+import Synchronization
+
+/// One worker from the wish for it to its end: asks the supervisor, listens to the handshake, keeps the last lines of
+/// its output, and gives the pool one last word about it.
+final class WorkerProcess: ChildHandler {
+    /// How long output that is still in the pipes is waited for after the process ended.
+    private static let outputPatience = Duration.milliseconds(300)
+    /// How long a process that reported its own failure may take to exit.
+    private static let exitPatience = Duration.seconds(3)
+
+    private struct State {
+        var tag: ChildTag?
+        var pid: Int32?
+        var handshake = Handshake()
+        var failure: BootFailure?
+        var isReady = false
+        var isStopping = false
+        var openStreams = 0
+        var tail = OutputTail()
+        var end: (reason: ExitReason?, launchFailure: LaunchFailure?)?
+        var isReported = false
+    }
+
+    let worker: WorkerNumber
+    let generation: GenerationNumber
+    let spec: GenerationSpec
+    private let parts: SpawningParts
+    private let pool: Pool
+    private let ended: @Sendable (WorkerNumber) -> Void
+    private let socketPath: String
+    private let variables: [String]
+    private let state = Mutex(State())
+
+    init(
+        worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec, parts: SpawningParts, pool: Pool,
+        ended: @escaping @Sendable (WorkerNumber) -> Void
+    ) {
+        self.worker = worker
+        self.generation = generation
+        self.spec = spec
+        self.parts = parts
+        self.pool = pool
+        self.ended = ended
+        socketPath = "\(parts.socketDirectory)/\(worker).sock"
+        variables = parts.environment(spec.settings)
+    }
+
+    var group: Int32? { state.withLock { $0.pid } }
+
+    // MARK: Start
+
+    func start() {
+        do {
+            if spec.settings.kind == .generic { try startGeneric() } else { try startWithLoader() }
+        } catch {
+            fail(step: "spawn", summary: "the process could not be asked for: \(error)", hint: nil)
+        }
+    }
+
+    /// The listener is closed here as soon as it is on its way: from then on only the worker keeps it open, so a dead
+    /// worker refuses.
+    private func startWithLoader() throws {
+        unlink(socketPath)
+        let listener = try listenUnix(path: socketPath, mode: 0o600, backlog: parts.socketBacklog)
+        let pipe = try Pipe()
+        let launch = WorkerLaunch(
+            worker: worker, generation: generation, spec: spec, environment: variables, loaders: parts.loaderDirectory,
+            openFiles: parts.openFiles, port: nil, socketPath: nil)
+        try spawn(
+            launch.plan,
+            [(listener.number, WorkerLaunch.listenerTarget), (pipe.writer.number, WorkerLaunch.handshakeTarget)])
+        parts.reader.add(
+            pipe.reader, receive: { [self] in handshakeBytes($0) }, ended: { [self] in handshakeEnded() })
+    }
+
+    private func startGeneric() throws {
+        unlink(socketPath)
+        let listener = try listenUnix(path: socketPath, mode: 0o600, backlog: parts.socketBacklog)
+        let port = try freePort()
+        let ownSocket = parts.sharesUser(spec.settings) ? "\(parts.socketDirectory)/\(worker).app.sock" : nil
+        if let ownSocket { unlink(ownSocket) }
+        let launch = WorkerLaunch(
+            worker: worker, generation: generation, spec: spec, environment: variables, loaders: parts.loaderDirectory,
+            openFiles: parts.openFiles, port: port, socketPath: ownSocket)
+        try spawn(launch.plan, [(listener.number, WorkerLaunch.listenerTarget)])
+        let search = AddressSearch(port: port, socketPath: ownSocket, inheritedPath: socketPath)
+        look(for: search)
+    }
+
+    private func spawn(_ plan: LaunchPlan, _ descriptors: [(source: Int32, target: Int32)]) throws {
+        let title = "\(spec.app) \(generation) \(worker)"
+        let tag = try parts.link.spawn(
+            role: .worker, user: spec.settings.users.user, plan: plan, descriptors: descriptors, title: title,
+            handler: self)
+        state.withLock { $0.tag = tag }
+    }
+
+    // MARK: What the supervisor says
+
+    func childSpawned(_ entry: ChildEntry, standardOutput: Int32?, standardError: Int32?) {
+        state.withLock { state in
+            state.tag = entry.tag
+            state.pid = entry.pid
+            state.openStreams = (standardOutput == nil ? 0 : 1) + (standardError == nil ? 0 : 1)
+        }
+        pool.workerSpawned(worker, pid: entry.pid)
+        if let standardOutput { read(Descriptor(owning: standardOutput), .stdout) }
+        if let standardError { read(Descriptor(owning: standardError), .stderr) }
+    }
+
+    func childRefused(_ reason: String) { fail(step: "spawn", summary: reason, hint: nil) }
+
+    func childExited(_ reason: ExitReason, launchFailure: LaunchFailure?) {
+        let isComplete = state.withLock { state in
+            state.end = (reason, launchFailure)
+            return state.openStreams == 0
+        }
+        if isComplete { return report() }
+        // A grandchild may hold the pipes open: the last words are waited for, not for ever.
+        parts.schedule(Self.outputPatience) { [self] in report() }
+    }
+
+    // MARK: Output
+
+    private func read(_ descriptor: consuming Descriptor, _ stream: StandardStream) {
+        let splitter = LineSplitter()
+        parts.reader.add(
+            descriptor,
+            receive: { [self] bytes in lines(splitter.receive(bytes), stream) },
+            ended: { [self] in
+                lines(splitter.ended(), stream)
+                let isComplete = state.withLock { state in
+                    state.openStreams -= 1
+                    return state.openStreams == 0 && state.end != nil
+                }
+                if isComplete { report() }
+            })
+    }
+
+    private func lines(_ lines: [String], _ stream: StandardStream) {
+        guard !lines.isEmpty else { return }
+        state.withLock { $0.tail.append(lines) }
+        for line in lines { parts.output(spec.app, worker, stream, line) }
+    }
+
+    // MARK: Handshake
+
+    private func handshakeBytes(_ bytes: UnsafeRawBufferPointer) {
+        for event in state.withLock({ $0.handshake.receive(bytes) }) { handle(event) }
+    }
+
+    private func handshakeEnded() {
+        for event in state.withLock({ $0.handshake.ended() }) { handle(event) }
+    }
+
+    private func handle(_ event: Handshake.Event) {
+        switch event {
+        case .stepBegan, .stepEnded: break
+        case .ready(let wire, let concurrency):
+            let override = spec.settings.pool.forceMaxConcurrentRequestsPerProcess
+            state.withLock { $0.isReady = true }
+            pool.workerBooted(
+                worker, address: .unix(path: socketPath), wireProtocol: wire,
+                concurrency: override >= 0 ? override : concurrency)
+        case .failed(let step, let summary, let details, let hint):
+            state.withLock { state in
+                state.failure = BootFailure(step: step, summary: summary, details: details, hint: hint)
+            }
+            // It exits by itself; one that does not is ended.
+            parts.schedule(Self.exitPatience) { [self] in kill() }
+        case .broken(let reason):
+            let isFirst = state.withLock { state in
+                guard state.end == nil, !state.isStopping else { return false }
+                state.failure = BootFailure(step: state.handshake.step, summary: reason)
+                return true
+            }
+            // A process that exits closes its handshake a moment before its end is reported: its exit status says more
+            // than the closed pipe, so it gets that moment.
+            if isFirst { parts.schedule(.milliseconds(200)) { [self] in kill() } }
+        }
+    }
+
+    // MARK: Generic apps
+
+    /// Looks where the app listens until it is found or the process is gone; the pool holds the deadline.
+    private func look(for search: AddressSearch) {
+        let isOver = state.withLock { $0.end != nil || $0.isReported || $0.isStopping }
+        if isOver { return search.close() }
+        guard let group else {
+            return parts.schedule(AddressSearch.interval) { [self] in look(for: search) }
+        }
+        parts.runBlocking { [self] in
+            if let address = search.look(group: group) {
+                search.close()
+                let override = spec.settings.pool.forceMaxConcurrentRequestsPerProcess
+                state.withLock { $0.isReady = true }
+                return pool.workerBooted(
+                    worker, address: address, wireProtocol: .http, concurrency: override >= 0 ? override : 1024)
+            }
+            state.withLock { $0.failure = search.hint(group: group) }
+            parts.schedule(AddressSearch.interval) { [self] in look(for: search) }
+        }
+    }
+
+    // MARK: End
+
+    /// After the gateway let go of it: the stop signal to the leader, and SIGKILL to the group when `grace` is over.
+    func stop(grace: Duration) {
+        state.withLock { $0.isStopping = true }
+        signal(spec.settings.stopSignal, .leader)
+        parts.schedule(grace) { [self] in kill() }
+    }
+
+    private func kill() {
+        guard state.withLock({ $0.end == nil }) else { return }
+        signal(SIGKILL, .group)
+    }
+
+    private func signal(_ number: Int32, _ scope: SignalScope) {
+        guard let tag = state.withLock({ $0.tag }) else { return }
+        parts.link.signal(tag, number, scope)
+    }
+
+    private func fail(step: String, summary: String, hint: String?) {
+        state.withLock { $0.failure = BootFailure(step: step, summary: summary, hint: hint) }
+        report()
+    }
+
+    /// The last word about this worker, once.
+    private func report() {
+        let failure: BootFailure? = state.withLock { state in
+            guard !state.isReported else { return nil }
+            state.isReported = true
+            return describeEnd(state)
+        }
+        guard let failure else { return }
+        unlink(socketPath)
+        unlink("\(parts.socketDirectory)/\(worker).app.sock")
+        pool.workerExited(worker, failure)
+        ended(worker)
+    }
+
+    private func describeEnd(_ state: State) -> BootFailure {
+        var failure = state.failure ?? BootFailure(step: "", summary: "")
+        let ending = state.end?.reason
+        if let launch = state.end?.launchFailure {
+            failure = BootFailure(
+                step: "launch",
+                summary: "\(launch.step) \(launch.subject): \(SystemError.describe(launch.errno))",
+                hint: LaunchHint.hint(for: launch, settings: spec.settings))
+        } else if failure.summary.isEmpty || state.handshake.step.isEmpty {
+            let when = state.isReady ? "" : " before it was ready"
+            failure.step = state.isReady ? "exited" : state.handshake.step
+            failure.summary = "the process ended\(when): \(ending.map { "\($0)" } ?? "unknown")"
+        } else if case .some(let ending) = ending, !state.isReady, failure.details == nil {
+            failure.summary += " (\(ending))"
+        }
+        failure.exit = ending
+        failure.outputTail = state.tail.lines
+        failure.environmentNames = variables.map { String($0.prefix { $0 != "=" }) }.sorted()
+        failure.limits = ["open files \(parts.openFiles.soft)"]
+        return failure
+    }
+
+    /// What is known while it still boots, for the pool's start time-out.
+    func bootReport() -> BootFailure {
+        state.withLock { state in
+            var failure = state.failure ?? BootFailure(step: state.handshake.step, summary: "")
+            failure.outputTail = state.tail.lines
+            return failure
+        }
+    }
+}
