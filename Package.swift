@@ -55,12 +55,12 @@ let package = Package(
         room("Linux", ["Model", "CLinux"]),
         room("Supervisor", ["Model", "Linux"]),
         room("HTTP1", path: "Sources/Gateway/HTTP1"),
-        room("Telemetry", ["Model", logging]),
+        room("Telemetry", ["Linux", logging]),
         room("Pool", ["Model"]),
         room("Health", ["Model", "HTTP1", "Linux"]),
         room(
-            "Gateway", ["Model", "Linux", "HTTP1", "Pool", "Telemetry", logging] + nio, exclude: ["README.md", "HTTP1"]),
-        room("Spawning", ["Model", "Linux", "Pool", "Health", logging]),
+            "Gateway", ["Model", "Linux", "HTTP1", "Pool"] + nio, exclude: ["README.md", "HTTP1"]),
+        room("Spawning", ["Model", "Linux", "Pool", "Health"]),
         room("AppConfig", ["Model", yams]),
         room("Releases", ["Model", "Linux", "CGit2"]),
         room("Watching", ["Model", "Linux"]),
@@ -71,7 +71,8 @@ let package = Package(
         room(
             "Core",
             [
-                "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Gateway", "Spawning", "AppConfig", "Releases",
+                "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Gateway", "Spawning", "AppConfig",
+                "Releases",
                 "Watching", "Deploys", "AdminAPI", "AdminServer", logging,
             ] + nio),
         room("Terminal", ["Model", "Linux"]),
@@ -82,26 +83,28 @@ let package = Package(
                 "AdminClient", "Terminal", argumentParser,
             ]),
         .executableTarget(
-            name: "passenger", dependencies: ["Linux", "Supervisor", "Commands"], exclude: ["README.md"],
+            name: "passenger",
+            dependencies: ["Linux", "Supervisor", "Commands", "Core", "AppConfig", "Releases", "Deploys", "Watching"],
+            exclude: ["README.md"],
             swiftSettings: settings),
 
         tests("ModelTests", ["Model"]),
+        .executableTarget(
+            name: "supervisor-host", dependencies: ["Linux", "Supervisor"], path: "Tests/SupervisorHost",
+            swiftSettings: settings),
         tests("LinuxTests", ["Model", "Linux", "CLinux", "passenger-launch"]),
-        tests("SupervisorTests", ["Model", "Linux", "Supervisor", "passenger-launch"]),
+        tests("SupervisorTests", ["Model", "Linux", "Supervisor", "passenger-launch", "supervisor-host"]),
         tests(
             "HTTP1Tests",
             [
                 "HTTP1", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        tests("HealthTests", ["Model", "Health", "HTTP1", "Linux"]),
         tests("PoolTests", ["Model", "Pool"]),
-        tests("GatewayTests", ["Model", "Gateway", "HTTP1", "Pool", "Linux"] + nio),
         tests("AppConfigTests", ["Model", "AppConfig"]),
-        tests("ReleasesTests", ["Model", "Linux", "Releases"]),
         tests("DeploysTests", ["Model", "Deploys", "Releases", "Health", "Pool"]),
         tests("TerminalTests", ["Model", "Terminal"]),
         tests("AdminTests", ["Model", "AdminAPI", "AdminClient", "AdminServer"]),
-        tests("SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "passenger", "passenger-launch"]),
+        tests("CommandsTests", ["Model", "AdminAPI", "Commands", "Terminal"]),
     ]
 )

@@ -1,5 +1,7 @@
 import AdminAPI
+import AppConfig
 import ArgumentParser
+import Foundation
 
 struct StartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,7 +19,50 @@ struct StartCommand: ParsableCommand {
     var arguments: [String] = []
 
     func run() throws {
-        let start = try StartArguments(arguments)
-        try StartAction.run(directory: start.directory, flags: start.flags)
+        do {
+            let status = try StartAction(request: request()).run()
+            throw ExitCode(status)
+        } catch let error as StartError {
+            throw ControlError(error)
+        }
+    }
+
+    private func request() throws -> StartRequest {
+        let extraction: FlagExtraction
+        do {
+            extraction = try FlagExtraction(arguments, reserved: ["config"], short: Self.shortFlags)
+        } catch {
+            throw ControlError(error)
+        }
+        var rest = extraction.rest
+        let serverFile = try takeServerFile(&rest)
+        if let unknown = rest.first(where: { $0.hasPrefix("-") }) {
+            throw ControlError(.usage, "Unknown flag \(unknown).", hint: "See passenger start --help.")
+        }
+        guard rest.count <= 1 else {
+            throw ControlError(.usage, "Only one directory can be served: \(rest.joined(separator: " or ")).")
+        }
+        return StartRequest(
+            directory: Paths.resolved(rest.first ?? "."), flags: extraction.flags, serverFile: serverFile,
+            environment: ProcessInfo.processInfo.environment,
+            workingDirectory: FileManager.default.currentDirectoryPath)
+    }
+
+    private func takeServerFile(_ rest: inout [String]) throws -> String? {
+        guard let index = rest.firstIndex(of: "--config") else { return nil }
+        guard index + 1 < rest.count else { throw ControlError(.usage, "--config needs a value.") }
+        defer { rest.removeSubrange(index...(index + 1)) }
+        return rest[index + 1]
+    }
+
+    /// Phusion Passenger's.
+    private static let shortFlags: [Character: String] = [
+        "a": "address", "p": "port", "S": "socket-file", "e": "environment", "d": "daemonize",
+    ]
+}
+
+extension ControlError {
+    init(_ error: StartError) {
+        self.init(error.exitCode == 2 ? .usage : .failed, error.message, hint: error.hint)
     }
 }

@@ -16,7 +16,7 @@ switch arguments.dropFirst().first {
 case "_supervise":
     guard arguments.count == 3, let plan = Int32(arguments[2]) else { exit(2) }
     Supervisor.run(planDescriptor: plan)
-case "_core": exit(CoreProcess.run())
+case "_core": CoreProcess.run()
 case "_inspect": exit(InspectProcess.run())
 case "_build-release": exit(BuilderProcess.run(input: 0, output: 1))
 case "_run": exit(RunnerProcess.run())

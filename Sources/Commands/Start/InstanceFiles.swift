@@ -1,0 +1,93 @@
+import AdminClient
+import AppConfig
+import Foundation
+import Glibc
+import Linux
+import Model
+
+/// The directories that a server needs, made before any right is given up, each with its owner and mode from birth.
+struct InstanceFiles {
+    var directory: String
+    /// Workers' sockets: the core's own, nobody else may enter.
+    var sockets: String
+    var adminSocket: String
+    var state: String?
+    var loaders: String
+
+    init(
+        configuration: LoadedConfiguration, users: StartUsers, library: LibraryPaths
+    ) throws {
+        let server = configuration.server
+        let runtime = server.runtimeDirectory
+        adminSocket = try InstanceDirectories.adminSocket(in: runtime, instance: server.instanceName)
+        directory = "\(runtime)/\(server.instanceName)"
+        sockets = "\(directory)/sockets"
+        let longest = "\(sockets)/w4294967295.app.sock"
+        guard longest.utf8.count <= longestSocketPath else {
+            throw StartError(
+                "runtime_dir \(runtime) is too long for socket paths",
+                hint: "Set PASSENGER_RUNTIME_DIR to a shorter one.",
+                exitCode: 2)
+        }
+        try Self.make(runtime, mode: 0o755)
+        try Self.make(directory, mode: 0o755, owner: users.core)
+        try Self.make(sockets, mode: 0o700, owner: users.core)
+        state = try Self.stateDirectory(configuration, users)
+        // An app's user may not be able to reach the place where the program lies; nor may a new installation change
+        // the loaders of a server that runs.
+        loaders = "\(directory)/loaders"
+        try Self.copyTree(library.loaders, to: loaders)
+    }
+
+    /// ROOT/.passenger when everything runs as the deploy user; /var/lib/passenger/<app>, the core's, when root starts.
+    private static func stateDirectory(_ configuration: LoadedConfiguration, _ users: StartUsers) throws -> String? {
+        guard case .deployRoot(let root) = configuration.location else { return nil }
+        if let core = users.core {
+            let base = configuration.server.stateDirectory ?? "/var/lib/passenger"
+            try make(base, mode: 0o755)
+            let state = "\(base)/\(configuration.app.name)"
+            try make(state, mode: 0o700, owner: core)
+            return state
+        }
+        let state =
+            configuration.server.stateDirectory.map { "\($0)/\(configuration.app.name)" } ?? "\(root)/.passenger"
+        try make(state, mode: 0o700)
+        return state
+    }
+
+    /// Makes a directory, or checks that the one that is there is no trap: a real directory of the right owner.
+    static func make(_ path: String, mode: mode_t, owner: PolicyUser? = nil) throws {
+        let parent = (path as NSString).deletingLastPathComponent
+        if parent != "/", access(parent, F_OK) != 0 { try make(parent, mode: 0o755) }
+        if mkdir(path, mode) != 0, errno != EEXIST { throw SystemError(call: "mkdir", errno: errno, subject: path) }
+        let handle = try openFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        var status = stat()
+        fstat(handle.number, &status)
+        let wanted = owner?.uid ?? geteuid()
+        guard status.st_uid == geteuid() || status.st_uid == wanted || geteuid() == 0 && status.st_uid == 0 else {
+            throw StartError("\(path) belongs to uid \(status.st_uid)", hint: "Remove it, or choose another directory.")
+        }
+        if let owner, fchown(handle.number, owner.uid, owner.gid) != 0 {
+            throw SystemError(call: "chown", errno: errno, subject: path)
+        }
+        if status.st_uid == geteuid() || geteuid() == 0 { fchmod(handle.number, mode) }
+    }
+
+    /// Regular files only, readable to all.
+    private static func copyTree(_ source: String, to target: String) throws {
+        let files = FileManager.default
+        if files.fileExists(atPath: target) { try files.removeItem(atPath: target) }
+        try make(target, mode: 0o755)
+        for name in try files.subpathsOfDirectory(atPath: source)
+        where !name.hasPrefix("test") && !name.contains("/test") {
+            var isDirectory: ObjCBool = false
+            guard files.fileExists(atPath: "\(source)/\(name)", isDirectory: &isDirectory) else { continue }
+            if isDirectory.boolValue {
+                try make("\(target)/\(name)", mode: 0o755)
+            } else {
+                try files.copyItem(atPath: "\(source)/\(name)", toPath: "\(target)/\(name)")
+                chmod("\(target)/\(name)", 0o644)
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import AdminAPI
+import AdminClient
+import AppConfig
+import Core
+import Foundation
+import Glibc
+import Linux
+import Model
+
+/// `passenger start`: reads the configuration, makes what the server needs, and becomes the supervisor.
+struct StartAction {
+    let request: StartRequest
+
+    /// In the foreground it does not return: the process goes on as the supervisor, under the same pid. As a daemon it
+    /// returns the exit status once the server is ready or has failed.
+    func run() throws -> Int32 {
+        let prepared = try prepare()
+        for warning in prepared.core.warnings { printError("warning: \(warning)") }
+        if prepared.core.server.daemonize { return try Daemon.start(prepared) }
+        try becomeSupervisor(prepared.supervisor)
+    }
+
+    func prepare() throws -> StartPlans {
+        let loader = ConfigLoader(workingDirectory: request.workingDirectory)
+        var configuration: LoadedConfiguration
+        do {
+            configuration = try loader.loadServer(
+                arguments: request.flags, environment: request.environment, directory: request.directory,
+                serverFile: request.serverFile)
+        } catch {
+            throw StartError(error.description, exitCode: error.exitStatus)
+        }
+        // One instance for one app, unless somebody gave it a name.
+        if configuration.origins["instance_name"] == nil {
+            configuration.server.instanceName = configuration.app.name.rawValue
+        }
+        let program = try ownProgram()
+        let library = try LibraryPaths.find(program: program, version: ProductVersion.current)
+        let users = try StartUsers(configuration: configuration)
+        let files = try InstanceFiles(configuration: configuration, users: users, library: library)
+        return try StartPlans(
+            request: request, configuration: configuration, users: users, files: files, library: library,
+            openFiles: raiseOpenFileLimit())
+    }
+
+    private func becomeSupervisor(_ plan: SupervisorPlan) throws -> Never {
+        let file = try makeMemoryFile(name: "supervisor-plan", contents: MessageCodec.encode(plan), sealed: true)
+        try setCloseOnExec(file.number, false)
+        let arguments = ["passenger", "_supervise", "\(file.number)"]
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        execv("/proc/self/exe", &pointers)
+        throw SystemError(call: "execv", errno: errno, subject: "/proc/self/exe")
+    }
+}
+
+/// The program that runs, links resolved.
+func ownProgram() throws -> String {
+    guard let path = realpath("/proc/self/exe", nil) else { throw StartError("/proc is not mounted") }
+    defer { free(path) }
+    return String(cString: path)
+}
+
+/// Ours becomes as high as it may; what it was is given to the apps.
+func raiseOpenFileLimit() -> (soft: UInt64, hard: UInt64) {
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    let original = (UInt64(limit.rlim_cur), UInt64(limit.rlim_max))
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return original
+}
+
+func printError(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }

@@ -1,0 +1,73 @@
+import AdminAPI
+import AppConfig
+import Core
+import Foundation
+import Glibc
+import Linux
+import Model
+
+/// What a start comes down to: the plan of the supervisor, with the core's inside it.
+struct StartPlans {
+    var supervisor: SupervisorPlan
+    var core: CoreBootPlan
+
+    init(
+        request: StartRequest, configuration: LoadedConfiguration, users: StartUsers, files: InstanceFiles,
+        library: LibraryPaths, openFiles: (soft: UInt64, hard: UInt64)
+    ) throws {
+        var server = configuration.server
+        server.runtimeDirectory = (files.directory as NSString).deletingLastPathComponent
+        if request.isTransient { server.listen = [] }
+        core = CoreBootPlan(
+            programVersion: ProductVersion.current, server: server, location: configuration.location,
+            appName: configuration.app.name, settings: configuration.app,
+            warnings: configuration.warnings.map(\.description) + users.warnings,
+            users: .init(workers: users.workers, deploys: users.deploys), flags: request.flags,
+            environment: request.environment, workingDirectory: request.workingDirectory,
+            operatorLayers: configuration.operatorLayers, loaderDirectory: files.loaders,
+            templateDirectory: library.templates, instanceDirectory: files.directory, stateDirectory: files.state,
+            socketDirectory: files.sockets, isTransient: request.isTransient, ownUser: geteuid(),
+            coreUser: users.core?.uid ?? geteuid(), openFilesSoft: openFiles.soft, openFilesHard: openFiles.hard)
+        supervisor = SupervisorPlan()
+        supervisor.listeners = Self.listeners(server, files)
+        supervisor.users = users.policy
+        supervisor.coreUser = users.core?.name
+        supervisor.allowsOwnUser = users.allowsOwnUser
+        supervisor.coreArguments = ["passenger-core", "_core"]
+        supervisor.coreEnvironment = request.environment.map { "\($0.key)=\($0.value)" }
+        supervisor.launchProgram = library.launchProgram
+        supervisor.coreBootPlan = [UInt8](try JSONEncoder().encode(core))
+        supervisor.shutdownTimeout = server.shutdownTimeout
+        supervisor.pidFile = server.pidFile
+        supervisor.instanceDirectory = files.directory
+    }
+
+    private static func listeners(_ server: ServerSettings, _ files: InstanceFiles) -> [ListenerPlan] {
+        let loops = server.eventLoops > 0 ? server.eventLoops : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        var plans = server.listen.enumerated().map { index, address in
+            switch address {
+            case .tcp:
+                ListenerPlan(
+                    name: "http-tcp:\(index)", address: address, backlog: server.socketBacklog, count: max(1, loops))
+            case .unix:
+                ListenerPlan(name: "http-unix:\(index)", address: address, backlog: server.socketBacklog)
+            }
+        }
+        // All may connect; who may do what is decided by the peer's credentials.
+        plans.append(
+            ListenerPlan(name: "admin", address: .unix(path: files.adminSocket), backlog: 128, mode: 0o666))
+        return plans
+    }
+}
+
+/// What was asked for on the command line.
+struct StartRequest {
+    var directory: String
+    /// `--foo-bar VALUE` flags by key name.
+    var flags: [String: String]
+    var serverFile: String?
+    var environment: [String: String]
+    var workingDirectory: String
+    /// For one `deploy` while no server runs.
+    var isTransient = false
+}

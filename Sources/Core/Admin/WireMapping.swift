@@ -1,0 +1,160 @@
+import AdminAPI
+import AdminServer
+import Deploys
+import Foundation
+import Glibc
+import Linux
+import Model
+import Pool
+
+// The operations' own words, in those of the admin API: one initialiser for each type.
+
+extension WallTime {
+    init(_ date: Date) { self.init(millisecondsSince1970: Int64(date.timeIntervalSince1970 * 1000)) }
+
+    static func now() -> WallTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return WallTime(millisecondsSince1970: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+}
+
+extension Requester {
+    init(_ caller: Caller, _ origin: RequestOrigin?, _ command: String) {
+        // A name is a courtesy; the uid is what counts.
+        let user = (try? lookUpUser(uid: caller.uid))?.name
+        self.init(
+            uid: caller.uid, pid: caller.pid, user: user, command: origin?.command ?? command, ci: origin?.ci ?? [:])
+    }
+}
+
+extension OperationID {
+    init(_ handle: OperationHandle) {
+        self.init(AdminAPI.OperationKind(handle.kind), handle.operation.rawValue)
+    }
+}
+
+extension OperationNumber {
+    /// The number at the end of `deploy-42`.
+    init?(_ id: OperationID) {
+        guard let last = id.rawValue.split(separator: "-").last, let number = Int(last) else { return nil }
+        self.init(number)
+    }
+}
+
+extension AdminAPI.OperationKind {
+    init(_ kind: Deploys.OperationKind) {
+        switch kind {
+        case .deploy: self = .deploy
+        case .rollback: self = .rollback
+        case .restart: self = .restart
+        case .boot: self = .boot
+        }
+    }
+}
+
+extension AdminAPI.OperationEvent {
+    init(_ event: Deploys.OperationEvent) {
+        switch event {
+        case .stepStarted(let step, let title): self = .stepStarted(step: step.rawValue, title: title)
+        case .output(let step, let line): self = .output(step: step.rawValue, line: line)
+        case .progress(let step, let progress):
+            let total = progress.total.map { " of \($0)" } ?? ""
+            self = .progress(step: step.rawValue, text: "\(progress.done)\(total) \(progress.unit)")
+        case .stepFinished(let step, let nanoseconds, let failure):
+            self = .stepFinished(step: step.rawValue, seconds: Double(nanoseconds) / 1e9, failure: failure)
+        case .switched(let release, let nanoseconds):
+            self = .switched(release: release, milliseconds: Double(nanoseconds) / 1e6)
+        case .notice(let level, let text):
+            self = .notice(level: NoticeLevel(rawValue: level.rawValue) ?? .info, text: text)
+        case .skipped(let events): self = .skipped(events: events)
+        case .finished(let outcome): self = .finished(AdminAPI.OperationResult(outcome))
+        }
+    }
+}
+
+extension AdminAPI.OperationResult {
+    init(_ outcome: Deploys.OperationOutcome) {
+        let result: AdminAPI.OperationOutcome =
+            switch outcome.result {
+            case .done: outcome.deploy == nil ? .restarted : .stable
+            case .pending: .pending
+            case .failed: .failed
+            case .aborted: .aborted
+            case .rolledBack: .rolledBack
+            case .interrupted: .interrupted
+            }
+        self.init(
+            result, deploy: outcome.deploy, release: outcome.liveRelease, summary: outcome.summary,
+            failure: outcome.failure.map { FailureReport($0, step: outcome.failedStep?.rawValue) },
+            switchMilliseconds: outcome.switchNanoseconds.map { Double($0) / 1e6 })
+    }
+}
+
+extension FailureReport {
+    init(_ failure: DeployFailure, step: String?) {
+        self.init(
+            step: failure.boot?.step ?? step ?? failure.code.rawValue, summary: failure.summary,
+            details: failure.details, exit: failure.boot?.exit?.description, outputTail: failure.outputTail,
+            hint: failure.hint)
+    }
+
+    init(_ failure: BootFailure) {
+        self.init(
+            step: failure.step, summary: failure.summary, details: failure.details, exit: failure.exit?.description,
+            outputTail: failure.outputTail, hint: failure.hint)
+    }
+}
+
+extension ControlError {
+    init(_ refusal: OperationRefusal) {
+        switch refusal {
+        case .busy, .locked:
+            self.init(
+                .refused, "\(refusal)", hint: "Wait for it with --wait, or stop it with `passenger deploys abort`.")
+        case .notADeployRoot:
+            self.init(.usage, "\(refusal)", hint: "`passenger deploy --root DIR --repo URL` makes a deploy root.")
+        case .noSuchDeploy: self.init(.notFound, "\(refusal)")
+        case .invalid(let failure):
+            self.init(.refused, failure.summary, hint: failure.hint, details: failure.details.map { [$0] } ?? [])
+        case .shuttingDown: self.init(.notRunning, "\(refusal)")
+        }
+    }
+}
+
+extension DeploySummary {
+    init(_ record: DeployRecord) {
+        self.init(number: record.number, state: record.state.rawValue)
+        ref = record.commit?.ref ?? record.request.ref
+        revision = record.commit?.id
+        release = record.release?.label.name
+        startedAt = WallTime(record.requestedAt)
+        finishedAt = record.finishedAt.map { WallTime($0) }
+        by = record.request.requester.user ?? "uid \(record.request.requester.uid)"
+        reason = record.failure?.summary
+    }
+}
+
+extension DeployDetail {
+    init(_ record: DeployRecord) {
+        self.init(
+            summary: DeploySummary(record),
+            steps: record.steps.map { step in
+                AdminAPI.DeployStep(
+                    step: step.title, state: step.result.rawValue, seconds: step.nanoseconds.map { Double($0) / 1e9 })
+            },
+            failure: record.failure.map { FailureReport($0, step: record.failedStep?.rawValue) })
+    }
+}
+
+extension ReleaseSummary {
+    init(_ row: AppOperations.ReleaseRow) {
+        self.init(
+            number: row.record.number, name: row.record.release?.label.name ?? "\(row.record.number)",
+            state: row.state.rawValue, isLive: row.isLive, isRollbackTarget: row.isRollbackTarget)
+        revision = row.record.commit?.id
+        ref = row.record.commit?.ref
+        subject = row.record.commit?.subject
+        createdAt = WallTime(row.record.requestedAt)
+    }
+}

@@ -1,0 +1,125 @@
+import Deploys
+import Model
+import Pool
+import Releases
+import Spawning
+import Synchronization
+
+/// `ReleaseBuilding` over a release builder: one child, as the deploy user, for as long as an operation needs it. Started
+/// at the first request and ended by `idle`, or when it breaks.
+actor BuilderClient: ReleaseBuilding {
+    private let tools: Tools
+    private let root: String
+    private let note: @Sendable (String) -> Void
+    private var session: BuilderSession?
+    /// The last request that was begun: requests of one builder run one after the other.
+    private var tail: Task<Void, Never>?
+
+    init(tools: Tools, root: String, note: @escaping @Sendable (String) -> Void) {
+        self.tools = tools
+        self.root = root
+        self.note = note
+    }
+
+    func prepareRoot() async throws(DeployFailure) {
+        _ = try await ask(.prepareRoot(root: root))
+    }
+
+    func fetch(_ repository: String, progress: @escaping NewsHandler) async throws(DeployFailure) {
+        // The name is resolved by `resolve`; fetching does not need it.
+        _ = try await ask(.fetch(root: root, url: repository, ref: nil), progress: progress)
+    }
+
+    func resolve(_ ref: String?) async throws(DeployFailure) -> ResolvedCommit {
+        guard case .commit(let info) = try await ask(.resolve(root: root, ref: ref)) else { throw Self.nonsense }
+        let name = ref ?? info.ref.map { $0.split(separator: "/").suffix(from: 2).joined(separator: "/") } ?? "HEAD"
+        return ResolvedCommit(id: info.id.rawValue, author: info.author, subject: info.subject, ref: name)
+    }
+
+    func checkOut(
+        _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping NewsHandler
+    ) async throws(DeployFailure) -> ReleaseLocation {
+        guard let id = CommitID(commit.id) else { throw Self.nonsense }
+        let request = BuilderRequest.checkout(root: root, number: number, commit: id)
+        guard case .checkedOut(let release) = try await ask(request, progress: progress) else { throw Self.nonsense }
+        return ReleaseLocation(
+            label: ReleaseLabel(number: number, name: "\(release.name)", revision: id.rawValue),
+            directory: release.path)
+    }
+
+    func link(_ release: ReleaseLocation, shared: [String]) async throws(DeployFailure) {
+        _ = try await ask(.link(root: root, release: try name(of: release), shared: shared))
+    }
+
+    func seal(_ release: ReleaseLocation) async throws(DeployFailure) {
+        _ = try await ask(.seal(root: root, release: try name(of: release)))
+    }
+
+    func moveCurrent(to release: ReleaseLocation) async throws(DeployFailure) {
+        _ = try await ask(.moveCurrent(root: root, release: try name(of: release)))
+    }
+
+    func releases() async throws(DeployFailure) -> [ReleaseLocation] {
+        guard case .releases(let names) = try await ask(.listReleases(root: root)) else { throw Self.nonsense }
+        return names.map { name in
+            ReleaseLocation(
+                label: ReleaseLabel(number: name.number, name: "\(name)", revision: name.shortCommit),
+                directory: "\(root)/releases/\(name)")
+        }
+    }
+
+    func prune(_ releases: [ReleaseLocation]) async -> [DeployNumber] {
+        var gone: [DeployNumber] = []
+        for release in releases {
+            guard let name = ReleaseName(release.label.name) else { continue }
+            do throws(DeployFailure) {
+                _ = try await ask(.removeRelease(root: root, release: name))
+                gone.append(release.label.number)
+            } catch {
+                // Clean-up never decides an operation's result.
+                note("release \(name) was not removed: \(error.summary)")
+            }
+        }
+        return gone
+    }
+
+    // MARK: The child
+
+    private func ask(
+        _ request: BuilderRequest, progress: @escaping NewsHandler = { _ in }
+    ) async throws(DeployFailure) -> BuilderResult {
+        let before = tail
+        let task = Task { () -> Result<BuilderResult, DeployFailure> in
+            await before?.value
+            return await self.send(request, progress)
+        }
+        tail = Task { _ = await task.value }
+        let session = self.session
+        let result = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            session?.cancel()
+            Task { await self.cancelRunning() }
+        }
+        return try result.get()
+    }
+
+    private func cancelRunning() { session?.cancel() }
+
+    private func send(_ request: BuilderRequest, _ progress: @escaping NewsHandler) async
+        -> Result<BuilderResult, DeployFailure>
+    {
+        let session = self.session ?? BuilderSession(tools: tools)
+        self.session = session
+        let result = await session.ask(request, progress: progress, note: note)
+        if session.isOver { self.session = nil }
+        return result
+    }
+
+    private func name(of release: ReleaseLocation) throws(DeployFailure) -> ReleaseName {
+        guard let name = ReleaseName(release.label.name) else { throw Self.nonsense }
+        return name
+    }
+
+    private static let nonsense = DeployFailure(.internalError, "the release builder gave an answer of another kind")
+}

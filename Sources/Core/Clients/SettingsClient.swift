@@ -1,0 +1,106 @@
+import AppConfig
+import Deploys
+import Foundation
+import Model
+import Spawning
+import Synchronization
+
+/// Reads an app's configuration through `passenger _inspect`, which runs as the app's user: the core may have no right to
+/// look into the app's directory, and parses nothing that a stranger to it wrote.
+final class SettingsClient: SettingsReading {
+    private static let timeLimit = Duration.seconds(30)
+
+    private let tools: Tools
+    private let latest: Mutex<LoadedApp?>
+
+    init(tools: Tools) {
+        self.tools = tools
+        latest = Mutex(nil)
+    }
+
+    /// Variables of the env file, as last read: current truth, which does not travel back with a rollback.
+    var fileVariables: [String: String] { latest.withLock { $0?.fileVariables ?? [:] } }
+    var warnings: [String] { latest.withLock { $0?.warnings.map(\.description) ?? [] } }
+
+    func settings(release: ReleaseLocation?) async throws(DeployFailure) -> AppSettings {
+        let plan = tools.plan
+        let root = plan.location.isDeployRoot ? plan.location.path : nil
+        let loaded = try await inspect(directory: release?.directory ?? plan.location.path, root: root)
+        latest.withLock { $0 = loaded }
+        return loaded.settings
+    }
+
+    func deploySettings() async throws(DeployFailure) -> DeploySettings { tools.plan.settings.deploy }
+
+    private func inspect(directory: String, root: String?) async throws(DeployFailure) -> LoadedApp {
+        let plan = tools.plan
+        let request = InspectRequest(
+            directory: directory, root: root, name: plan.appName, flags: plan.flags, environment: plan.environment,
+            workingDirectory: plan.workingDirectory, operatorLayers: plan.operatorLayers)
+        let (end, lines) = await run(try Self.encode(request))
+        guard end.isSuccess || !lines.stdout.isEmpty else {
+            throw DeployFailure(
+                .configuration, "the configuration could not be read: \(end)",
+                outputTail: Array(lines.stderr.suffix(50)))
+        }
+        var loaded = try Self.decode(lines.stdout.joined(separator: "\n"))
+        // The users are the server's decision, made when it started.
+        loaded.settings.users.user = plan.users.workers
+        loaded.settings.users.deployUser = plan.users.deploys
+        return loaded
+    }
+
+    private func run(_ request: String) async -> (ToolEnd, CollectedLines) {
+        let collected = Shared(CollectedLines())
+        let end = await withCheckedContinuation { (done: CheckedContinuation<ToolEnd, Never>) in
+            let tool = tools.start(
+                .tool, ["_inspect"], user: tools.plan.users.deploys, title: "\(tools.plan.appName) inspect",
+                line: { stream, line in collected.withLock { $0.append(stream, line) } },
+                ended: { done.resume(returning: $0) })
+            tool.write(request)
+            tool.closeInput()
+            tools.schedule(Self.timeLimit) { tool.signal(9) }
+        }
+        return (end, collected.withLock { $0 })
+    }
+
+    private static func encode(_ request: InspectRequest) throws(DeployFailure) -> String {
+        guard let data = try? JSONEncoder().encode(request) else {
+            throw DeployFailure(.internalError, "the inspection request could not be encoded")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    private static func decode(_ text: String) throws(DeployFailure) -> LoadedApp {
+        guard let answer = try? JSONDecoder().decode(InspectAnswer.self, from: Data(text.utf8)) else {
+            throw DeployFailure(.configuration, "the configuration could not be read", details: text)
+        }
+        if let app = answer.app { return app }
+        let problems = answer.error?.problems ?? []
+        throw DeployFailure(
+            .configuration, problems.first.map(\.description) ?? "the configuration is not usable",
+            details: problems.dropFirst().map(\.description).joined(separator: "\n"))
+    }
+}
+
+/// Both streams of a tool.
+struct CollectedLines: Sendable {
+    static let limit = 4096
+    var stdout: [String] = []
+    var stderr: [String] = []
+
+    mutating func append(_ stream: StandardStream, _ line: String) {
+        switch stream {
+        case .stdout where stdout.count < Self.limit: stdout.append(line)
+        case .stderr where stderr.count < Self.limit: stderr.append(line)
+        default: break
+        }
+    }
+}
+
+/// A mutex that closures can share.
+final class Shared<Value: Sendable>: Sendable {
+    private let mutex: Mutex<Value>
+    init(_ value: Value) { mutex = Mutex(value) }
+    func withLock<Result>(_ body: (inout Value) -> sending Result) -> sending Result { mutex.withLock { body(&$0) } }
+}

@@ -1,0 +1,35 @@
+import Gateway
+import Model
+import Pool
+import Spawning
+
+/// The pool's hands: what it wants spawned, proved and stopped goes to Spawning, and a worker is stopped only after the
+/// gateway has let go of it.
+final class PoolBridge: PoolDelegate {
+    private let spawner: WorkerSpawner
+    /// Nil in a transient core, which serves nobody.
+    private let gateway: Gateway?
+    private let report: @Sendable (PoolEvent) -> Void
+
+    init(spawner: WorkerSpawner, gateway: Gateway?, report: @escaping @Sendable (PoolEvent) -> Void) {
+        self.spawner = spawner
+        self.gateway = gateway
+        self.report = report
+    }
+
+    func spawnWorker(_ worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec) {
+        spawner.spawn(worker, generation: generation, spec: spec)
+    }
+
+    func proveWorker(_ endpoint: WorkerEndpoint) { spawner.prove(endpoint) }
+
+    func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration) {
+        guard let endpoint, let gateway else { return spawner.stop(worker, grace: grace) }
+        gateway.closeIdleConnections(to: endpoint) { [spawner] in
+            spawner.stop(worker, grace: grace)
+            gateway.forget(endpoint, after: grace)
+        }
+    }
+
+    func poolEvent(_ event: PoolEvent) { report(event) }
+}

@@ -1,0 +1,51 @@
+import Deploys
+import Model
+import Pool
+
+/// `GenerationHost` over the pool, for one app.
+struct PoolHost: GenerationHost {
+    let pool: Pool
+    let app: AppIndex
+    /// Told before a generation gets the traffic: the gateway's routes follow the settings of what is live.
+    let willServe: @Sendable (AppSettings) -> Void
+
+    func liveGeneration() -> LiveGeneration? {
+        guard let live = pool.snapshot()[app]?.live else { return nil }
+        return LiveGeneration(number: live.number, workers: live.target)
+    }
+
+    func boot(_ spec: GenerationSpec) async throws(GenerationFailure) -> BootedGeneration {
+        let booted = try await pool.boot(app, spec)
+        willServe(spec.settings)
+        return booted
+    }
+
+    func trial(_ spec: GenerationSpec) async throws(GenerationFailure) {
+        var trial = spec
+        trial.workers = 1
+        trial.proof = .handshake
+        let booted = try await pool.boot(app, trial)
+        pool.discard(booted.number, of: app)
+        await pool.waitUntilGone(booted.number, of: app)
+    }
+
+    func bootLive(_ spec: GenerationSpec) -> GenerationNumber {
+        willServe(spec.settings)
+        return pool.bootLive(app, spec)
+    }
+
+    func switchTraffic(to generation: GenerationNumber) -> GenerationNumber? {
+        pool.switchTraffic(app, to: generation)
+    }
+
+    func drain(_ generation: GenerationNumber, within: Duration) { pool.drain(generation, of: app, within: within) }
+    func park(_ generation: GenerationNumber, workers: Int) { pool.park(generation, of: app, workers: workers) }
+    func scale(_ generation: GenerationNumber, workers: Int) { pool.scale(generation, of: app, workers: workers) }
+
+    func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool {
+        await pool.waitUntilReady(generation, of: app, workers: workers, deadline: deadline)
+    }
+
+    func discard(_ generation: GenerationNumber) { pool.discard(generation, of: app) }
+    func traffic(of generation: GenerationNumber) -> TrafficCounts { pool.traffic(app, generation) }
+}

@@ -1,0 +1,70 @@
+import Glibc
+package import Logging
+
+/// swift-log messages as text lines: time (UTC, milliseconds), level, message, `key=value` metadata.
+package struct LineLogHandler: LogHandler {
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
+    private let writer: LogWriter
+
+    package init(writer: LogWriter, level: Logger.Level) {
+        self.writer = writer
+        logLevel = level
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        var line = "\(Timestamp.now()) \(event.level.label) \(event.message)"
+        let all = metadata.merging(event.metadata ?? [:]) { $1 }
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
+        writer.write(line)
+    }
+}
+
+extension Logger.Level {
+    /// Passenger's numbers: 0 critical, 1 error, 2 warning, 3 information, 4 to 7 ever more.
+    package init(number: Int) {
+        self =
+            switch number {
+            case ...0: .critical
+            case 1: .error
+            case 2: .warning
+            case 3: .info
+            case 4, 5: .debug
+            default: .trace
+            }
+    }
+
+    fileprivate var label: String {
+        switch self {
+        case .trace: "TRACE"
+        case .debug: "DEBUG"
+        case .info: "INFO "
+        case .notice: "NOTE "
+        case .warning: "WARN "
+        case .error: "ERROR"
+        case .critical: "CRIT "
+        }
+    }
+}
+
+/// `2026-11-22T10:33:46.123Z` (RFC 3339).
+package enum Timestamp {
+    package static func now() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        var seconds = time.tv_sec
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        let date = "\(1900 + parts.tm_year)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+        let milliseconds = time.tv_nsec / 1_000_000
+        let fraction = String(repeating: "0", count: 3 - "\(milliseconds)".count) + "\(milliseconds)"
+        return "\(date)T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(fraction)Z"
+    }
+
+    private static func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+}

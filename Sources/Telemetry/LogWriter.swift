@@ -1,0 +1,62 @@
+import Linux
+import Synchronization
+
+/// Writes whole lines to a descriptor from a thread of its own. When the reader is slow (a full pipe, a stopped terminal)
+/// lines are dropped and counted instead of anybody waiting for it.
+package final class LogWriter: Sendable {
+    /// Bytes that may wait to be written.
+    package static let bufferLimit = 1 << 20
+
+    private struct State {
+        var buffer: [UInt8] = []
+        var dropped = 0
+        var isWriting = false
+    }
+    private let descriptor: Int32
+    private let wakeReader: Int32
+    private let wakeWriter: Int32
+    private let state = Mutex(State())
+
+    /// `descriptor` stays the caller's; it is usually 2.
+    package init(descriptor: Int32) throws {
+        self.descriptor = descriptor
+        let pipe = try Pipe(nonBlockingReader: false)
+        wakeReader = try pipe.reader.duplicate().release()
+        wakeWriter = try pipe.writer.duplicate().release()
+        startThread(name: "log") { [self] in
+            while (try? readSome(wakeReader, limit: 64)) != nil { writeWaiting() }
+        }
+    }
+
+    package func write(_ line: String) {
+        let mustWake = state.withLock { state in
+            guard state.buffer.count + line.utf8.count < Self.bufferLimit else {
+                state.dropped += 1
+                return false
+            }
+            let wasEmpty = state.buffer.isEmpty
+            state.buffer.append(contentsOf: line.utf8)
+            state.buffer.append(UInt8(ascii: "\n"))
+            return wasEmpty
+        }
+        if mustWake { try? writeAll(wakeWriter, [0]) }
+    }
+
+    /// Writes what waits on the calling thread: before the process ends.
+    package func flush() { writeWaiting() }
+
+    private func writeWaiting() {
+        let (bytes, dropped) = state.withLock { state in
+            defer {
+                state.buffer = []
+                state.dropped = 0
+            }
+            return (state.buffer, state.dropped)
+        }
+        // A log that cannot be written has nobody to be told of it.
+        try? writeAll(descriptor, bytes)
+        if dropped > 0 {
+            try? writeAll(descriptor, Array("passenger: \(dropped) log lines dropped: slow log reader\n".utf8))
+        }
+    }
+}
