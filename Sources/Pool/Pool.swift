@@ -131,8 +131,11 @@ package final class Pool: Sendable {
     }
 
     /// The atomic switch: the routing table is replaced, queued requests go to the new generation at once. The previous
-    /// live generation is returned, whole, as a standby: drain it or park it. Only a proved or standby generation can be
-    /// switched to; otherwise nothing happens and nil is returned (see `liveGeneration`).
+    /// live generation is returned, whole, as a standby: drain it or park it.
+    ///
+    /// Refused, with nothing changed and nil returned, unless the generation is proved or standby and has a worker
+    /// available (or the live one has none either): one that died after its proof never gets the traffic. So wait with
+    /// `waitUntilReady` before, and read `liveGeneration` after. A `bootLive` that has not come up yet is discarded.
     @discardableResult
     package func switchTraffic(_ app: AppIndex, to generation: GenerationNumber) -> GenerationNumber? {
         let (previous, actions) = shared.withLock { $0.machine.switchTraffic(app, to: generation, now: now()) }

@@ -20,6 +20,8 @@ import Testing
     /// What the actions mean for generations and traffic.
     struct Model {
         let old: GenerationNumber?
+        let steps: [DeployStep]
+        var done: [DeployStep] = []
         var live: GenerationNumber?
         var whole: Set<GenerationNumber>
         var healthy: Set<GenerationNumber> = []
@@ -36,7 +38,8 @@ import Testing
                 check(healthy.contains(generation), "switched before it was healthy")
                 if case .switchTraffic = action {
                     switches += 1
-                    check(!stoppedBeforeSwitch, "switched after an abort")
+                    check(!stoppedBeforeSwitch, "switched after an abort or a failed step")
+                    check(done == steps.filter { $0 != .switchTraffic }, "switched before every step was done")
                 }
             case .discard(let generation), .drain(let generation):
                 check(live != generation, "ended the live generation")
@@ -80,7 +83,7 @@ import Testing
     /// One operation; whether it came to its end.
     private func run(_ plan: OperationPlan, _ random: inout Random, _ events: inout Int, _ seed: UInt64) -> Bool {
         let old: GenerationNumber? = plan.warm != nil || Bool.random(using: &random) ? GenerationNumber(1) : nil
-        var model = Model(old: old, live: old, whole: Set([old, plan.warm].compactMap { $0 }))
+        var model = Model(old: old, steps: plan.steps, live: old, whole: Set([old, plan.warm].compactMap { $0 }))
         model.healthy = model.whole
         var machine = DeployStateMachine(plan: plan)
         var now = Instant(nanoseconds: 1)
@@ -111,14 +114,18 @@ import Testing
 
     /// The world's part of an event: a boot makes a generation, the pool switches.
     private func prepare(_ event: DeployStateMachine.Event, _ machine: DeployStateMachine, _ model: inout Model) {
+        let running: DeployStep? =
+            if case .running(let index) = machine.state { machine.plan.steps[index] } else { nil }
         switch event {
+        case .stepDone(let step) where step == running && step != .boot: model.done.append(step)
+        case .stepFailed(let step, _) where step == running: model.stoppedBeforeSwitch = true
         case .booted(let generation):
             model.whole.insert(generation)
             model.healthy.insert(generation)
+            if running == .boot { model.done.append(.boot) }
         case .switched: model.live = machine.fresh
         case .switchedBack: model.live = machine.previous
-        case .stop where model.switches == 0:
-            if case .running = machine.state { model.stoppedBeforeSwitch = true }
+        case .stop where running != nil, .interrupt where running != nil: model.stoppedBeforeSwitch = true
         default: break
         }
     }

@@ -38,7 +38,10 @@ struct ReferenceModel {
     var apps: [WorldApp] = []
     /// Those that have not exited.
     var workers: [WorkerNumber: WorldWorker] = [:]
-    var claims: [Claim] = []
+    var claims: [(claim: Claim, until: Instant)] = []
+    /// Retired while they had requests, by scaling down for one. The pool chooses them, so its picture is asked.
+    var draining: Set<WorkerNumber> = []
+    private var grants = 0
     var tickets: [Int: (app: Int, ticket: Ticket)] = [:]
     /// Number of each waiter's answers.
     var answered: [Int: Int] = [:]
@@ -54,7 +57,10 @@ struct ReferenceModel {
 
     mutating func granted(_ claim: Claim, app: Int, now: Instant) {
         let endpoint = claim.endpoint
-        claims.append(claim)
+        grants += 1
+        // Every sixth request takes long: a drain has to wait for it, and sometimes to cut it.
+        claims.append((claim, grants.isMultiple(of: 6) ? now + .seconds(8) : now))
+        check(!draining.contains(endpoint.worker), "a draining worker was claimed")
         guard var worker = workers[endpoint.worker] else {
             return violations.append("\(endpoint.worker) was claimed and is not there")
         }
@@ -156,6 +162,10 @@ struct ReferenceModel {
         guard let model = workers[worker.number] else { return violations.append("an invented worker") }
         check(model.claims == worker.requestsNow, "\(worker.number) has \(model.claims), not \(worker.requestsNow)")
         check(model.generation == generation.number, "\(worker.number) changed its generation")
+        if draining.contains(worker.number), worker.state != .draining, worker.state != .stopping {
+            violations.append("\(worker.number) came back from draining")
+        }
+        if worker.state == .draining { draining.insert(worker.number) }
         if model.suspected, worker.state == .available { violations.append("\(worker.number) is suspected") }
         if let drainBy = apps[model.app].generations[generation.number]?.drainBy, now >= drainBy {
             check(model.deadBy != nil, "\(worker.number) outlives its drain")

@@ -104,6 +104,6 @@ struct Fetch {
         }
         for head in wanted { try mirror.setReference(head.name, to: head.target) }
         // With a HEAD that names no branch, the mirror's says so too, rather than an outdated one.
-        try mirror.setDefaultBranch(defaultBranch ?? "refs/heads/.none")
+        try mirror.setDefaultBranch(defaultBranch ?? "refs/none")
     }
 }

@@ -7,7 +7,7 @@ enum FetchDiagnosis {
             return BuilderFailure(
                 .noSpace, "cannot store the fetched objects: \(message)", hint: BuilderFailure.noSpaceHint)
         }
-        if status == GIT_EOWNER.rawValue { return otherOwner(url) }
+        if isOwnership(status, message) { return otherOwner(url) }
         if status == GIT_EAUTH.rawValue || message.contains("401") || message.contains("403") {
             return BuilderFailure(
                 .authenticationFailed, "\(url) refused access: \(message)",
@@ -37,6 +37,13 @@ enum FetchDiagnosis {
         default:
             return BuilderFailure(.git, "cannot fetch from \(url): \(message)")
         }
+    }
+
+    /// libgit2 1.5 loses the code on the way up, and without any `safe.directory` entry complains of that instead. It also
+    /// knows no `*`: each repository has to be named, which is the safer half of git's rules.
+    private static func isOwnership(_ status: Int32, _ message: String) -> Bool {
+        status == GIT_EOWNER.rawValue || message.contains("not owned by current user")
+            || message.contains("'safe.directory' was not found")
     }
 
     private static func otherOwner(_ url: RemoteURL) -> BuilderFailure {

@@ -1,6 +1,8 @@
 import CGit2
 
 /// Keeps libgit2 set up while it lives. Every wrapper below takes for granted that one does.
+///
+/// One per process: libgit2 keeps state per thread that does not survive being shut down and set up again.
 struct LibGit2: ~Copyable {
     init() {
         git_libgit2_init()

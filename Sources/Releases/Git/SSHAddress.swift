@@ -29,7 +29,8 @@ struct SSHAddress: Equatable, Sendable, CustomStringConvertible {
         // ssh://host/~user/repo names a home directory, which the remote shell only expands without the slash.
         if path.hasPrefix("/~") { path.removeFirst() }
         var port: Int?
-        let afterBracket = authority.lastIndex(of: "]") ?? authority.startIndex
+        let host = authority.lastIndex(of: "@").map { authority.index(after: $0) } ?? authority.startIndex
+        let afterBracket = authority[host...].lastIndex(of: "]") ?? host
         if let colon = authority[afterBracket...].lastIndex(of: ":") {
             let digits = authority[authority.index(after: colon)...]
             guard digits.isEmpty || Int(digits).map({ (1...65535).contains($0) }) == true else {
@@ -53,7 +54,7 @@ struct SSHAddress: Equatable, Sendable, CustomStringConvertible {
         guard !host.isEmpty, !host.hasPrefix("-"), !destination.hasPrefix("-") else {
             throw BuilderFailure(.invalidRequest, "\(text) names no host")
         }
-        guard !path.isEmpty, path != "/", !path.hasPrefix("-") else {
+        guard !path.isEmpty, path != "/", !path.hasPrefix("-"), !path.hasPrefix(":") else {
             throw BuilderFailure(.invalidRequest, "\(text) names no path on \(host)")
         }
         self.destination = destination

@@ -13,7 +13,7 @@ final class RequestReader: Sendable {
     }
 
     private struct State {
-        var requests: [BuilderRequest] = []
+        var requests: [(request: BuilderRequest, isCancelled: Bool)] = []
         var isWorking = false
         var ended = false
         var malformed = false
@@ -61,12 +61,13 @@ final class RequestReader: Sendable {
                 state.isWorking = false
                 if !state.requests.isEmpty {
                     state.isWorking = true
-                    return .request(state.requests.removeFirst())
+                    let next = state.requests.removeFirst()
+                    // A cancellation is for what had been asked for by then, not for what comes after it.
+                    if next.isCancelled { cancellation.cancel() } else { cancellation.reset() }
+                    return .request(next.request)
                 }
                 if state.malformed { return .malformed }
                 if state.ended { return .ended }
-                // A cancellation is for what had been asked for by then, not for what comes.
-                cancellation.reset()
                 return nil
             }
             if let next { return next }
@@ -112,8 +113,10 @@ final class RequestReader: Sendable {
         state.withLock { state in
             switch request {
             case nil: state.malformed = true
-            case .cancel: if state.isWorking || !state.requests.isEmpty { cancellation.cancel() }
-            case let request?: state.requests.append(request)
+            case .cancel:
+                if state.isWorking { cancellation.cancel() }
+                for index in state.requests.indices { state.requests[index].isCancelled = true }
+            case let request?: state.requests.append((request, false))
             }
         }
     }
