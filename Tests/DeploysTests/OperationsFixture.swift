@@ -29,6 +29,9 @@ final class Fixture: Sendable {
                 now: { clock.now }, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })))
     }
 
+    /// A write under way would make the directory's removal fail.
+    deinit { journal.settle() }
+
     /// Follows an operation to its end; its bake is over as soon as it begins, with these counts.
     @discardableResult
     func finish(_ handle: OperationHandle, bake: TrafficCounts? = nil) async throws -> OperationOutcome {

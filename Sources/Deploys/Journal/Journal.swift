@@ -43,6 +43,9 @@ package final class Journal: Sendable {
         }
     }
 
+    /// Blocks until everything recorded so far is on disk or has failed: for the last moment of a process.
+    package func settle() { queue.sync {} }
+
     /// Called when an operation begins: the space that a full disk took away is kept back again.
     package func restoreReserve() {
         queue.async { [directory] in ReserveFile(directory: directory).fill() }
