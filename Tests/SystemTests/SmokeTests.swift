@@ -1,0 +1,4 @@
+import Testing
+
+@Suite("The built program")
+struct SmokeTests {}
