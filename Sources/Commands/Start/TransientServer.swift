@@ -35,17 +35,19 @@ enum TransientServer {
             instance: try WireJSON.decode(InstanceRecord.self, from: record), app: plans.core.appName)
     }
 
-    /// An empty or new directory becomes a deploy root; any other one is left alone.
+    /// An empty or new directory becomes a deploy root, also one that has its settings already; any other is left alone.
     private static func makeRoot(_ root: String) throws {
         let marker = "\(root)/.passenger"
         if access(marker, F_OK) == 0 { return }
         let files = FileManager.default
-        if let names = try? files.contentsOfDirectory(atPath: root), !names.isEmpty {
+        let settings: Set = ["Passengerfile.json", "Passengerfile.yml"]
+        if let names = try? files.contentsOfDirectory(atPath: root), !settings.isSuperset(of: names) {
             throw StartError(
                 "\(root) is not empty, and no deploy root", hint: "Name a new or an empty directory with --root.",
                 exitCode: 2)
         }
-        try InstanceFiles.make(root, mode: 0o755)
+        // One that is there keeps its owner, who may be another user than the one that starts servers.
+        if access(root, F_OK) != 0 { try InstanceFiles.make(root, mode: 0o755) }
         // As the root's owner, so that the deploy user can work in it.
         var status = stat()
         guard stat(root, &status) == 0 else { throw SystemError(call: "stat", errno: errno, subject: root) }
