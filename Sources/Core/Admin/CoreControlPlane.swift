@@ -88,7 +88,9 @@ struct CoreControlPlane: ControlPlane {
         let events = handle.events()
         return AsyncStream { continuation in
             let task = Task {
-                for await logged in events { continuation.yield(AdminAPI.OperationEvent(logged.event)) }
+                for await logged in events {
+                    continuation.yield(AdminAPI.OperationEvent(logged.event, of: handle.kind))
+                }
                 continuation.finish()
             }
             continuation.onTermination = { _ in task.cancel() }

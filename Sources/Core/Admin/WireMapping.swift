@@ -54,7 +54,7 @@ extension AdminAPI.OperationKind {
 }
 
 extension AdminAPI.OperationEvent {
-    init(_ event: Deploys.OperationEvent) {
+    init(_ event: Deploys.OperationEvent, of kind: Deploys.OperationKind) {
         switch event {
         case .stepStarted(let step, let title): self = .stepStarted(step: step.rawValue, title: title)
         case .output(let step, let line): self = .output(step: step.rawValue, line: line)
@@ -68,21 +68,23 @@ extension AdminAPI.OperationEvent {
         case .notice(let level, let text):
             self = .notice(level: NoticeLevel(rawValue: level.rawValue) ?? .info, text: text)
         case .skipped(let events): self = .skipped(events: events)
-        case .finished(let outcome): self = .finished(AdminAPI.OperationResult(outcome))
+        case .finished(let outcome): self = .finished(AdminAPI.OperationResult(outcome, of: kind))
         }
     }
 }
 
 extension AdminAPI.OperationResult {
-    init(_ outcome: Deploys.OperationOutcome) {
+    init(_ outcome: Deploys.OperationOutcome, of kind: Deploys.OperationKind) {
         let result: AdminAPI.OperationOutcome =
-            switch outcome.result {
-            case .done: outcome.deploy == nil ? .restarted : .stable
-            case .pending: .pending
-            case .failed: .failed
-            case .aborted: .aborted
-            case .rolledBack: .rolledBack
-            case .interrupted: .interrupted
+            switch (outcome.result, kind) {
+            case (.done, .deploy): .stable
+            case (.done, .rollback): .switched
+            case (.done, .restart), (.done, .boot): .restarted
+            case (.pending, _): .pending
+            case (.failed, _): .failed
+            case (.aborted, _): .aborted
+            case (.rolledBack, _): .rolledBack
+            case (.interrupted, _): .interrupted
             }
         self.init(
             result, deploy: outcome.deploy, release: outcome.liveRelease, summary: outcome.summary,

@@ -109,11 +109,10 @@ actor BuilderClient: ReleaseBuilding {
     private func send(_ request: BuilderRequest, _ progress: @escaping NewsHandler) async
         -> Result<BuilderResult, DeployFailure>
     {
-        let session = self.session ?? BuilderSession(tools: tools)
+        var session = self.session ?? BuilderSession(tools: tools)
+        if session.isOver { session = BuilderSession(tools: tools) }
         self.session = session
-        let result = await session.ask(request, progress: progress, note: note)
-        if session.isOver { self.session = nil }
-        return result
+        return await session.ask(request, progress: progress, note: note)
     }
 
     private func name(of release: ReleaseLocation) throws(DeployFailure) -> ReleaseName {

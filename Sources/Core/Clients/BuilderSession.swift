@@ -15,6 +15,7 @@ final class BuilderSession: Sendable {
         var progress: ReleaseBuilding.NewsHandler?
         var note: (@Sendable (String) -> Void)?
         var errors: [String] = []
+        /// Set before its input is closed: no request may come after that.
         var isOver = false
         var requests = 0
     }
@@ -95,7 +96,11 @@ final class BuilderSession: Sendable {
         }
         continuation?.resume(returning: result)
         tools.schedule(Self.idleLimit) { [self] in
-            let tool = state.withLock { $0.requests == count && $0.answer == nil ? $0.tool : nil }
+            let tool = state.withLock { state in
+                guard state.requests == count, state.answer == nil else { return ToolProcess?.none }
+                state.isOver = true
+                return state.tool
+            }
             tool?.closeInput()
         }
     }

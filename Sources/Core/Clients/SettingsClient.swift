@@ -1,6 +1,7 @@
 import AppConfig
 import Deploys
 import Foundation
+import Glibc
 import Model
 import Spawning
 import Synchronization
@@ -11,12 +12,10 @@ final class SettingsClient: SettingsReading {
     private static let timeLimit = Duration.seconds(30)
 
     private let tools: Tools
-    private let latest: Mutex<LoadedApp?>
+    private let latest = Mutex<LoadedApp?>(nil)
+    private let lastRelease = Mutex<ReleaseLocation?>(nil)
 
-    init(tools: Tools) {
-        self.tools = tools
-        latest = Mutex(nil)
-    }
+    init(tools: Tools) { self.tools = tools }
 
     /// Variables of the env file, as last read: current truth, which does not travel back with a rollback.
     var fileVariables: [String: String] { latest.withLock { $0?.fileVariables ?? [:] } }
@@ -27,10 +26,18 @@ final class SettingsClient: SettingsReading {
         let root = plan.location.isDeployRoot ? plan.location.path : nil
         let loaded = try await inspect(directory: release?.directory ?? plan.location.path, root: root)
         latest.withLock { $0 = loaded }
+        if let release { lastRelease.withLock { $0 = release } }
         return loaded.settings
     }
 
-    func deploySettings() async throws(DeployFailure) -> DeploySettings { tools.plan.settings.deploy }
+    /// The root's own files are read with those of a release, so the last release whose files were good stands for them;
+    /// before the first one, what the server was started with.
+    func deploySettings() async throws(DeployFailure) -> DeploySettings {
+        guard let release = lastRelease.withLock({ $0 }), access(release.directory, F_OK) == 0 else {
+            return tools.plan.settings.deploy
+        }
+        return try await settings(release: release).deploy
+    }
 
     private func inspect(directory: String, root: String?) async throws(DeployFailure) -> LoadedApp {
         let plan = tools.plan

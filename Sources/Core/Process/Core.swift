@@ -156,12 +156,15 @@ final class Core: Sendable {
             }
         }
         let journal = try plan.stateDirectory.map { try Journal(directory: $0) }
-        let logger = self.logger
+        // What operations do is told by their events; of their own log only problems are wanted.
+        var logger = self.logger
+        logger.logLevel = .warning
+        let problems = logger
         var parts = AppOperations.Parts(
             host: host, settings: settings, journal: journal,
-            lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: logger)
+            lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: problems)
         if let journal, case .deployRoot(let root) = plan.location {
-            parts.builder = BuilderClient(tools: tools, root: root) { logger.warning("\($0)") }
+            parts.builder = BuilderClient(tools: tools, root: root) { problems.warning("\($0)") }
             parts.commands = RunnerClient(
                 tools: tools, directory: journal.runsDirectory,
                 environment: { [plan] in buildEnvironment(plan, settings.fileVariables) })

@@ -77,6 +77,8 @@ struct EventLog: Sendable {
         case .output(_, let line): logger.info("\(who) | \(line)")
         case .switched(let release, let nanoseconds):
             logger.info("\(who): switched to \(release ?? "the new generation") in \(nanoseconds / 1000) µs")
+        // The operations log their alarms themselves.
+        case .notice(.alarm, _): break
         case .notice(.info, let text): logger.info("\(who): \(text)")
         case .notice(_, let text): logger.warning("\(who): \(text)")
         case .finished(let outcome):

@@ -71,13 +71,18 @@ extension AppOperations {
         guard let builder = parts.builder, case .deploy(let request) = run.ticket.request else { throw .cancelled }
         try await builder.prepareRoot()
         let settings = try await parts.settings.deploySettings()
-        guard let repository = request.repository ?? settings.repo else {
+        guard let repository = request.repository ?? settings.repo ?? lastRepository else {
             throw DeployFailure(
                 .configuration, "no repository is configured",
                 hint: "set deploy.repo in the deploy root's Passengerfile, or `passenger deploy --repo URL`")
         }
         try await builder.fetch(repository, progress: follower(of: .fetch, run))
         return .fetched(repository: repository, settings)
+    }
+
+    /// Where the newest deploy came from: who named a repository once need not name it again.
+    private var lastRepository: String? {
+        records.values.filter { $0.repository != nil }.max { $0.number < $1.number }?.repository
     }
 
     private func resolve(_ run: OperationRun) async throws(DeployFailure) -> ResolvedCommit {
