@@ -44,47 +44,29 @@ package struct AppName: Hashable, Comparable, Sendable, Codable, CustomStringCon
 }
 
 /// Numbers the sets of workers that one core has booted, per app. Counts up; never reused.
-package struct GenerationNumber: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+package struct GenerationNumber: RawRepresentable, Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
     package init(_ rawValue: UInt32) { self.rawValue = rawValue }
-    package init(from decoder: any Decoder) throws {
-        rawValue = try decoder.singleValueContainer().decode(UInt32.self)
-    }
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(rawValue)
-    }
     package var description: String { "g\(rawValue)" }
     package static func < (a: GenerationNumber, b: GenerationNumber) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// Numbers the worker processes of one core. Counts up over all apps; never reused.
-package struct WorkerNumber: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+package struct WorkerNumber: RawRepresentable, Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
     package init(_ rawValue: UInt32) { self.rawValue = rawValue }
-    package init(from decoder: any Decoder) throws {
-        rawValue = try decoder.singleValueContainer().decode(UInt32.self)
-    }
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(rawValue)
-    }
     package var description: String { "w\(rawValue)" }
     package static func < (a: WorkerNumber, b: WorkerNumber) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// Numbers the deploys of one app, and the release that a deploy makes: `releases/<n>-<sha>`. Counts up from 1; a
 /// failed deploy keeps its number.
-package struct DeployNumber: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+package struct DeployNumber: RawRepresentable, Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     package let rawValue: Int
+    package init(rawValue: Int) { self.rawValue = rawValue }
     package init(_ rawValue: Int) { self.rawValue = rawValue }
-    package init(from decoder: any Decoder) throws {
-        rawValue = try decoder.singleValueContainer().decode(Int.self)
-    }
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(rawValue)
-    }
     package var description: String { "\(rawValue)" }
     package static func < (a: DeployNumber, b: DeployNumber) -> Bool { a.rawValue < b.rawValue }
 }

@@ -30,8 +30,8 @@ final class Core: Sendable {
     let reader: OutputReader
     let tools: Tools
     let pool: Pool
-    private let shutdownRequests: AsyncStream<Bool>
-    private let requestShutdown: AsyncStream<Bool>.Continuation
+    let shutdownRequests: AsyncStream<Bool>
+    let requestShutdown: AsyncStream<Bool>.Continuation
 
     init(plan: CoreBootPlan, inheritance: Inheritance, link: SupervisorLink) throws {
         self.plan = plan
@@ -110,75 +110,6 @@ final class Core: Sendable {
         exit(0)
     }
 
-    // MARK: Parts
-
-    private func makeGateway() async throws -> Gateway {
-        let template = try? readFile("\(plan.templateDirectory)/errors/error.html")
-        let server = plan.server
-        let name = server.showVersionInHeader ? "passenger/\(plan.programVersion)" : "passenger"
-        return try await Gateway(
-            group: group,
-            parts: GatewayParts(
-                pool: pool,
-                budget: BufferBudget(memoryLimit: server.bufferMemoryLimit, diskLimit: server.bufferDiskLimit),
-                threads: threads, bufferDirectory: server.dataBufferDirectory,
-                errorPages: ErrorPages(
-                    template: template.map { String(decoding: $0, as: UTF8.self) } ?? ErrorPages.plainTemplate),
-                serverField: name, trustedProxies: TrustedProxies(server.trustedProxies),
-                maxConnections: server.maxConnections, report: { [events] in events.gateway($0) }))
-    }
-
-    private func spawningParts(_ settings: SettingsClient) -> SpawningParts {
-        let plan = self.plan
-        let user = plan.users.workers.flatMap { UserDirectory.entry(policyName: $0) }
-        return SpawningParts(
-            link: link, reader: reader, socketDirectory: plan.socketDirectory, loaderDirectory: plan.loaderDirectory,
-            socketBacklog: plan.server.socketBacklog, openFiles: (plan.openFilesSoft, plan.openFilesHard),
-            environment: { app in
-                AppEnvironment.make(
-                    inherited: plan.environment, settings: app, fileVariables: settings.fileVariables, user: user)
-            },
-            // A core that root started runs as another user than any app's.
-            sharesUser: { _ in plan.ownUser == plan.coreUser && plan.users.workers == nil },
-            schedule: tools.schedule,
-            runBlocking: { [threads] body in threads.submit { if case .active = $0 { body() } } },
-            output: { [events] in events.output($0, $1, $2, $3) },
-            notice: { [logger] app, worker, text in logger.warning("app \(app) \(worker): \(text)") })
-    }
-
-    private func makeApp(_ gateway: Gateway?, _ settings: SettingsClient) throws -> ServedApp {
-        let index = pool.addApp(plan.appName, queue: plan.settings.queue)
-        let pool = self.pool
-        let host = gateway.map { gateway in
-            PoolHost(pool: pool, app: index) { settings in
-                pool.setQueue(index, settings.queue)
-                gateway.setRoutes([Route(app: index, settings: settings)])
-            }
-        }
-        let journal = try plan.stateDirectory.map { try Journal(directory: $0) }
-        // What operations do is told by their events; of their own log only problems are wanted.
-        var logger = self.logger
-        logger.logLevel = .warning
-        let problems = logger
-        var parts = AppOperations.Parts(
-            host: host, settings: settings, journal: journal,
-            lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: problems)
-        if let journal, case .deployRoot(let root) = plan.location {
-            parts.builder = BuilderClient(tools: tools, root: root) { problems.warning("\($0)") }
-            parts.commands = RunnerClient(
-                tools: tools, directory: journal.runsDirectory,
-                environment: { [plan] in buildEnvironment(plan, settings.fileVariables) })
-        }
-        return ServedApp(
-            name: plan.appName, index: index, mode: plan.location.isDeployRoot ? .deployRoot : .inPlace, plan: plan,
-            settings: settings, operations: AppOperations(app: plan.appName, parts: parts),
-            log: { [events, name = plan.appName] handle in
-                Task {
-                    for await logged in handle.events() { events.operation(name, handle.operation, logged.event) }
-                }
-            })
-    }
-
     private func startTicking(_ app: ServedApp) {
         group.any().scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { [pool] _ in
             pool.tick()
@@ -223,81 +154,4 @@ final class Core: Sendable {
             if let hint = error.hint { logger.error("    hint: \(hint)") }
         }
     }
-
-    /// What is really listened on: port 0 has become a number by now.
-    private func boundAddresses() throws -> [String] {
-        try plan.server.listen.enumerated().map { index, address in
-            guard case .tcp(let host, 0) = address,
-                let listener = inheritance.listeners.first(where: { $0.name == "http-tcp:\(index)" })
-            else { return address.description }
-            return ListenAddress.tcp(host: host, port: Int(try boundPort(listener.descriptor))).description
-        }
-    }
-
-    /// How commands find this server.
-    private func writeInstanceRecord(_ app: ServedApp, _ listeners: [String]) throws {
-        let pid = inheritance.supervisorPid
-        let record = InstanceRecord(
-            name: plan.server.instanceName, pid: pid, startTime: processStartTime(pid: pid) ?? 0,
-            version: plan.programVersion, adminSocket: "\(plan.instanceDirectory)/admin.sock",
-            apps: [.init(name: app.name, root: plan.location.path)], listen: listeners)
-        let bytes = try WireJSON.encode(record)
-        try writeFileAtomically(directory: plan.instanceDirectory, name: "instance.json", bytes: bytes, mode: 0o644)
-    }
-
-    // MARK: The end
-
-    /// A transient core ends by itself once the operation it was made for is over; its command may be gone by then.
-    private func endWhenIdle(_ app: ServedApp) {
-        let requestShutdown = self.requestShutdown
-        let idle = Shared(0)
-        group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
-            Task {
-                let overview = await app.operations.overview()
-                let isIdle = overview.running == nil && overview.waiting.isEmpty
-                let seconds = idle.withLock { count in
-                    count = isIdle ? count + 1 : 0
-                    return count
-                }
-                // Long enough for the command to ask, and to read the last event.
-                if seconds > (overview.lastOutcome == nil ? 30 : 3) { requestShutdown.yield(false) }
-            }
-        }
-    }
-
-    /// Drain: no new connections, requests in flight are answered within `shutdown_timeout`, workers are stopped. A
-    /// second request hurries.
-    private func waitForShutdown(_ gateway: Gateway?, _ app: ServedApp) async {
-        var requests = shutdownRequests.makeAsyncIterator()
-        let hurry = await requests.next() ?? true
-        logger.info("stopping\(hurry ? " at once" : ": finishing requests in flight")")
-        let limit = plan.server.shutdownTimeout
-        let pool = self.pool
-        await gateway?.drain()
-        let orderly = Task {
-            await app.operations.shutDown()
-            await pool.shutdown(within: limit, hurry: hurry)
-        }
-        let hurried = Task {
-            // A second signal: what is still in flight is cut.
-            _ = await requests.next()
-            gateway?.closeAll()
-            await pool.shutdown(within: .zero, hurry: true)
-        }
-        await orderly.value
-        hurried.cancel()
-        await gateway?.finish(within: .milliseconds(500))
-    }
-}
-
-/// What builds and hooks find in their environment: the server's, the app's variables and its env file.
-private func buildEnvironment(_ plan: CoreBootPlan, _ fileVariables: [String: String]) -> [String: String] {
-    let user = plan.users.deploys.flatMap { UserDirectory.entry(policyName: $0) }
-    let list = AppEnvironment.make(
-        inherited: plan.environment, settings: plan.settings, fileVariables: fileVariables, user: user)
-    return Dictionary(
-        list.compactMap { pair -> (String, String)? in
-            guard let split = pair.firstIndex(of: "=") else { return nil }
-            return (String(pair[..<split]), String(pair[pair.index(after: split)...]))
-        }, uniquingKeysWith: { $1 })
 }

@@ -94,7 +94,7 @@ extension Journal {
     /// From earlier starts: their numbers stay taken.
     private func damagedNumbers(_ names: [String]) -> [DeployNumber] {
         names.filter { $0.contains(".json.damaged") }.compactMap { name in
-            Int(name.prefix { $0 != "." }).map(DeployNumber.init)
+            Int(name.prefix { $0 != "." }).map { DeployNumber($0) }
         }
     }
 }

@@ -4,14 +4,10 @@ package import Model
 package enum OperationKind: String, Sendable, Codable { case deploy, rollback, restart, boot }
 
 /// Numbers the operations of one app while one core lives.
-package struct OperationNumber: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+package struct OperationNumber: RawRepresentable, Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     package let rawValue: Int
+    package init(rawValue: Int) { self.rawValue = rawValue }
     package init(_ rawValue: Int) { self.rawValue = rawValue }
-    package init(from decoder: any Decoder) throws { rawValue = try decoder.singleValueContainer().decode(Int.self) }
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(rawValue)
-    }
     package var description: String { "#\(rawValue)" }
     package static func < (a: OperationNumber, b: OperationNumber) -> Bool { a.rawValue < b.rawValue }
 }

@@ -10,7 +10,7 @@ import Synchronization
 /// The last cannot be seen from outside, so one request waits in that listener's backlog: an answer means that the app
 /// accepts there.
 final class AddressSearch: Sendable {
-    static let interval = Duration.milliseconds(50)
+    static let interval = Duration.milliseconds(100)
 
     private let port: Int
     private let socketPath: String?

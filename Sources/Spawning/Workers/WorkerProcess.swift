@@ -96,8 +96,16 @@ final class WorkerProcess: ChildHandler {
         let tag = try parts.link.spawn(
             role: .worker, user: spec.settings.users.user, plan: plan, descriptors: descriptors, title: title,
             handler: self)
-        state.withLock { $0.tag = tag }
+        let isStopping = state.withLock { state in
+            state.tag = tag
+            return state.isStopping
+        }
+        // Told to stop while it was being asked for: there was nobody to signal yet.
+        if isStopping { kill() }
     }
+
+    /// Told to stop before it was started.
+    func giveUp() { fail(step: "spawn", summary: "stopped before it was started", hint: nil) }
 
     // MARK: What the supervisor says
 
@@ -161,11 +169,9 @@ final class WorkerProcess: ChildHandler {
         switch event {
         case .stepBegan, .stepEnded: break
         case .ready(let wire, let concurrency):
-            let override = spec.settings.pool.forceMaxConcurrentRequestsPerProcess
             state.withLock { $0.isReady = true }
             pool.workerBooted(
-                worker, address: .unix(path: socketPath), wireProtocol: wire,
-                concurrency: override >= 0 ? override : concurrency)
+                worker, address: .unix(path: socketPath), wireProtocol: wire, concurrency: concurrency)
         case .failed(let step, let summary, let details, let hint):
             state.withLock { state in
                 state.failure = BootFailure(step: step, summary: summary, details: details, hint: hint)
@@ -196,10 +202,11 @@ final class WorkerProcess: ChildHandler {
         parts.runBlocking { [self] in
             if let address = search.look(group: group) {
                 search.close()
-                let override = spec.settings.pool.forceMaxConcurrentRequestsPerProcess
-                state.withLock { $0.isReady = true }
-                return pool.workerBooted(
-                    worker, address: address, wireProtocol: .http, concurrency: override >= 0 ? override : 1024)
+                state.withLock { state in
+                    state.isReady = true
+                    state.failure = nil
+                }
+                return pool.workerBooted(worker, address: address, wireProtocol: .http, concurrency: 1024)
             }
             state.withLock { $0.failure = search.hint(group: group) }
             parts.schedule(AddressSearch.interval) { [self] in look(for: search) }
@@ -245,33 +252,26 @@ final class WorkerProcess: ChildHandler {
     }
 
     private func describeEnd(_ state: State) -> BootFailure {
-        var failure = state.failure ?? BootFailure(step: "", summary: "")
-        let ending = state.end?.reason
+        var failure: BootFailure
+        let ending = state.end?.reason.map { "\($0)" } ?? "never started"
         if let launch = state.end?.launchFailure {
             failure = BootFailure(
                 step: "launch",
                 summary: "\(launch.step) \(launch.subject): \(SystemError.describe(launch.errno))",
                 hint: LaunchHint.hint(for: launch, settings: spec.settings))
-        } else if failure.summary.isEmpty || state.handshake.step.isEmpty {
-            let when = state.isReady ? "" : " before it was ready"
-            failure.step = state.isReady ? "exited" : state.handshake.step
-            failure.summary = "the process ended\(when): \(ending.map { "\($0)" } ?? "unknown")"
-        } else if case .some(let ending) = ending, !state.isReady, failure.details == nil {
-            failure.summary += " (\(ending))"
+        } else if let known = state.failure {
+            failure = known
+            if failure.details == nil, state.end != nil { failure.summary += " (\(ending))" }
+        } else if state.isReady {
+            failure = BootFailure(step: "exited", summary: "the process ended: \(ending)")
+        } else {
+            failure = BootFailure(
+                step: state.handshake.step, summary: "the process ended before it was ready: \(ending)")
         }
-        failure.exit = ending
+        failure.exit = state.end?.reason
         failure.outputTail = state.tail.lines
         failure.environmentNames = variables.map { String($0.prefix { $0 != "=" }) }.sorted()
         failure.limits = ["open files \(parts.openFiles.soft)"]
         return failure
-    }
-
-    /// What is known while it still boots, for the pool's start time-out.
-    func bootReport() -> BootFailure {
-        state.withLock { state in
-            var failure = state.failure ?? BootFailure(step: state.handshake.step, summary: "")
-            failure.outputTail = state.tail.lines
-            return failure
-        }
     }
 }

@@ -7,7 +7,16 @@ package final class WorkerSpawner: Sendable {
     private let parts: SpawningParts
     private let pool: Pool
     private let prover: WorkerProver
-    private let processes = Mutex<[WorkerNumber: WorkerProcess]>([:])
+    private let state = Mutex(State())
+
+    private struct State {
+        var processes: [WorkerNumber: WorkerProcess] = [:]
+        /// Stopped before they were spawned: the pool's wishes may overtake each other.
+        var stoppedEarly: Set<WorkerNumber> = []
+    }
+
+    /// How long a stop waits for the spawn that it overtook.
+    private static let overtaking = Duration.seconds(60)
 
     package init(parts: SpawningParts, pool: Pool) {
         self.parts = parts
@@ -19,20 +28,28 @@ package final class WorkerSpawner: Sendable {
         let process = WorkerProcess(
             worker: worker, generation: generation, spec: spec, parts: parts, pool: pool,
             ended: { [weak self] worker in self?.forget(worker) })
-        processes.withLock { $0[worker] = process }
-        process.start()
+        let isStopped = state.withLock { state in
+            state.processes[worker] = process
+            return state.stoppedEarly.remove(worker) != nil
+        }
+        if isStopped { process.giveUp() } else { process.start() }
     }
 
     package func prove(_ endpoint: WorkerEndpoint) { prover.prove(endpoint) }
 
-    /// For a worker that was never spawned, or is gone, nothing happens.
+    /// For a worker that is gone nothing happens. May be repeated, with another grace.
     package func stop(_ worker: WorkerNumber, grace: Duration) {
         prover.forget(worker)
-        processes.withLock { $0[worker] }?.stop(grace: grace)
+        let process = state.withLock { state in
+            if state.processes[worker] == nil { state.stoppedEarly.insert(worker) }
+            return state.processes[worker]
+        }
+        if let process { return process.stop(grace: grace) }
+        parts.schedule(Self.overtaking) { [self] in state.withLock { _ = $0.stoppedEarly.remove(worker) } }
     }
 
     private func forget(_ worker: WorkerNumber) {
         prover.forget(worker)
-        processes.withLock { _ = $0.removeValue(forKey: worker) }
+        state.withLock { _ = $0.processes.removeValue(forKey: worker) }
     }
 }

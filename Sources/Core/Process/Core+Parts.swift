@@ -1,0 +1,94 @@
+import AdminAPI
+import AppConfig
+import Deploys
+import Foundation
+import Gateway
+import Linux
+import Logging
+import Model
+import NIOCore
+import NIOPosix
+import Pool
+import Spawning
+
+// How the parts of this core are made from its boot plan.
+extension Core {
+    func makeGateway() async throws -> Gateway {
+        let template = try? readFile("\(plan.templateDirectory)/errors/error.html")
+        let server = plan.server
+        let name = server.showVersionInHeader ? "passenger/\(plan.programVersion)" : "passenger"
+        return try await Gateway(
+            group: group,
+            parts: GatewayParts(
+                pool: pool,
+                budget: BufferBudget(memoryLimit: server.bufferMemoryLimit, diskLimit: server.bufferDiskLimit),
+                threads: threads, bufferDirectory: server.dataBufferDirectory,
+                errorPages: ErrorPages(
+                    template: template.map { String(decoding: $0, as: UTF8.self) } ?? ErrorPages.plainTemplate),
+                serverField: name, trustedProxies: TrustedProxies(server.trustedProxies),
+                maxConnections: server.maxConnections, report: { [events] in events.gateway($0) }))
+    }
+
+    func spawningParts(_ settings: SettingsClient) -> SpawningParts {
+        let plan = self.plan
+        let user = plan.users.workers.flatMap { UserDirectory.entry(policyName: $0) }
+        return SpawningParts(
+            link: link, reader: reader, socketDirectory: plan.socketDirectory, loaderDirectory: plan.loaderDirectory,
+            socketBacklog: plan.server.socketBacklog, openFiles: (plan.openFilesSoft, plan.openFilesHard),
+            environment: { app in
+                AppEnvironment.make(
+                    inherited: plan.environment, settings: app, fileVariables: settings.fileVariables, user: user)
+            },
+            // A core that root started runs as another user than any app's.
+            sharesUser: { _ in plan.ownUser == plan.coreUser && plan.users.workers == nil },
+            schedule: tools.schedule,
+            runBlocking: { [threads] body in threads.submit { if case .active = $0 { body() } } },
+            output: { [events] in events.output($0, $1, $2, $3) },
+            notice: { [logger] app, worker, text in logger.warning("app \(app) \(worker): \(text)") })
+    }
+
+    func makeApp(_ gateway: Gateway?, _ settings: SettingsClient) throws -> ServedApp {
+        let index = pool.addApp(plan.appName, queue: plan.settings.queue)
+        let pool = self.pool
+        let host = gateway.map { gateway in
+            PoolHost(pool: pool, app: index) { settings in
+                pool.setQueue(index, settings.queue)
+                gateway.setRoutes([Route(app: index, settings: settings)])
+            }
+        }
+        let journal = try plan.stateDirectory.map { try Journal(directory: $0) }
+        // What operations do is told by their events; of their own log only problems are wanted.
+        var logger = self.logger
+        logger.logLevel = .warning
+        let problems = logger
+        var parts = AppOperations.Parts(
+            host: host, settings: settings, journal: journal,
+            lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: problems)
+        if let journal, case .deployRoot(let root) = plan.location {
+            parts.builder = BuilderClient(tools: tools, root: root) { problems.warning("\($0)") }
+            parts.commands = RunnerClient(
+                tools: tools, directory: journal.runsDirectory,
+                environment: { [plan] in buildEnvironment(plan, settings.fileVariables) })
+        }
+        return ServedApp(
+            name: plan.appName, index: index, mode: plan.location.isDeployRoot ? .deployRoot : .inPlace, plan: plan,
+            settings: settings, operations: AppOperations(app: plan.appName, parts: parts),
+            log: { [events, name = plan.appName] handle in
+                Task {
+                    for await logged in handle.events() { events.operation(name, handle.operation, logged.event) }
+                }
+            })
+    }
+}
+
+/// What builds and hooks find in their environment: the server's, the app's variables and its env file.
+private func buildEnvironment(_ plan: CoreBootPlan, _ fileVariables: [String: String]) -> [String: String] {
+    let user = plan.users.deploys.flatMap { UserDirectory.entry(policyName: $0) }
+    let list = AppEnvironment.make(
+        inherited: plan.environment, settings: plan.settings, fileVariables: fileVariables, user: user)
+    return Dictionary(
+        list.compactMap { pair -> (String, String)? in
+            guard let split = pair.firstIndex(of: "=") else { return nil }
+            return (String(pair[..<split]), String(pair[pair.index(after: split)...]))
+        }, uniquingKeysWith: { $1 })
+}

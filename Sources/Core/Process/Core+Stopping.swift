@@ -1,0 +1,51 @@
+import Deploys
+import Gateway
+import Logging
+import Model
+import NIOCore
+import Pool
+
+// How it ends.
+extension Core {
+    /// A transient core ends by itself once the operation it was made for is over; its command may be gone by then.
+    func endWhenIdle(_ app: ServedApp) {
+        let requestShutdown = self.requestShutdown
+        let idle = Shared(0)
+        group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            Task {
+                let overview = await app.operations.overview()
+                let isIdle = overview.running == nil && overview.waiting.isEmpty
+                let seconds = idle.withLock { count in
+                    count = isIdle ? count + 1 : 0
+                    return count
+                }
+                // Long enough for the command to ask, and to read the last event.
+                if seconds > (overview.lastOutcome == nil ? 30 : 3) { requestShutdown.yield(false) }
+            }
+        }
+    }
+
+    /// Drain: no new connections, requests in flight are answered within `shutdown_timeout`, workers are stopped. A
+    /// second request hurries.
+    func waitForShutdown(_ gateway: Gateway?, _ app: ServedApp) async {
+        var requests = shutdownRequests.makeAsyncIterator()
+        let hurry = await requests.next() ?? true
+        logger.info("stopping\(hurry ? " at once" : ": finishing requests in flight")")
+        let limit = plan.server.shutdownTimeout
+        let pool = self.pool
+        await gateway?.drain()
+        let orderly = Task {
+            await app.operations.shutDown()
+            await pool.shutdown(within: limit, hurry: hurry)
+        }
+        let hurried = Task {
+            // A second signal: what is still in flight is cut.
+            _ = await requests.next()
+            gateway?.closeAll()
+            await pool.shutdown(within: .zero, hurry: true)
+        }
+        await orderly.value
+        hurried.cancel()
+        await gateway?.finish(within: .milliseconds(500))
+    }
+}
