@@ -46,14 +46,27 @@ enum TransientServer {
                 "\(root) is not empty, and no deploy root", hint: "Name a new or an empty directory with --root.",
                 exitCode: 2)
         }
-        // One that is there keeps its owner, who may be another user than the one that starts servers.
-        if access(root, F_OK) != 0 { try InstanceFiles.make(root, mode: 0o755) }
-        // As the root's owner, so that the deploy user can work in it.
+        if mkdir(root, 0o755) != 0, errno != EEXIST { throw SystemError(call: "mkdir", errno: errno, subject: root) }
+        let handle = try openFile(root, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         var status = stat()
-        guard stat(root, &status) == 0 else { throw SystemError(call: "stat", errno: errno, subject: root) }
-        guard mkdir(marker, 0o700) == 0 else { throw SystemError(call: "mkdir", errno: errno, subject: marker) }
-        if geteuid() == 0, lchown(marker, status.st_uid, status.st_gid) != 0 {
-            throw SystemError(call: "chown", errno: errno, subject: marker)
+        guard fstat(handle.number, &status) == 0 else { throw SystemError(call: "fstat", errno: errno, subject: root) }
+        // As the root's owner: the deploy user works in it, and could rearrange what root makes here.
+        try asUser(status.st_uid, group: status.st_gid) {
+            guard mkdirat(handle.number, ".passenger", 0o700) == 0 else {
+                throw SystemError(call: "mkdir", errno: errno, subject: marker)
+            }
         }
+    }
+
+    /// Only a command started by root has other users' rights; it has one thread.
+    private static func asUser(_ uid: uid_t, group: gid_t, _ body: () throws -> Void) throws {
+        guard geteuid() == 0, uid != 0 else { return try body() }
+        guard setegid(group) == 0, seteuid(uid) == 0 else { throw SystemError(call: "seteuid", errno: errno) }
+        defer {
+            // Going back to the real user is always allowed.
+            _ = seteuid(0)
+            _ = setegid(0)
+        }
+        try body()
     }
 }
