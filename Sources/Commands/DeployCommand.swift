@@ -52,7 +52,7 @@ struct DeployCommand: ParsableCommand {
     private func request(_ context: CommandContext) -> DeployRequest {
         var request = DeployRequest()
         request.ref = ref
-        request.repo = repo
+        request.repo = repo.map(Paths.repository)
         request.force = force
         request.allowOlder = allowOlder
         request.wait = wait
@@ -75,7 +75,8 @@ struct DeployCommand: ParsableCommand {
                     .notRunning, "\(root) is neither served by a running server nor a deploy root.",
                     hint: "Make one: passenger deploy --root DIR --repo URL", details: [error.message])
             }
-            return try TransientServer.start(root: root, repo: repo, environment: context.environment)
+            return try TransientServer.start(
+                root: root, repo: repo.map(Paths.repository), environment: context.environment)
         }
     }
 }

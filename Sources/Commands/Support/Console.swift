@@ -47,7 +47,9 @@ extension Explanation {
     init(_ failure: FailureReport, headline: String) {
         self.init(
             headline: headline, step: failure.step, exit: failure.exit,
-            details: [failure.summary] + (failure.details.map { [$0] } ?? []), outputTail: failure.outputTail,
+            // A headline that ends with the cause need not be followed by it.
+            details: (headline.hasSuffix(failure.summary) ? [] : [failure.summary])
+                + (failure.details.map { [$0] } ?? []), outputTail: failure.outputTail,
             hint: failure.hint)
     }
 }

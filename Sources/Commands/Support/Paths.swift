@@ -13,6 +13,13 @@ enum Paths {
         return "\(base)/\(name)"
     }
 
+    /// A repository's URL as it is, and a path made absolute: the server has another working directory.
+    static func repository(_ text: String) -> String {
+        // As git has it: a colon before the first slash makes it `host:path`.
+        let isPath = !text.contains("://") && !(text.prefix { $0 != "/" }.contains(":"))
+        return isPath ? resolved(text) : text
+    }
+
     /// A directory that `passenger deploy` made.
     static func isDeployRoot(_ directory: String) -> Bool { access("\(directory)/.passenger", F_OK) == 0 }
 

@@ -14,7 +14,9 @@ enum FetchDiagnosis {
                 hint: "give the user that deploys a git credential helper, or use an ssh:// URL with a deploy key")
         }
         if case .local(let path) = url,
+            // A path that leads nowhere is no local path to libgit2: it looks for a protocol in it.
             status == GIT_ENOTFOUND.rawValue || errorClass == Int32(GIT_ERROR_REPOSITORY.rawValue)
+                || message.contains("unsupported URL protocol")
         {
             return BuilderFailure(
                 .unreachable, "there is no git repository at \(path)",
