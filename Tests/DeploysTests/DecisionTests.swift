@@ -15,9 +15,9 @@ func counts(_ requests: UInt64, errors: UInt64 = 0, gateway: UInt64 = 0, crashes
 
 @Suite struct BakeWatchTests {
     private func verdict(
-        _ new: TrafficCounts, old: TrafficCounts? = counts(1000), oldNow: TrafficCounts? = nil
+        _ new: TrafficCounts, old: TrafficCounts? = counts(1000), oldNow: TrafficCounts? = nil, alive: Int = 1
     ) -> BakeVerdict {
-        BakeWatch(limits: AutoRollbackSettings(), old: old).verdict(new: new, oldNow: oldNow ?? old)
+        BakeWatch(limits: AutoRollbackSettings(), old: old).verdict(new: new, oldNow: oldNow ?? old, alive: alive)
     }
 
     private func rollsBack(_ verdict: BakeVerdict) -> Bool { if case .rollBack = verdict { true } else { false } }
@@ -44,6 +44,14 @@ func counts(_ requests: UInt64, errors: UInt64 = 0, gateway: UInt64 = 0, crashes
     @Test func `a crash loop counts at once`() {
         #expect(verdict(counts(0, crashes: 2)) == .good)
         #expect(rollsBack(verdict(counts(0, crashes: 3))))
+    }
+
+    @Test func `a version of which no worker is alive is not good`() {
+        guard case .deserted = verdict(counts(0, crashes: 1), alive: 0) else {
+            Issue.record("it was taken for good")
+            return
+        }
+        #expect(rollsBack(verdict(counts(0, crashes: 3), alive: 0)))
     }
 
     @Test func `when the old version worsens too it holds`() {

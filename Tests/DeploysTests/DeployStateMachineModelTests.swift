@@ -149,7 +149,9 @@ import Testing
             if Int.random(in: 0..<10, using: &random) == 0 { return .stepFailed(.switchTraffic, failure) }
             return .switched(previous: model.old)
         case .baking:
-            let verdicts: [BakeVerdict] = [.good, .good, .good, .rollBack("errors"), .hold("both")]
+            let verdicts: [BakeVerdict] = [
+                .good, .good, .good, .rollBack("errors"), .hold("both"), .deserted("all died"),
+            ]
             return .bakeSampled(verdicts.randomElement(using: &random)!)
         case .returning:
             return Int.random(in: 0..<10, using: &random) == 0 ? .stepFailed(.bake, failure) : .switchedBack

@@ -114,6 +114,13 @@ import Testing
                 == [.keepStandby(old), .finish(.done)])
     }
 
+    @Test func `workers may die and come up again in the bake, but not be gone at its end`() {
+        var machine = baking(previous: old)
+        #expect(machine.handle(.bakeSampled(.deserted("all died")), now: now) == [])
+        #expect(machine.handle(.bakeSampled(.good), now: now) == [])
+        #expect(machine.handle(.bakeSampled(.deserted("all died")), now: now + .seconds(10)) == [.switchBack(to: old)])
+    }
+
     @Test func `a first deploy with a bad bake stays, with an alarm`() {
         var machine = baking(previous: nil)
         #expect(machine.handle(.bakeSampled(.rollBack("errors")), now: now) == [.alarm("errors")])

@@ -160,6 +160,9 @@ final class FakeHost: GenerationHost {
         await growGate.pass()
         return state.withLock { $0.isReady }
     }
+    func readyWorkers(of generation: GenerationNumber) -> Int {
+        state.withLock { $0.specs[generation]?.workers ?? 1 }
+    }
     func traffic(of generation: GenerationNumber) -> TrafficCounts {
         state.withLock { $0.counts[generation] ?? TrafficCounts() }
     }

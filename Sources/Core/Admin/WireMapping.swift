@@ -89,7 +89,8 @@ extension AdminAPI.OperationResult {
         self.init(
             result, deploy: outcome.deploy, release: outcome.liveRelease, summary: outcome.summary,
             failure: outcome.failure.map { FailureReport($0, step: outcome.failedStep?.rawValue) },
-            switchMilliseconds: outcome.switchNanoseconds.map { Double($0) / 1e6 })
+            switchMilliseconds: outcome.switchNanoseconds.map { Double($0) / 1e6 },
+            seconds: outcome.nanoseconds.map { Double($0) / 1e9 })
     }
 }
 

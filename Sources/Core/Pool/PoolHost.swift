@@ -47,5 +47,10 @@ struct PoolHost: GenerationHost {
     }
 
     func discard(_ generation: GenerationNumber) { pool.discard(generation, of: app) }
+    func readyWorkers(of generation: GenerationNumber) -> Int {
+        let found = pool.snapshot()[app]?.generations.first { $0.number == generation }
+        return found?.workers.count { $0.state == .available } ?? 0
+    }
+
     func traffic(of generation: GenerationNumber) -> TrafficCounts { pool.traffic(app, generation) }
 }

@@ -6,6 +6,8 @@ package enum BakeVerdict: Sendable, Equatable {
     case rollBack(String)
     /// The old side worsens as well: the database, the network, the host. Switching back would mend nothing.
     case hold(String)
+    /// No worker of the new version is alive right now. Another may be booting, so only the end of the bake decides.
+    case deserted(String)
 }
 
 /// Judges a new generation during its bake, against what the old one used to do.
@@ -22,9 +24,12 @@ package struct BakeWatch: Sendable, Equatable {
         self.old = old
     }
 
-    /// `new` counts from the switch on; `oldNow` is what the old generation has counted by now.
-    package func verdict(new: TrafficCounts, oldNow: TrafficCounts?) -> BakeVerdict {
-        guard let complaint = complaint(about: new) else { return .good }
+    /// `new` counts from the switch on; `oldNow` is what the old generation has counted by now; `alive` are the new
+    /// one's workers that take requests.
+    package func verdict(new: TrafficCounts, oldNow: TrafficCounts?, alive: Int) -> BakeVerdict {
+        guard let complaint = complaint(about: new) else {
+            return alive > 0 ? .good : .deserted("the workers of the new version died, and none has come up again")
+        }
         return oldWorsened(oldNow) ? .hold("\(complaint), and the old version is failing too") : .rollBack(complaint)
     }
 

@@ -196,7 +196,9 @@ package struct DeployStateMachine: Sendable {
             // Nothing to go back to, or the old version is as badly off: a switch would mend nothing.
             if !alarmed { actions.append(.alarm(reason)) }
             alarmed = true
-        case .good:
+        case .deserted(let reason) where now >= until:
+            return judge(.rollBack(reason), until: until, now: now)
+        case .deserted, .good:
             break
         }
         return now >= until ? actions + settle() : actions

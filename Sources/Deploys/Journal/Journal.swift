@@ -88,15 +88,24 @@ package final class Journal: Sendable {
 
 /// Readable to a person in trouble: indented, sorted, ISO dates.
 enum StateJSON {
+    private static let precise = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+
     static func encoder() -> JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .iso8601
+        // With milliseconds: most deploys take a few seconds.
+        encoder.dateEncodingStrategy = .custom { date, encoder in
+            var container = encoder.singleValueContainer()
+            try container.encode(date.formatted(precise))
+        }
         return encoder
     }
     static func decoder() -> JSONDecoder {
         let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
+        decoder.dateDecodingStrategy = .custom { decoder in
+            let text = try decoder.singleValueContainer().decode(String.self)
+            return try text.contains(".") ? Date(text, strategy: precise) : Date(text, strategy: .iso8601)
+        }
         return decoder
     }
 }

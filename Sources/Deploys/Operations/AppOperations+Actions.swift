@@ -116,7 +116,9 @@ extension AppOperations {
 
     func bakeVerdict() -> BakeVerdict {
         guard let run, let host = parts.host, let watch = run.bake, let fresh = run.machine.fresh else { return .good }
-        return watch.verdict(new: host.traffic(of: fresh), oldNow: run.machine.previous.map(host.traffic(of:)))
+        return watch.verdict(
+            new: host.traffic(of: fresh), oldNow: run.machine.previous.map(host.traffic(of:)),
+            alive: host.readyWorkers(of: fresh))
     }
 
     private func drain(_ generation: GenerationNumber) {

@@ -97,6 +97,7 @@ extension AppOperations {
         outcome.deploy = run.deploy
         outcome.liveRelease = now
         outcome.switchNanoseconds = run.switchNanoseconds
+        outcome.nanoseconds = (parts.now() - run.began).wholeNanoseconds
         return outcome
     }
 

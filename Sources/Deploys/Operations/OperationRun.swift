@@ -62,6 +62,7 @@ struct OperationRun {
     /// Of the journal; nil for a restart or a rollback, which have none.
     var deploy: DeployNumber?
     var task: Task<Void, Never>?
+    let began: Instant
     var stepBegan: Instant
     var output = OutputTail()
 
@@ -79,6 +80,7 @@ struct OperationRun {
     init(ticket: OperationTicket, plan: OperationPlan, now: Instant) {
         self.ticket = ticket
         machine = DeployStateMachine(plan: plan)
+        began = now
         stepBegan = now
     }
 }

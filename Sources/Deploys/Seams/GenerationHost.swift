@@ -24,6 +24,8 @@ package protocol GenerationHost: Sendable {
     func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool
     /// Stop everything of it now; it has no traffic.
     func discard(_ generation: GenerationNumber)
+    /// Workers that take requests now.
+    func readyWorkers(of generation: GenerationNumber) -> Int
     func traffic(of generation: GenerationNumber) -> TrafficCounts
 }
 

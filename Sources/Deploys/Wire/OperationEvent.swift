@@ -78,6 +78,8 @@ package struct OperationOutcome: Sendable, Equatable, Codable {
     package var failedStep: DeployStep?
     package var failure: DeployFailure?
     package var switchNanoseconds: Int64?
+    /// From its beginning, or its resumption, to this.
+    package var nanoseconds: Int64?
     /// One line for people.
     package var summary: String
 

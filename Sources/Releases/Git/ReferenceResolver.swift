@@ -57,7 +57,7 @@ struct ReferenceResolver {
         let near = NearestNames.of(text, among: names)
         let hint =
             near.isEmpty
-            ? "there are " + names.sorted().prefix(5).joined(separator: ", ") + (names.count > 5 ? " and others" : "")
+            ? "it has " + names.sorted().prefix(5).joined(separator: ", ") + (names.count > 5 ? " and others" : "")
             : "did you mean " + near.joined(separator: ", ") + "?"
         return BuilderFailure(.unknownRef, "the repository has no branch, tag or commit \(text)", hint: hint)
     }
