@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck disable=SC2034 # for who sources this
 version=$(sed -n 's/.*current = "\([^"]*\)".*/\1/p' "$repository/Sources/AdminAPI/ProductVersion.swift")
 
 say() {
@@ -20,7 +21,7 @@ build_release() {
   say 'Building the release; the first time this takes some minutes.'
   (cd "$repository" && swift build -c release --static-swift-stdlib --product passenger \
     && swift build -c release --static-swift-stdlib --product passenger-launch) || die 'the build failed'
-  # shellcheck disable=SC2034 # for who sources this
+  # shellcheck disable=SC2034
   binaries=$(cd "$repository" && swift build -c release --static-swift-stdlib --show-bin-path)
 }
 
