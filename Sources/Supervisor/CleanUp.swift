@@ -9,6 +9,11 @@ enum CleanUp {
             if case .unix(let path) = listener.address { unlink(path) }
         }
         if let pidFile = plan.pidFile { removePidFile(pidFile) }
+        removeInstance(plan)
+    }
+
+    /// Only its directory: sockets elsewhere, and the pid file, may be another server's.
+    static func removeInstance(_ plan: SupervisorPlan) {
         if plan.instanceDirectory.hasPrefix("/") { removeDirectory(plan.instanceDirectory) }
     }
 

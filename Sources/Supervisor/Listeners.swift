@@ -16,7 +16,7 @@ struct Listeners: ~Copyable {
 
     deinit { closeDescriptors(sockets.map(\.descriptor)) }
 
-    init(_ plans: [ListenerPlan], users: [PolicyUser]) throws(Refusal) {
+    init(_ plans: [ListenerPlan], users: [PolicyUser]) throws(ListenerFailure) {
         for plan in plans {
             do throws(SystemError) {
                 switch plan.address {
@@ -25,7 +25,7 @@ struct Listeners: ~Copyable {
                 }
             } catch {
                 boundPaths.forEach { unlink($0) }
-                throw Refusal(reason: Listeners.explain(error, plan.address))
+                throw ListenerFailure(reason: Listeners.explain(error, plan.address), isFirst: sockets.isEmpty)
             }
         }
     }
@@ -117,4 +117,11 @@ struct Listeners: ~Copyable {
             return "cannot listen on \(address): \(error.reason)"
         }
     }
+}
+
+/// Why the sockets cannot be had. What was bound before has been given up again.
+struct ListenerFailure: Error {
+    var reason: String
+    /// Whether not even the first one of the plan could be had: then this may be a second server of the same name.
+    var isFirst: Bool
 }

@@ -21,7 +21,7 @@ package enum Supervisor {
             let loop = try makeLoop(plan)
             exit(loop.run())
         } catch {
-            let reason = (error as? Refusal)?.reason ?? "\(error)"
+            let reason = (error as? ListenerFailure)?.reason ?? (error as? Refusal)?.reason ?? "\(error)"
             writeLog("cannot start: \(reason)")
             var reporter = StartReporter(descriptor: plan.reportDescriptor)
             reporter.report(.failed(reason: reason, exitCode: 1))
@@ -34,7 +34,7 @@ package enum Supervisor {
         let signals = try SignalDescriptor([
             Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.user1, Signal.child,
         ])
-        let listeners = try Listeners(plan.listeners, users: plan.users)
+        let listeners = try makeListeners(plan)
         do {
             if let pidFile = plan.pidFile { try writePidFile(pidFile) }
             return try SupervisorLoop(plan: plan, listeners: listeners, signals: signals)
@@ -45,8 +45,19 @@ package enum Supervisor {
         }
     }
 
+    private static func makeListeners(_ plan: SupervisorPlan) throws(ListenerFailure) -> Listeners {
+        do throws(ListenerFailure) {
+            return try Listeners(plan.listeners, users: plan.users)
+        } catch {
+            if !error.isFirst { CleanUp.removeInstance(plan) }
+            throw error
+        }
+    }
+
     private static func prepareProcess() throws(SystemError) {
         openStandardDescriptors()
+        // exec of /proc/self/exe has made it `exe`.
+        setProcessName("passenger")
         // Whoever started us may have left descriptors open; no child shall have them.
         try setCloseOnExec(from: 3)
         // A log that nobody reads any more must not end everything.

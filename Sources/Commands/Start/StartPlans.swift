@@ -44,7 +44,11 @@ struct StartPlans {
 
     private static func listeners(_ server: ServerSettings, _ files: InstanceFiles) -> [ListenerPlan] {
         let loops = server.eventLoops > 0 ? server.eventLoops : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        var plans = server.listen.enumerated().map { index, address in
+        // All may connect; who may do what is decided by the peer's credentials. It comes first: whoever has it bound owns
+        // the instance's directory.
+        let admin = ListenerPlan(
+            name: "admin", address: .unix(path: files.adminSocket), backlog: 128, mode: 0o666)
+        let plans = server.listen.enumerated().map { index, address in
             switch address {
             case .tcp:
                 ListenerPlan(
@@ -53,10 +57,7 @@ struct StartPlans {
                 ListenerPlan(name: "http-unix:\(index)", address: address, backlog: server.socketBacklog)
             }
         }
-        // All may connect; who may do what is decided by the peer's credentials.
-        plans.append(
-            ListenerPlan(name: "admin", address: .unix(path: files.adminSocket), backlog: 128, mode: 0o666))
-        return plans
+        return [admin] + plans
     }
 }
 
