@@ -113,14 +113,20 @@ extension TargetQuery {
         return first
     }
 
-    /// The app whose root is the directory, or the deepest one that holds it.
+    /// The app whose root is the directory, or the deepest one that holds it; of two servers of one root, the one that
+    /// listens: the other was made for a deploy that is over.
     private func nearest(to directory: String, in instances: [InstanceRecord]) -> Target? {
         let holders = instances.flatMap { instance in
             instance.apps
                 .filter { directory == $0.root || directory.hasPrefix($0.root == "/" ? "/" : "\($0.root)/") }
-                .map { (depth: $0.root.utf8.count, target: Target(instance: instance, app: $0.name)) }
+                .map {
+                    (
+                        rank: ($0.root.utf8.count, instance.listen.isEmpty ? 0 : 1),
+                        target: Target(instance: instance, app: $0.name)
+                    )
+                }
         }
-        return holders.max { $0.depth < $1.depth }?.target
+        return holders.max { $0.rank < $1.rank }?.target
     }
 
     private func notFound(among instances: [InstanceRecord]) -> ControlError {

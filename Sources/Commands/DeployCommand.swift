@@ -43,10 +43,13 @@ struct DeployCommand: ParsableCommand {
 
     func run() throws {
         let context = CommandContext(global)
-        let app = try AppTarget(findServer(context))
+        let server = try findServer(context)
+        let app = try AppTarget(server)
         let accepted = try app.client.deploy(app.app, request(context))
         if detach { return try OperationAnswer(context: context).tell(accepted) }
-        try OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose).run()
+        var follower = OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose)
+        if server.instance.isTransient { follower.whenFinished = { TransientServer.end(server.instance) } }
+        try follower.run()
     }
 
     private func request(_ context: CommandContext) -> DeployRequest {

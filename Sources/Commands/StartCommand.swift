@@ -63,6 +63,12 @@ struct StartCommand: ParsableCommand {
 
 extension ControlError {
     init(_ error: StartError) {
-        self.init(error.exitCode == 2 ? .usage : .failed, error.message, hint: error.hint)
+        let code: ErrorCode =
+            switch error.exitCode {
+            case 2: .usage
+            case 4: .refused
+            default: .failed
+            }
+        self.init(code, error.message, hint: error.hint)
     }
 }

@@ -16,12 +16,16 @@ struct OperationFollower: Sendable {
     let target: AppTarget
     let accepted: OperationAccepted
     var showsOutput = false
+    /// Called when the operation is over; not when its user has only seen enough.
+    var whenFinished: @Sendable () -> Void = {}
 
     /// Follows to the end and says how it went; throws what the exit status has to tell.
     func run() throws {
         switch try follow() {
         case .detached: context.console.error(detachedText)
-        case .finished(let result): try OperationReport(context: context, accepted: accepted).tell(result)
+        case .finished(let result):
+            whenFinished()
+            try OperationReport(context: context, accepted: accepted).tell(result)
         }
     }
 

@@ -34,6 +34,9 @@ struct StartAction {
         if configuration.origins["instance_name"] == nil {
             configuration.server.instanceName = configuration.app.name.rawValue
         }
+        if !request.isTransient {
+            try RunningServers(runtimeDirectory: configuration.server.runtimeDirectory).makeWay(for: configuration)
+        }
         let program = try ownProgram()
         let library = try LibraryPaths.find(program: program, version: ProductVersion.current)
         let users = try StartUsers(configuration: configuration)

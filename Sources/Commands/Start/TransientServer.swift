@@ -35,6 +35,13 @@ enum TransientServer {
             instance: try WireJSON.decode(InstanceRecord.self, from: record), app: plans.core.appName)
     }
 
+    /// It would end by itself a little later; whoever types `passenger start` next is not to meet it.
+    static func end(_ instance: InstanceRecord) {
+        // Gone already, or busy with something new: both are fine.
+        guard (try? AdminClient(socketPath: instance.adminSocket).stop(StopRequest())) != nil else { return }
+        instance.waitUntilGone(within: .seconds(5))
+    }
+
     /// An empty or new directory becomes a deploy root, also one that has its settings already; any other is left alone.
     private static func makeRoot(_ root: String) throws {
         let marker = "\(root)/.passenger"

@@ -1,0 +1,51 @@
+import AdminAPI
+import AdminClient
+import AppConfig
+import Glibc
+import Linux
+import Model
+
+/// What runs already when a server is to be started. Two servers of one deploy root would write the same journals, and
+/// two of one name the same directory; the sockets would refuse the second one only after it had made its files.
+struct RunningServers {
+    private let instances: [InstanceRecord]
+
+    init(runtimeDirectory: String) {
+        instances = InstanceRegistry(directories: [runtimeDirectory]).instances()
+    }
+
+    /// Waits for a `deploy` that works on the root without a server, because the release that it makes is to be served.
+    func makeWay(for configuration: LoadedConfiguration) throws {
+        let location = configuration.location
+        let rivals = instances.filter { $0.apps.contains { $0.root == location.path } && location.isDeployRoot }
+        for passing in rivals where passing.isTransient {
+            printError("a deploy is at work on \(location.path) (pid \(passing.pid)); starting when it is done")
+            passing.waitUntilGone()
+        }
+        let name = configuration.server.instanceName
+        guard let rival = instances.first(where: { $0.name == name }) ?? rivals.first(where: { !$0.isTransient }) else {
+            return
+        }
+        let served = rival.apps.map(\.root).joined(separator: ", ")
+        throw StartError(
+            "the server \"\(rival.name)\" (pid \(rival.pid)) runs already and serves \(served)",
+            hint: rival.apps.contains { $0.root == location.path }
+                ? "Stop it with `passenger stop`, or have it take on what changed with `passenger restart`."
+                : "Give this one another name with --instance-name.",
+            exitCode: 4)
+    }
+}
+
+extension InstanceRecord {
+    /// Made for one `deploy` while no server ran: it serves nobody.
+    var isTransient: Bool { listen.isEmpty }
+
+    /// Of the supervisor, and so of everything below it.
+    func waitUntilGone(within limit: Duration? = nil) {
+        // A pidfd is readable when its process has ended (pidfd_open(2)).
+        guard let process = try? pidfdOpen(pid: pid), processStartTime(pid: pid) == startTime else { return }
+        var request = pollfd(fd: process.number, events: Int16(POLLIN), revents: 0)
+        let milliseconds = limit.map { Int32(clamping: Int64($0.inMilliseconds)) } ?? -1
+        while poll(&request, 1, milliseconds) < 0, errno == EINTR {}
+    }
+}
