@@ -1,0 +1,149 @@
+import AdminAPI
+import Foundation
+import Glibc
+import Linux
+import Model
+import Testing
+
+extension SystemTests {
+    @Suite(.serialized) struct OperationTests {
+        /// A repository whose build goes on until the file is there.
+        private func gated(_ repository: TestRepository, _ gate: String) throws {
+            try repository.write(
+                "Passengerfile.yml",
+                repository.passengerfile(
+                    deploy: "  build: [\"echo building; until [ -e \(gate) ]; do sleep 0.05; done\"]"))
+        }
+
+        private func waitForStep(_ step: String, _ server: TestServer) throws -> OperationStatus {
+            var found: OperationStatus?
+            try eventually("step \(step)", evidence: { server.log }) {
+                found = try server.appStatus().operation
+                return found?.step == step
+            }
+            return try #require(found)
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `a killed command changes nothing, a second deploy is refused and names the first`() throws {
+            let place = try Place()
+            let gate = "\(place.path)/gate"
+            let (server, repository) = try TestServer.deployed(.ruby, in: place)
+            try gated(repository, gate)
+            try repository.commitVersion(2)
+
+            let first = try server.begin(["deploy", "--root", server.directory])
+            let operation = try waitForStep("build", server)
+            let second = try server.command("deploy")
+            #expect(second.status == 4, "\(second.everything)")
+            #expect(second.errors.contains("deploy 2"), "\(second.everything)")
+            #expect(second.errors.contains(operation.by), "\(second.everything)")
+
+            first.signal(SIGKILL)
+            _ = try first.wait()
+            try Data().write(to: URL(fileURLWithPath: gate))
+            try server.waitUntilServing(release: "2-")
+            #expect(try server.version() == "2")
+            let deploys = try server.command("deploys", "--json")
+            #expect(deploys.output.contains("stable"), "\(deploys.everything)")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `Ctrl-C detaches, attach returns, abort stops`() throws {
+            let place = try Place()
+            let gate = "\(place.path)/gate"
+            let (server, repository) = try TestServer.deployed(.python, in: place)
+            try gated(repository, gate)
+            try repository.commitVersion(2)
+
+            let command = try server.begin(["deploy", "--root", server.directory])
+            _ = try waitForStep("build", server)
+            command.signal(SIGINT)
+            let end = try command.wait(within: .seconds(10))
+            #expect(end.output.contains("attach 2") || end.errors.contains("attach 2"), "\(end.everything)")
+            #expect(try server.appStatus().operation?.deploy == DeployNumber(2))
+
+            let attached = try server.begin(["deploys", "attach", "2", "--root", server.directory])
+            let abort = try server.command("deploys", "abort", "2")
+            #expect(abort.status == 0, "\(abort.everything)")
+            let outcome = try attached.wait(within: .seconds(20), "the attached command")
+            #expect(outcome.status == 1 && outcome.errors.contains("aborted"), "\(outcome.everything)")
+            #expect(try server.version() == "1")
+            // The build's processes are gone too.
+            try eventually("the end of the build") { try server.appStatus().operation == nil }
+            #expect(processes(mentioning: gate).isEmpty)
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `rollback switches back in no time, and never forward to what was withdrawn`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.node, in: place)
+            for version in 2...3 {
+                try repository.commitVersion(version)
+                let end = try server.command("deploy")
+                try #require(end.status == 0, "\(end.everything)")
+            }
+            let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive, .upload])
+            try load.waitForTraffic()
+            let back = try server.command("rollback", "--json")
+            #expect(back.status == 0, "\(back.everything)")
+            let result = try #require(
+                try events(back).compactMap { event -> AdminAPI.OperationResult? in
+                    if case .finished(let result) = event { result } else { nil }
+                }.last)
+            // The standby is still whole: only the table changes. Generous, for a machine that is busy.
+            #expect(try #require(result.switchMilliseconds) < 50)
+            #expect(try server.version() == "2")
+
+            let again = try server.command("rollback")
+            #expect(again.status == 0 && again.output.contains("switch"), "\(again.everything)")
+            #expect(try server.version() == "1")
+            let third = try server.command("rollback")
+            #expect(third.status == 4, "\(third.everything)")
+            #expect(try server.version() == "1")
+            let account = try load.stop()
+            #expect(account.failures.isEmpty, "\(account)")
+            // A withdrawn commit is not deployed by accident.
+            let deploy = try server.command("deploy")
+            #expect(deploy.status == 1 && deploy.errors.contains("--force"), "\(deploy.everything)")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `JSON output parses line by line, events first and the result last`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.ruby, in: place)
+            try repository.commitVersion(2)
+            let end = try server.command("deploy", "--json")
+            let events = try events(end)
+            let steps = events.compactMap { if case .stepFinished(let step, _, nil) = $0 { step } else { nil } }
+            #expect(steps.prefix(3) == ["fetch", "resolve", "checkout"], "\(steps)")
+            guard case .finished(let result)? = events.last else {
+                Issue.record("no result: \(end.everything)")
+                return
+            }
+            #expect(result.outcome == .stable && result.deploy == DeployNumber(2))
+            let status = try server.command("status", "--json")
+            #expect(throws: Never.self) { try WireJSON.decode(StatusReport.self, from: Array(status.output.utf8)) }
+            let raw = try server.command("api", "GET", "/status")
+            #expect(throws: Never.self) { try WireJSON.decode(StatusReport.self, from: Array(raw.output.utf8)) }
+            try server.stop()
+        }
+
+        private func events(_ end: Program.End) throws -> [OperationEvent] {
+            try end.output.split(separator: "\n").map { line in
+                try WireJSON.decode(OperationEvent.self, from: Array(line.utf8))
+            }
+        }
+    }
+}
+
+/// Pids of processes whose command line has this in it.
+func processes(mentioning text: String) -> [Int32] {
+    processNumbers().filter { pid in
+        guard let line = try? readFile("/proc/\(pid)/cmdline") else { return false }
+        return String(decoding: line, as: UTF8.self).contains(text) && isRunning(pid)
+    }
+}

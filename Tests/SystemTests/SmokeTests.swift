@@ -1,4 +1,0 @@
-import Testing
-
-@Suite("The built program")
-struct SmokeTests {}

@@ -1,0 +1,73 @@
+import Foundation
+import Glibc
+import Linux
+import Model
+
+/// A program that a test started, its output in a file. Killed when the test lets go of it.
+final class Program: @unchecked Sendable {
+    struct End: Sendable {
+        var reason: ExitReason
+        var output: String
+        var errors: String
+        /// Nil when a signal ended it.
+        var status: Int32? { if case .exited(let status) = reason { Int32(status) } else { nil } }
+        var everything: String { "\(reason)\n\(output)\n\(errors)" }
+    }
+
+    let pid: Int32
+    private let process: Int32
+    private let files: (output: String, errors: String)
+    private var end: ExitReason?
+
+    init(_ command: [String], environment: [String: String], in place: Place) throws {
+        let id = UUID().uuidString.prefix(8)
+        files = ("\(place.path)/\(id).out", "\(place.path)/\(id).err")
+        let null = try openFile("/dev/null", flags: O_RDWR)
+        let output = try openFile(files.output, flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
+        let errors = try openFile(files.errors, flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
+        pid = try spawnProcess(
+            path: Self.find(command[0]), arguments: command,
+            environment: environment.map { "\($0.key)=\($0.value)" },
+            moves: [
+                .init(source: null.number, target: 0), .init(source: output.number, target: 1),
+                .init(source: errors.number, target: 2),
+            ])
+        process = try pidfdOpen(pid: pid).release()
+    }
+
+    deinit {
+        if end == nil {
+            kill(pid, SIGKILL)
+            _ = try? waitForChild(pid)
+        }
+        close(process)
+    }
+
+    /// The server says all it has to say on its standard error.
+    var log: String { text(of: files.output) + text(of: files.errors) }
+    var hasEnded: Bool { end != nil || waitReadable(process, within: .zero) }
+
+    func signal(_ number: Int32) { if end == nil { kill(pid, number) } }
+
+    func wait(within limit: Duration = .seconds(60), _ what: String = "the end of a program") throws -> End {
+        if end == nil {
+            guard waitReadable(process, within: limit) else { throw TimedOut(what: what, evidence: log) }
+            end = try waitForChild(pid)
+        }
+        return End(
+            reason: end ?? .exited(0), output: text(of: files.output), errors: text(of: files.errors))
+    }
+
+    private static func find(_ name: String) -> String {
+        if name.hasPrefix("/") { return name }
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 } ?? name
+    }
+}
+
+extension ProcessInfo {
+    /// That of the tests, without anything that steers a server.
+    static var plainEnvironment: [String: String] {
+        processInfo.environment.filter { !$0.key.hasPrefix("PASSENGER_") && !$0.key.hasPrefix("GIT_") }
+    }
+}

@@ -1,0 +1,130 @@
+import AdminAPI
+import AdminClient
+import Foundation
+import Glibc
+import Linux
+import Model
+import Testing
+
+/// The built program, as one user of it has it: its own runtime and state directories, commands, perhaps a server.
+final class TestServer: @unchecked Sendable {
+    let place: Place
+    /// Served directory: an app, or a deploy root.
+    let directory: String
+    private(set) var program: Program?
+    private(set) var port = 0
+    private var started: [InstanceRecord] = []
+
+    init(_ directory: String, in place: Place) {
+        self.directory = directory
+        self.place = place
+    }
+
+    /// A deploy root that serves version 1 of a sample app.
+    static func deployed(
+        _ language: Language, in place: Place, options: [String] = []
+    ) throws -> (server: TestServer, repository: TestRepository) {
+        let repository = try TestRepository(language, in: place)
+        let server = TestServer(try place.makeAppDirectory("root"), in: place)
+        let end = try server.run("deploy", "--root", server.directory, "--repo", repository.path)
+        try #require(end.status == 0, "\(end.everything)")
+        try server.start(options)
+        try server.waitUntilServing(release: "1-")
+        return (server, repository)
+    }
+
+    deinit {
+        for record in started where processStartTime(pid: record.pid) == record.startTime {
+            kill(record.pid, SIGKILL)
+        }
+        if program?.hasEnded == false { program?.signal(SIGKILL) }
+        _ = try? program?.wait(within: .seconds(5))
+    }
+
+    // MARK: Commands
+
+    static var binary: String {
+        let own = readLink("/proc/self/exe") ?? CommandLine.arguments[0]
+        return own[..<(own.lastIndex(of: "/") ?? own.startIndex)] + "/passenger"
+    }
+
+    var environment: [String: String] {
+        var environment = ProcessInfo.plainEnvironment
+        environment["PASSENGER_RUNTIME_DIR"] = "\(place.path)/run"
+        environment["PASSENGER_STATE_DIR"] = "\(place.path)/state"
+        for name in ["PASSENGER_APP_ENV", "RAILS_ENV", "RACK_ENV", "NODE_ENV", "NO_COLOR"] { environment[name] = nil }
+        return environment
+    }
+
+    func begin(_ arguments: [String], adding variables: [String: String] = [:]) throws -> Program {
+        try Program(
+            [Self.binary] + arguments, environment: environment.merging(variables) { $1 }, in: place)
+    }
+
+    func run(_ arguments: String..., within limit: Duration = .seconds(60)) throws -> Program.End {
+        try begin(arguments).wait(within: limit, "passenger \(arguments.joined(separator: " "))")
+    }
+
+    /// For the app that is served here.
+    func command(_ verb: String, _ arguments: String...) throws -> Program.End {
+        try begin([verb] + arguments + ["--root", directory]).wait(within: .seconds(60), "passenger \(verb)")
+    }
+
+    // MARK: The server
+
+    /// In the foreground, on a port that the kernel chooses; returns when commands can find it.
+    func start(_ options: [String] = [], environment: String = "production") throws {
+        let flags = ["--port", "0", "--address", "127.0.0.1", "--environment", environment]
+        let program = try begin(["start", directory] + flags + options)
+        self.program = program
+        try eventually("the start of a server", evidence: { program.log }) {
+            if program.hasEnded {
+                throw TimedOut(what: "the server ended: \(try program.wait())", evidence: program.log)
+            }
+            guard let record = self.instance(), record.pid == program.pid else { return false }
+            self.started.append(record)
+            self.port = try #require(Int(record.listen[0].split(separator: ":").last ?? ""))
+            return true
+        }
+    }
+
+    var log: String { program?.log ?? "" }
+    var name: String { String(directory.split(separator: "/").last ?? "") }
+
+    func instance() -> InstanceRecord? {
+        guard let bytes = try? readFile("\(place.path)/run/\(name)/instance.json") else { return nil }
+        return try? WireJSON.decode(InstanceRecord.self, from: bytes)
+    }
+
+    func status() throws -> StatusReport {
+        let record = try #require(instance(), "\(log)")
+        return try AdminClient(socketPath: record.adminSocket).status()
+    }
+
+    func appStatus() throws -> AppStatus { try #require(try status().apps.first) }
+
+    /// Workers that take requests.
+    func workers() throws -> [WorkerStatus] {
+        try appStatus().generations.filter { $0.state == .live }.flatMap(\.workers).filter { $0.state == "available" }
+    }
+
+    func waitUntilServing(release: String? = nil, workers count: Int = 1) throws {
+        try eventually("workers that serve", within: .seconds(30), evidence: { self.log }) {
+            guard let app = try? appStatus(), try workers().count >= count else { return false }
+            return app.operation == nil && release.map { app.liveRelease?.hasPrefix($0) ?? false } ?? true
+        }
+    }
+
+    func get(_ path: String) throws -> HTTPAnswer { try fetch(path, port: port) }
+
+    /// What all clients get.
+    func version() throws -> String { try get("/version").line }
+
+    /// Ends the server in an orderly way; fails unless it exits with 0.
+    func stop() throws {
+        let program = try #require(program)
+        program.signal(SIGTERM)
+        let end = try program.wait(within: .seconds(40), "the end of the server after SIGTERM")
+        #expect(end.status == 0, "\(end.everything)")
+    }
+}
