@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 package import NIOPosix
 package import Pool
 import Synchronization
@@ -14,6 +14,8 @@ package struct GatewayParts: Sendable {
     package var serverField: String
     package var trustedProxies: TrustedProxies
     package var maxConnections: Int
+    /// How often deadlines are looked at.
+    package var sweepInterval = TimeAmount.seconds(1)
     package var report: @Sendable (GatewayEvent) -> Void
 
     package init(
@@ -66,7 +68,7 @@ package final class Gateway: Sendable {
             let context = try await eventLoop.submit {
                 let context = NIOLoopBoundBox(
                     LoopContext(eventLoop: eventLoop, shared: parts), eventLoop: eventLoop)
-                eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+                eventLoop.scheduleRepeatedTask(initialDelay: parts.sweepInterval, delay: parts.sweepInterval) { _ in
                     context.value.sweep()
                 }
                 return context

@@ -8,6 +8,8 @@ import Pool
 final class LoopContext {
     /// Events of one loop in one second that reach the log; the rest is counted.
     static let eventLimit = 50
+    /// Sweeps between two looks at idle connections to workers.
+    static let trimInterval = 60
 
     let eventLoop: any EventLoop
     let pool: Pool
@@ -21,6 +23,8 @@ final class LoopContext {
     private(set) var isDraining = false
     /// Of the last sweep: good enough for deadlines of seconds.
     private(set) var now = NIODeadline.now()
+    private let sweepInterval: TimeAmount
+    private var sweepsToTrim = LoopContext.trimInterval
 
     private let report: @Sendable (GatewayEvent) -> Void
     private var connections: ContiguousArray<ClientConnection> = []
@@ -36,6 +40,7 @@ final class LoopContext {
         errorPages = shared.errorPages
         answerFields = AnswerFields(server: shared.serverField)
         report = shared.report
+        sweepInterval = shared.sweepInterval
         upstreams = Upstreams(eventLoop: eventLoop)
     }
 
@@ -56,12 +61,20 @@ final class LoopContext {
         }
     }
 
+    /// Never early: `now` may be one sweep old.
+    func deadline(after time: TimeAmount) -> NIODeadline { now + sweepInterval + time }
+
     /// Once a second: deadlines, the Date field, the event allowance.
     func sweep() {
         now = .now()
         answerFields.refresh()
         if events > Self.eventLimit { report(.suppressed(events - Self.eventLimit)) }
         events = 0
+        sweepsToTrim -= 1
+        if sweepsToTrim == 0 {
+            sweepsToTrim = Self.trimInterval
+            upstreams.trim()
+        }
         // A copy: a fired timer may end its connection.
         for connection in connections where connection.timer.kind != .none && connection.timer.deadline <= now {
             connection.timerFired()

@@ -11,6 +11,7 @@ final class BodyFile {
     private let handle: NIOFileHandle
     private(set) var length = 0
     private(set) var pendingBytes = 0
+    private(set) var pendingWrites = 0
     private var writes: EventLoopFuture<Void>
 
     init(directory: String, eventLoop: any EventLoop, threads: NIOThreadPool) throws {
@@ -22,9 +23,13 @@ final class BodyFile {
     }
 
     deinit {
-        // A write may still be under way: the descriptor is closed after it.
+        // A write may still be under way: the descriptor is closed after it, and not on the event loop, because closing
+        // an unlinked file frees its blocks.
         let handle = self.handle
-        writes.whenComplete { _ in try? handle.close() }
+        let threads = self.threads
+        writes.whenComplete { _ in
+            threads.submit { _ in try? handle.close() }
+        }
     }
 
     /// Appends; `done` runs on the event loop with false when the disk refused.
@@ -33,6 +38,7 @@ final class BodyFile {
         let count = bytes.readableBytes
         length += count
         pendingBytes += count
+        pendingWrites += 1
         let handle = self.handle
         let threads = self.threads
         let eventLoop = self.eventLoop
@@ -45,6 +51,7 @@ final class BodyFile {
         }
         writes.assumeIsolated().whenComplete { result in
             self.pendingBytes -= count
+            self.pendingWrites -= 1
             if case .success = result { done(true) } else { done(false) }
         }
     }

@@ -1,3 +1,4 @@
+import Glibc
 import HTTP1
 import Model
 import NIOCore
@@ -34,10 +35,12 @@ extension ClientConnection {
             return response.framing
         case .chunked where head.versionMinor == 0:
             answer.framing = .chunkDecode
+            answer.endsByClose = true
             return .untilClose
         case .chunked:
             return .chunked
         case .untilClose where head.versionMinor == 0:
+            answer.endsByClose = true
             return .untilClose
         case .untilClose:
             answer.framing = .chunkEncode
@@ -62,7 +65,7 @@ extension ClientConnection {
         scratch = ByteBuffer()
         defer {
             scratch = prefix
-            if !context.channel.isWritable { upstream?.pauseReading() }
+            if !context.channel.isWritable { clientIsSlow() }
         }
         let encodes = answer.framing == .chunkEncode && part.readableBytes > 0 && !answer.headOnly
         if encodes {
@@ -97,10 +100,12 @@ extension ClientConnection {
             exchange.answerEnded(isError: answer.isError, keepUpstream: keepUpstream, keepClient: answer.keepClient))
     }
 
-    func upstreamLost() {
-        let before = exchange.state
-        if let upstream { loop.log(.upstreamLost(upstream.endpoint.worker, answerHadBegun: before == .answering)) }
+    func upstreamLost(_ connection: UpstreamConnection) {
+        guard upstream === connection else { return }
         stopTimer()
+        guard connection.headIsOut else { return perform(exchange.writeFailed()) }
+        let worker = connection.endpoint.worker
+        loop.log(.upstreamLost(worker, answerHadBegun: exchange.state == .answering))
         perform(exchange.upstreamLost(.workerDied))
     }
 
@@ -122,12 +127,30 @@ extension ClientConnection {
         if keep { nextRequest() } else { closeClient() }
     }
 
+    // MARK: Back-pressure
+
+    /// The worker is not read until the client has taken more; a client that takes nothing for too long is let go.
+    func clientIsSlow() {
+        upstream?.pauseReading()
+        if timer.kind == .none { startTimer(.stall) }
+    }
+
+    func clientTookMore() {
+        if timer.kind == .stall { if isLingering { startTimer(.stall) } else { stopTimer() } }
+        upstream?.resumeReading()
+        // Pipelined requests wait for this, too.
+        if case .idle = exchange.state, !isLingering {
+            resumeReading()
+            advance()
+        }
+    }
+
     // MARK: After the answer
 
     func nextRequest() {
         endRequest()
         resumeReading()
-        if loop.isDraining, inbound.readableBytes == 0 { return closeAfterWriting() }
+        if loop.isDraining, inbound.readableBytes == 0 { return closeIdle() }
         startTimer(.keepAlive)
         // Not from inside `perform`'s caller chain: pipelined requests would nest as deep as there are.
         if inbound.readableBytes > 0, let context {
@@ -136,15 +159,28 @@ extension ClientConnection {
     }
 
     func closeClient() {
+        exchange.closeIdle()
         endRequest()
-        inbound.clear()
+        inbound = ByteBuffer()
         closeAfterWriting()
+    }
+
+    /// Where the end of the connection is the end of the answer, only a reset says that it is not whole.
+    func breakOffClient() {
+        guard answer.endsByClose, let context else { return closeClient() }
+        endRequest()
+        inbound = ByteBuffer()
+        if let socket = context.channel as? any SocketOptionProvider {
+            socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in }
+        }
+        context.close(promise: nil)
     }
 
     private func endRequest() {
         stopTimer()
         body.discard()
         bodyProgress = .none
+        bodyIsComplete = false
         headBytes = ByteBuffer()
         route = nil
         head.reset()

@@ -5,7 +5,8 @@ import NIOCore
 import Pool
 
 extension ClientConnection {
-    /// Carries out one decision: the claim first, then the worker's connection, then the next step.
+    /// Carries out one decision: the worker's connection first (it must be back before the next claim looks for it), then
+    /// the claim, then the next step, which may lead to further decisions before this returns.
     func perform(_ action: ExchangeAction) {
         switch action.upstream {
         case .keep: break
@@ -25,12 +26,14 @@ extension ClientConnection {
         case .none: break
         case .receiveBody: startReceivingBody()
         case .checkout: checkout()
-        case .connect: connect()
+        case .connect(let reusing): connect(reusing: reusing)
+        case .connectAgain(let delay): connectAgain(after: delay)
         case .send: send()
         case .forwardHead: break
         case .answer(let failure, let keepAlive): answerFailure(failure, keepAlive: keepAlive)
         case .nextRequest: nextRequest()
         case .closeClient: closeClient()
+        case .breakOffClient: breakOffClient()
         }
     }
 
@@ -54,17 +57,33 @@ extension ClientConnection {
 
     func refused(_ refusal: Refusal) {
         ticket = nil
-        perform(exchange.refused(GatewayFailure(refusal, queue: route!.queueStatuses)))
+        // Too late when the client has left meanwhile.
+        guard let route else { return }
+        perform(exchange.refused(GatewayFailure(refusal, queue: route.queueStatuses)))
     }
 
-    private func connect() {
-        let endpoint = claim!.endpoint
-        if let idle = loop.upstreams.takeIdle(endpoint) {
+    private func connect(reusing: Bool) {
+        guard let endpoint = claim?.endpoint else { return }
+        if reusing, mayReuse(endpoint), let idle = loop.upstreams.takeIdle(endpoint) {
             upstream = idle
             idle.owner = self
             return perform(exchange.connected(reused: true))
         }
         loop.upstreams.connect(endpoint, for: self)
+    }
+
+    /// Our own loaders never close an idle connection by themselves. Other programs do, and one that closes in the moment
+    /// in which a request is written leaves open whether it ran it: what must not run twice gets a new connection there.
+    private func mayReuse(_ endpoint: WorkerEndpoint) -> Bool {
+        head.method.isIdempotent || endpoint.settings.kind != .generic
+    }
+
+    private func connectAgain(after delay: Duration) {
+        guard let endpoint = claim?.endpoint else { return }
+        loop.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) { [weak self] in
+            guard let self, case .connecting = exchange.state, claim?.endpoint === endpoint else { return }
+            loop.upstreams.connect(endpoint, for: self)
+        }
     }
 
     /// From `Upstreams.connect`; the exchange may be over by now.
@@ -90,15 +109,11 @@ extension ClientConnection {
             return perform(exchange.headTooLarge())
         }
         if let limit = upstream.endpoint.settings.http.maxRequestTime.nonZero { startTimer(.answer(limit)) }
+        // Gone before anything was written, and nothing more will be heard of it.
+        guard upstream.isActive else { return perform(exchange.writeFailed()) }
         upstream.expectAnswer(to: head.method)
-        if body.isEmpty {
-            upstream.write(outgoing, flush: true)
-        } else {
-            upstream.write(outgoing, flush: false)
-            upstream.write(body)
-        }
-        // A first write that fails closes the channel at once (EPIPE): then nothing reached the worker.
-        if !upstream.isActive, case .sent = exchange.state { perform(exchange.writeFailed()) }
+        upstream.send(outgoing, body)
+        // The connection may be lost by now, and the request even on its way to another worker: nothing may follow here.
     }
 
     /// False when the head cannot be expressed in the worker's protocol within its limits.

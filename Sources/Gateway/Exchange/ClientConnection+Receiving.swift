@@ -9,18 +9,23 @@ extension ClientConnection {
         while true {
             switch exchange.state {
             case .idle:
+                // Answers that a pipelining client does not take must not pile up.
+                guard context.channel.isWritable else { return holdPipeline() }
                 guard inbound.readableBytes > 0, receiveHead() else { return }
             case .receiving:
                 guard receiveBody() else { return }
             case .waiting, .connecting, .sent, .answering:
-                // The next request waits for this one's answer; its bytes stay within a limit.
-                if inbound.readableBytes > Self.pipelineLimit { pauseReading() }
-                return
+                return holdPipeline()
             case .closed:
-                inbound.clear()
+                inbound = ByteBuffer()
                 return
             }
         }
+    }
+
+    /// The next request waits for this one's answer; its bytes stay within a limit.
+    private func holdPipeline() {
+        if inbound.readableBytes > Self.pipelineLimit { pauseReading() }
     }
 
     /// True when a head was taken (or refused) and there may be more to do.
@@ -73,9 +78,8 @@ extension ClientConnection {
     func startReceivingBody() {
         startTimer(.body)
         if head.expectContinue, inbound.readableBytes == 0 {
-            var buffer = context.channel.allocator.buffer(capacity: 32)
-            buffer.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
-            context.writeAndFlush(wrapOutboundOut(.byteBuffer(buffer)), promise: nil)
+            let go = ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")
+            context.writeAndFlush(wrapOutboundOut(.byteBuffer(go)), promise: nil)
         }
     }
 
@@ -99,26 +103,26 @@ extension ClientConnection {
 
     private func receiveChunks(_ decoder: inout ChunkedDecoder) -> Bool {
         var offset = 0
-        // Parts are cut out of a copy of the buffer's handle: `inbound` moves on only when all is consumed.
-        let received = inbound
+        var parts = ChunkData()
+        let limit = (route?.http ?? loop.router.defaults).maxRequestBody - body.length
         while true {
-            switch received.withUnsafeReadableBytes({ decoder.next($0, at: &offset) }) {
+            switch inbound.withUnsafeReadableBytes({ decoder.next($0, at: &offset) }) {
             case .data(let range):
-                let part = received.getSlice(at: received.readerIndex + Int(range.start), length: range.count)!
-                guard body.length + part.readableBytes <= route!.http.maxRequestBody else {
-                    refuse(.bodyTooLarge(limit: route!.http.maxRequestBody))
+                parts.add(inbound, range)
+                guard parts.bytes.readableBytes <= limit else {
+                    refuse(.bodyTooLarge(limit: limit + body.length))
                     return false
                 }
-                guard store(part) else { return false }
             case .trailer:
                 continue
             case .needMore:
-                inbound.clear()
+                inbound = ByteBuffer()
                 bodyProgress = .chunked(decoder)
+                _ = store(parts.bytes)
                 return false
             case .end:
                 inbound.moveReaderIndex(forwardBy: offset)
-                return bodyEnded()
+                return store(parts.bytes) && bodyEnded()
             case .rejected(let rejection):
                 loop.log(.badChunks(rejection, peer: peer.facts.remoteAddress))
                 refuse(.badRequest(status: 400, reason: "its chunked body is malformed (RFC 9112 section 7.1)"))
@@ -129,13 +133,18 @@ extension ClientConnection {
 
     /// False when the body was refused.
     private func store(_ part: ByteBuffer) -> Bool {
+        if part.readableBytes == 0 { return true }
         let stored = body.append(
             part, directory: loop.bufferDirectory, eventLoop: loop.eventLoop, threads: loop.threads,
             written: { [weak self] in self?.partWritten($0) })
         switch stored {
         case .stored: return true
         case .writing:
-            if body.mustPause { pauseReading() }
+            if body.mustPause {
+                // It is the disk that is waited for, not the client.
+                pauseReading()
+                stopTimer()
+            }
             return true
         case .full(let disk):
             loop.log(.bufferFull(disk: disk))
@@ -150,21 +159,45 @@ extension ClientConnection {
             loop.log(.bufferFull(disk: true))
             return refuse(.bufferFull(disk: true))
         }
-        if !body.mustPause { resumeReading() }
-        if bodyIsComplete, !body.isWriting { finishBody() }
+        if bodyIsComplete {
+            if !body.isWriting { perform(exchange.bodyEnded()) }
+        } else if isReadPaused, !body.mustPause {
+            startTimer(.body)
+            resumeReading()
+        }
     }
 
     private func bodyEnded() -> Bool {
         bodyIsComplete = true
         stopTimer()
         guard !body.isWriting else { return false }
-        finishBody()
+        perform(exchange.bodyEnded())
         return true
     }
+}
 
-    private func finishBody() {
-        perform(exchange.bodyEnded())
-        // Bytes of a following request may have come with the last ones of this body.
-        if case .idle = exchange.state { advance() }
+/// The body bytes of one read's chunks, in one piece: a client that sends them byte by byte must not cost a disk write
+/// for each.
+private struct ChunkData {
+    private(set) var bytes = ByteBuffer()
+    private var isSlice = false
+
+    mutating func add(_ source: ByteBuffer, _ range: ByteRange) {
+        let place = source.readerIndex + Int(range.start)
+        // The range is the decoder's answer about these very bytes.
+        var part = source.getSlice(at: place, length: range.count)!
+        if bytes.readableBytes == 0 {
+            bytes = part
+            isSlice = true
+            return
+        }
+        if isSlice {
+            // Not appended to: that would copy all of the read's storage.
+            var copy = ByteBufferAllocator().buffer(capacity: source.readableBytes)
+            copy.writeBuffer(&bytes)
+            bytes = copy
+            isSlice = false
+        }
+        bytes.writeBuffer(&part)
     }
 }

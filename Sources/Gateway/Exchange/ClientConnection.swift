@@ -69,9 +69,9 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
         if isLingering { return }
-        if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
+        var bytes = unwrapInboundIn(data)
+        inbound.append(&bytes)
         advance()
     }
 
@@ -83,7 +83,8 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { upstream?.resumeReading() } else { upstream?.pauseReading() }
+        if context.channel.isWritable { clientTookMore() } else { clientIsSlow() }
+        context.fireChannelWritabilityChanged()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -115,18 +116,26 @@ final class ClientConnection: ChannelDuplexHandler {
     func closeAfterWriting() {
         guard !isLingering, let context else { return }
         isLingering = true
-        isReadPaused = false
-        startTimer(.linger)
-        context.close(mode: .output, promise: nil)
-        if readWasHeld {
-            readWasHeld = false
-            context.read()
+        resumeReading()
+        // A slow client may take long for what is written; the short time to linger begins when it has all.
+        startTimer(.stall)
+        let isWritten = context.eventLoop.makePromise(of: Void.self)
+        isWritten.futureResult.assumeIsolated().whenComplete { [weak self] _ in
+            guard let self, self.context != nil else { return }
+            startTimer(.linger)
         }
+        context.close(mode: .output, promise: isWritten)
+    }
+
+    /// Nothing is under way: what the client may have sent in this moment is not answered any more.
+    func closeIdle() {
+        exchange.closeIdle()
+        closeAfterWriting()
     }
 
     /// The server is being stopped: an idle connection ends now, a busy one after its answer.
     func beginDrain() {
-        if case .idle = exchange.state, inbound.readableBytes == 0 { closeAfterWriting() }
+        if case .idle = exchange.state, inbound.readableBytes == 0 { closeIdle() }
     }
 }
 
@@ -144,4 +153,6 @@ struct AnswerProgress {
     var isError = false
     var keepClient = true
     var headOnly = false
+    /// The client finds the answer's end by the end of the connection (HTTP/1.0).
+    var endsByClose = false
 }

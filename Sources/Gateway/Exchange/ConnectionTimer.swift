@@ -13,6 +13,8 @@ struct ConnectionTimer {
         case keepAlive
         /// The worker's answer (`max_request_time`).
         case answer
+        /// The client takes nothing of what was sent to it.
+        case stall
         /// Our side is closed; what the client still sends is read out.
         case linger
     }
@@ -25,7 +27,7 @@ struct ConnectionTimer {
 
 /// What starts a timer.
 enum TimerStart {
-    case head, body, keepAlive, linger
+    case head, body, keepAlive, stall, linger
     case answer(Duration)
 }
 
@@ -37,10 +39,11 @@ extension ClientConnection {
             case .head: (.head, TimeAmount(http.headerTimeout))
             case .body: (.body, TimeAmount(http.bodyTimeout))
             case .keepAlive: (.keepAlive, TimeAmount(http.keepAliveTimeout))
+            case .stall: (.stall, TimeAmount(http.bodyTimeout))
             case .linger: (.linger, ConnectionTimer.lingerTime)
             case .answer(let limit): (.answer, TimeAmount(limit))
             }
-        timer = ConnectionTimer(kind: kind, deadline: loop.now + time)
+        timer = ConnectionTimer(kind: kind, deadline: loop.deadline(after: time))
     }
 
     func stopTimer() { timer = .none }
@@ -53,9 +56,9 @@ extension ClientConnection {
         case .none: break
         case .head where inbound.readableBytes == 0: context?.close(promise: nil)
         case .head, .body: perform(exchange.requestRefused(.requestTimeout))
-        case .keepAlive: closeAfterWriting()
+        case .keepAlive: closeIdle()
         case .answer: perform(exchange.upstreamTimedOut())
-        case .linger: context?.close(promise: nil)
+        case .stall, .linger: context?.close(promise: nil)
         }
     }
 }

@@ -1,6 +1,6 @@
 import Pool
 
-/// What the shell does after an event: first with the claim, then with the worker's connection, then the next step.
+/// What the shell does after an event: first with the worker's connection, then with the claim, then the next step.
 struct ExchangeAction: Equatable {
     enum ClaimAction: Equatable {
         case keep
@@ -20,13 +20,19 @@ struct ExchangeAction: Equatable {
         case none
         case receiveBody
         case checkout
-        case connect
+        /// `reusing` false: only a new connection will do.
+        case connect(reusing: Bool)
+        /// The worker is there but its backlog is full: try again after a moment, the claim is kept.
+        case connectAgain(after: Duration)
         case send
         case forwardHead
+        /// Only if `keepAlive` may the connection be kept, and the client wants that too.
         case answer(GatewayFailure, keepAlive: Bool)
         /// The exchange is over; look for a further request on this connection.
         case nextRequest
         case closeClient
+        /// Part of an answer is out: the client must see that it is not whole.
+        case breakOffClient
     }
 
     var claim: ClaimAction

@@ -8,16 +8,32 @@ import Pool
 ///
 /// The shell (`ClientConnection`) feeds it what happened on the wire and carries out what comes back. Invariants, held
 /// by the model-based test: a request is answered exactly once; it is sent again only under the retry rule; a claim is
-/// given back exactly once.
+/// given back exactly once; nothing happens after `closed`.
 struct ExchangeStateMachine {
     struct Request: Equatable {
         /// RFC 9110 section 9.2.2: sending it twice means the same as sending it once.
         var isIdempotent: Bool
         var hasBody: Bool
+        /// Set once the request may have reached a worker that then was lost.
+        fileprivate(set) var sends = 0
+        /// Workers that got nothing of it: no connection, or one that refused the first byte.
+        fileprivate(set) var misses = 0
+        /// Attempts that met a full backlog at the worker claimed now.
+        fileprivate(set) var busyTries = 0
+
+        init(isIdempotent: Bool, hasBody: Bool) {
+            self.isIdempotent = isIdempotent
+            self.hasBody = hasBody
+        }
     }
 
-    /// How many times a request may look for another worker before the client is told.
-    static let maxAttempts = 3
+    /// How many times a request may be written to a worker.
+    static let maxSends = 3
+    /// How many workers may turn out to be gone before the client is told. Each of them is not chosen again, so the search
+    /// mostly ends in the pool's queue before this.
+    static let maxMisses = 16
+    /// With the delays of `busyDelay`, about five seconds.
+    static let maxBusyTries = 16
 
     private(set) var state = State.idle
 
@@ -27,16 +43,18 @@ struct ExchangeStateMachine {
         /// The body is being collected; no worker is held.
         case receiving(Request)
         /// The pool was asked for a worker.
-        case waiting(Request, attempt: Int)
+        case waiting(Request)
         /// A worker is claimed; a connection to it is wanted.
-        case connecting(Request, attempt: Int)
+        case connecting(Request)
         /// The request was written; nothing of an answer has come.
-        case sent(Request, attempt: Int, reused: Bool)
+        case sent(Request, reused: Bool)
         /// The head of the answer went to the client.
         case answering
         /// The client is gone or the connection ends here.
         case closed
     }
+
+    // MARK: The client's side
 
     mutating func requestHead(_ request: Request) -> ExchangeAction {
         guard case .idle = state else { return .ignore }
@@ -44,13 +62,13 @@ struct ExchangeStateMachine {
             state = .receiving(request)
             return .init(.receiveBody)
         }
-        state = .waiting(request, attempt: 1)
+        state = .waiting(request)
         return .init(.checkout)
     }
 
     mutating func bodyEnded() -> ExchangeAction {
         guard case .receiving(let request) = state else { return .ignore }
-        state = .waiting(request, attempt: 1)
+        state = .waiting(request)
         return .init(.checkout)
     }
 
@@ -65,13 +83,33 @@ struct ExchangeStateMachine {
         }
     }
 
+    mutating func clientGone() -> ExchangeAction {
+        let before = state
+        state = .closed
+        switch before {
+        case .idle, .receiving, .closed: return .ignore
+        case .waiting: return ExchangeAction(claim: .cancelTicket, .none)
+        case .connecting: return ExchangeAction(claim: .giveBack(.notForwarded), upstream: .close, .none)
+        case .sent, .answering: return ExchangeAction(claim: .giveBack(.ok), upstream: .close, .none)
+        }
+    }
+
+    /// The shell ends a connection on which nothing is under way: drain, keep-alive time, or after an answer of ours.
+    mutating func closeIdle() {
+        if case .idle = state { state = .closed }
+    }
+
+    // MARK: The pool's side
+
     mutating func granted() -> ExchangeAction {
-        guard case .waiting(let request, let attempt) = state else {
+        guard case .waiting(var request) = state else {
             // The client left while the grant was on its way.
             return ExchangeAction(claim: .giveBack(.notForwarded), .none)
         }
-        state = .connecting(request, attempt: attempt)
-        return .init(.connect)
+        request.busyTries = 0
+        state = .connecting(request)
+        // After a loss only a new connection will do: what ended one idle connection may have ended its siblings.
+        return .init(.connect(reusing: request.sends + request.misses == 0))
     }
 
     mutating func refused(_ failure: GatewayFailure) -> ExchangeAction {
@@ -80,25 +118,31 @@ struct ExchangeStateMachine {
         return .init(.answer(failure, keepAlive: true))
     }
 
+    // MARK: The worker's side
+
     /// A connection to the claimed worker is there.
     mutating func connected(reused: Bool) -> ExchangeAction {
-        guard case .connecting(let request, let attempt) = state else { return .ignore }
-        state = .sent(request, attempt: attempt, reused: reused)
+        guard case .connecting(let request) = state else { return .ignore }
+        state = .sent(request, reused: reused)
         return .init(.send)
     }
 
     /// No connection could be made: nothing was sent, so any method may go to another worker. `isBusy` is EAGAIN from a
-    /// full backlog: the worker lives, so it is not suspected.
+    /// full backlog (unix(7)): the worker lives, so it is not suspected, and asked again soon.
     mutating func connectFailed(isBusy: Bool) -> ExchangeAction {
-        guard case .connecting(let request, let attempt) = state else { return .ignore }
-        let claim = isBusy ? ExchangeAction.ClaimAction.giveBack(.notForwarded) : .giveBackUnreachable
-        guard attempt < Self.maxAttempts else {
+        guard case .connecting(var request) = state else { return .ignore }
+        guard isBusy else { return searchOn(request, claim: .giveBackUnreachable) }
+        guard request.busyTries < Self.maxBusyTries else {
             state = .idle
-            return ExchangeAction(claim: claim, .answer(.workerUnreachable, keepAlive: true))
+            return ExchangeAction(claim: .giveBack(.gatewayError), .answer(.workerBusy, keepAlive: true))
         }
-        state = .waiting(request, attempt: attempt + 1)
-        return ExchangeAction(claim: claim, .checkout)
+        request.busyTries += 1
+        state = .connecting(request)
+        return .init(.connectAgain(after: Self.busyDelay(request.busyTries)))
     }
+
+    /// 2 ms, 4 ms, … and at most half a second.
+    static func busyDelay(_ attempt: Int) -> Duration { .milliseconds(min(500, 1 << min(attempt, 9))) }
 
     /// The head cannot be put into the worker's protocol within its limits; nothing was sent.
     mutating func headTooLarge() -> ExchangeAction {
@@ -108,60 +152,46 @@ struct ExchangeStateMachine {
         return ExchangeAction(claim: .giveBack(.notForwarded), upstream: .release, .answer(failure, keepAlive: true))
     }
 
-    /// The first write on the connection failed: no byte of the request reached the worker, so any method may be sent
-    /// again.
+    /// The connection failed before the request's head was whole on it, so the worker cannot have run it: any method may
+    /// be sent again.
     mutating func writeFailed() -> ExchangeAction {
-        guard case .sent(let request, let attempt, let reused) = state else { return .ignore }
-        return sendAgain(request, attempt: attempt, reused: reused)
+        guard case .sent(let request, _) = state else { return .ignore }
+        return searchOn(request, claim: .giveBack(.notForwarded), upstream: .close)
     }
 
     /// The worker's side ended or failed before a byte of an answer. On a Unix socket a peer that read nothing and one
-    /// that ran the request look the same, so only idempotent methods are sent again, and only when the connection had
-    /// served before: a fresh one that dies has most likely met the request that kills its worker.
+    /// that ran the request look the same, so only idempotent methods are sent again: always once, and once more when
+    /// the connection had served before. A new connection that dies twice has most likely met the request that kills its
+    /// worker, which should not take the whole pool.
     mutating func upstreamLost(_ failure: GatewayFailure) -> ExchangeAction {
         switch state {
-        case .sent(let request, let attempt, let reused):
-            if request.isIdempotent, reused || attempt == 1 {
-                return sendAgain(request, attempt: attempt, reused: reused)
+        case .sent(var request, let reused):
+            request.sends += 1
+            if request.isIdempotent, reused || request.sends == 1, request.sends < Self.maxSends {
+                state = .waiting(request)
+                return ExchangeAction(claim: .giveBack(.notForwarded), upstream: .close, .checkout)
             }
-            state = .idle
-            return ExchangeAction(claim: .giveBack(.gatewayError), upstream: .close, .answer(failure, keepAlive: true))
-        case .answering:
-            // Part of an answer is out; only closing tells the client that it is not whole.
-            state = .closed
-            return ExchangeAction(claim: .giveBack(.gatewayError), upstream: .close, .closeClient)
-        default:
-            return .ignore
+            return fail(failure)
+        case .answering: return breakOff()
+        default: return .ignore
         }
     }
 
     /// An answer that is not HTTP, or would split: the worker did run the request, so it is never sent again.
     mutating func upstreamSentGarbage() -> ExchangeAction {
         switch state {
-        case .sent:
-            state = .idle
-            return ExchangeAction(
-                claim: .giveBack(.gatewayError), upstream: .close, .answer(.badAnswer, keepAlive: true))
-        case .answering:
-            state = .closed
-            return ExchangeAction(claim: .giveBack(.gatewayError), upstream: .close, .closeClient)
-        default:
-            return .ignore
+        case .sent: fail(.badAnswer)
+        case .answering: breakOff()
+        default: .ignore
         }
     }
 
     /// The worker took longer than it may (`max_request_time`).
     mutating func upstreamTimedOut() -> ExchangeAction {
         switch state {
-        case .sent:
-            state = .idle
-            return ExchangeAction(
-                claim: .giveBack(.gatewayError), upstream: .close, .answer(.workerTimedOut, keepAlive: true))
-        case .answering:
-            state = .closed
-            return ExchangeAction(claim: .giveBack(.gatewayError), upstream: .close, .closeClient)
-        default:
-            return .ignore
+        case .sent: fail(.workerTimedOut)
+        case .answering: breakOff()
+        default: .ignore
         }
     }
 
@@ -181,24 +211,31 @@ struct ExchangeStateMachine {
             keepClient ? .nextRequest : .closeClient)
     }
 
-    mutating func clientGone() -> ExchangeAction {
-        let before = state
-        state = .closed
-        switch before {
-        case .idle, .receiving, .closed: return .ignore
-        case .waiting: return ExchangeAction(claim: .cancelTicket, .none)
-        case .connecting: return ExchangeAction(claim: .giveBack(.notForwarded), upstream: .close, .none)
-        case .sent, .answering: return ExchangeAction(claim: .giveBack(.ok), upstream: .close, .none)
+    // MARK: Ends
+
+    /// Nothing of the request reached the worker.
+    private mutating func searchOn(
+        _ request: Request, claim: ExchangeAction.ClaimAction, upstream: ExchangeAction.UpstreamAction = .keep
+    ) -> ExchangeAction {
+        var request = request
+        request.misses += 1
+        guard request.misses < Self.maxMisses else {
+            state = .idle
+            return ExchangeAction(claim: claim, upstream: upstream, .answer(.workerUnreachable, keepAlive: true))
         }
+        state = .waiting(request)
+        return ExchangeAction(claim: claim, upstream: upstream, .checkout)
     }
 
-    private mutating func sendAgain(_ request: Request, attempt: Int, reused: Bool) -> ExchangeAction {
-        guard attempt < Self.maxAttempts else {
-            state = .idle
-            return ExchangeAction(
-                claim: .giveBack(.gatewayError), upstream: .close, .answer(.workerUnreachable, keepAlive: true))
-        }
-        state = .waiting(request, attempt: attempt + 1)
-        return ExchangeAction(claim: .giveBack(.notForwarded), upstream: .close, .checkout)
+    /// Nothing of an answer is out: the client gets one of ours.
+    private mutating func fail(_ failure: GatewayFailure) -> ExchangeAction {
+        state = .idle
+        return ExchangeAction(claim: .giveBack(.gatewayError), upstream: .close, .answer(failure, keepAlive: true))
+    }
+
+    /// Part of an answer is out; only closing tells the client that it is not whole.
+    private mutating func breakOff() -> ExchangeAction {
+        state = .closed
+        return ExchangeAction(claim: .giveBack(.gatewayError), upstream: .close, .breakOffClient)
     }
 }

@@ -15,8 +15,10 @@ package enum GatewayFailure: Equatable, Sendable {
     /// Nothing is live and the boot failed; `summary` is shown only on friendly error pages.
     case notBooted(summary: String)
     case shuttingDown
-    /// No worker could be reached after `ExchangeStateMachine.maxAttempts`, or the only one died with the request.
+    /// So many workers were gone that the search was given up (`ExchangeStateMachine.maxMisses`).
     case workerUnreachable
+    /// The worker's backlog stayed full.
+    case workerBusy
     case workerDied
     case badAnswer
     case workerTimedOut
@@ -37,7 +39,7 @@ package enum GatewayFailure: Equatable, Sendable {
         case .requestTimeout: 408
         case .bufferFull(let disk): disk ? 507 : 503
         case .unknownHost: 404
-        case .notBooted, .shuttingDown: 503
+        case .notBooted, .shuttingDown, .workerBusy: 503
         case .workerUnreachable, .workerDied, .badAnswer: 502
         case .workerTimedOut: 504
         }
@@ -53,7 +55,7 @@ package enum GatewayFailure: Equatable, Sendable {
             disk ? "There is no room to store the request body." : "Too many requests are being received."
         case .unknownHost: "No application is served under this name."
         case .queueFull: "Too many requests are waiting for this application. Please try again in a moment."
-        case .queueTimeout: "The application had no time for this request. Please try again in a moment."
+        case .queueTimeout, .workerBusy: "The application had no time for this request. Please try again in a moment."
         case .notBooted: "The application could not be started. Its administrator finds the reason in the log."
         case .shuttingDown: "The server is being stopped."
         case .workerUnreachable, .workerDied: "The application ended while it worked on this request."

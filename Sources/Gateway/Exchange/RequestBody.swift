@@ -9,6 +9,7 @@ struct RequestBody {
     static let memoryLimit = 128 * 1024
     /// Bytes on their way to the disk past which the client is not read.
     static let pendingLimit = 1024 * 1024
+    static let pendingWriteLimit = 64
 
     enum Appended { case stored, writing, full(disk: Bool) }
 
@@ -23,7 +24,10 @@ struct RequestBody {
 
     var isEmpty: Bool { length == 0 }
     var isWriting: Bool { (file?.pendingBytes ?? 0) > 0 }
-    var mustPause: Bool { (file?.pendingBytes ?? 0) > Self.pendingLimit }
+    var mustPause: Bool {
+        guard let file else { return false }
+        return file.pendingBytes > Self.pendingLimit || file.pendingWrites > Self.pendingWriteLimit
+    }
 
     /// `written` runs when a part reached the file (or failed to).
     mutating func append(

@@ -32,6 +32,11 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private var method = Method.get
     private var isPaused = false
     private var readWasHeld = false
+    /// The request's head is with the kernel: from then on the worker may have run the request.
+    private(set) var headIsOut = false
+    private var requestIsOut = false
+    private var requestHasBody = false
+    private var wasReset = false
 
     init(_ endpoint: WorkerEndpoint, upstreams: Upstreams) {
         self.endpoint = endpoint
@@ -39,8 +44,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     var isActive: Bool { context?.channel.isActive ?? false }
-    /// After an answer: the worker goes on with this connection and has sent nothing more.
-    var canBeKept: Bool { head.keepAlive && received.readableBytes == 0 && isActive }
+    /// After an answer: the worker goes on with this connection, has sent nothing more, and nothing more is sent to it (an
+    /// answer may come before the request's body was taken).
+    var canBeKept: Bool { head.keepAlive && received.readableBytes == 0 && requestIsOut && isActive }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
@@ -54,19 +60,31 @@ final class UpstreamConnection: ChannelDuplexHandler {
         head.reset()
     }
 
-    func write(_ bytes: ByteBuffer, flush: Bool) {
+    /// May lose the connection before it returns; then the owner has been told.
+    func send(_ head: ByteBuffer, _ body: RequestBody) {
         guard let context else { return }
-        context.write(wrapOutboundOut(.byteBuffer(bytes)), promise: nil)
-        if flush { context.flush() }
-    }
-
-    func write(_ body: RequestBody) {
-        guard let context else { return }
-        if let file = body.file {
-            context.writeAndFlush(wrapOutboundOut(.fileRegion(file.region())), promise: nil)
-        } else {
-            context.writeAndFlush(wrapOutboundOut(.byteBuffer(body.memory)), promise: nil)
+        headIsOut = false
+        requestIsOut = false
+        requestHasBody = !body.isEmpty
+        guard requestHasBody else {
+            context.writeAndFlush(wrapOutboundOut(.byteBuffer(head)), promise: nil)
+            // A write that fails has closed the channel by now. One that waits for room counts as done.
+            headIsOut = isActive
+            requestIsOut = headIsOut
+            return
         }
+        // Head and body may leave in one system call; only the promises tell how far it came.
+        let headPromise = context.eventLoop.makePromise(of: Void.self)
+        headPromise.futureResult.assumeIsolated().whenSuccess { self.headIsOut = true }
+        context.write(wrapOutboundOut(.byteBuffer(head)), promise: headPromise)
+        let bodyPromise = context.eventLoop.makePromise(of: Void.self)
+        // `body` is held until then: its file must stay open.
+        bodyPromise.futureResult.assumeIsolated().whenComplete { result in
+            if case .success = result { self.requestIsOut = true }
+            withExtendedLifetime(body) {}
+        }
+        let bytes: IOData = if let file = body.file { .fileRegion(file.region()) } else { .byteBuffer(body.memory) }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: bodyPromise)
     }
 
     func close() {
@@ -82,7 +100,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         guard let owner else { return unexpectedBytes(context) }
         switch phase {
         case .head:
-            if received.readableBytes == 0 { received = bytes } else { received.writeBuffer(&bytes) }
+            received.append(&bytes)
             receiveHead(owner)
         case .idle:
             unexpectedBytes(context)
@@ -167,7 +185,10 @@ final class UpstreamConnection: ChannelDuplexHandler {
             case .needMore:
                 phase = .decoding(decoder)
                 return (data, false)
-            case .end: return (data, true)
+            case .end:
+                received = bytes
+                received.moveReaderIndex(forwardBy: offset)
+                return (data, true)
             case .rejected(let rejection):
                 breakOff(owner, "its chunked body is malformed (\(rejection))")
                 return (ByteBuffer(), false)
@@ -198,12 +219,21 @@ final class UpstreamConnection: ChannelDuplexHandler {
         self.phase = .over
         upstreams.connectionEnded(self)
         if let owner {
-            if case .untilClose = phase { owner.upstreamEnded() } else { owner.upstreamLost() }
+            self.owner = nil
+            // A worker that closes without having read a body resets the connection; otherwise a reset is no end.
+            if case .untilClose = phase, !wasReset || requestHasBody {
+                owner.upstreamEnded()
+            } else {
+                owner.upstreamLost(self)
+            }
         }
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        wasReset = true
+        context.close(promise: nil)
+    }
 
     // MARK: Back-pressure
 
@@ -220,5 +250,18 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func read(context: ChannelHandlerContext) {
         if isPaused { readWasHeld = true } else { context.read() }
+    }
+}
+
+extension ByteBuffer {
+    /// Bytes that were read are not carried along: a peer that always has more on its way would make the buffer grow for
+    /// ever.
+    mutating func append(_ bytes: inout ByteBuffer) {
+        if readableBytes == 0 {
+            self = bytes
+            return
+        }
+        if readerIndex > 32 * 1024 { discardReadBytes() }
+        writeBuffer(&bytes)
     }
 }

@@ -5,18 +5,21 @@ import Pool
 
 /// One event loop's connections to workers: idle ones, found by the worker's slot, and the making of new ones.
 final class Upstreams {
-    /// Kept for one worker by one loop; a worker that serves many at once gets more, closed when idle.
-    static let idleLimit = 32
+    /// Kept for one worker by one loop.
+    static let idleLimit = 256
     static let connectTimeout = TimeAmount.seconds(5)
 
     private let eventLoop: any EventLoop
     private var idle: [[UpstreamConnection]] = []
+    /// For each slot the fewest that were idle since the last `trim`: so many were not needed.
+    private var fewest: [Int] = []
 
     init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
     func takeIdle(_ endpoint: WorkerEndpoint) -> UpstreamConnection? {
         guard endpoint.slot < idle.count else { return nil }
         while let connection = idle[endpoint.slot].popLast() {
+            fewest[endpoint.slot] = min(fewest[endpoint.slot], idle[endpoint.slot].count)
             if connection.endpoint === endpoint, connection.isActive { return connection }
             connection.close()
         }
@@ -25,7 +28,10 @@ final class Upstreams {
 
     func putIdle(_ connection: UpstreamConnection) {
         let endpoint = connection.endpoint
-        while idle.count <= endpoint.slot { idle.append([]) }
+        while idle.count <= endpoint.slot {
+            idle.append([])
+            fewest.append(0)
+        }
         guard connection.isActive, !endpoint.isRetired(on: self), idle[endpoint.slot].count < Self.idleLimit else {
             return connection.close()
         }
@@ -44,6 +50,19 @@ final class Upstreams {
     /// Workers that are being stopped: a connection that comes back from its last answer is not kept.
     fileprivate var retired: Set<WorkerNumber> = []
     func forget(_ worker: WorkerNumber) { retired.remove(worker) }
+
+    /// Closes what was idle all the time since the last call. The last of them stays: the next request wants it.
+    func trim() {
+        for slot in idle.indices {
+            let spare = min(fewest[slot], idle[slot].count) - 1
+            if spare > 0 {
+                let old = Array(idle[slot].prefix(spare))
+                idle[slot].removeFirst(spare)
+                for connection in old { connection.close() }
+            }
+            fewest[slot] = idle[slot].count
+        }
+    }
 
     func connectionEnded(_ connection: UpstreamConnection) {
         let slot = connection.endpoint.slot
