@@ -16,6 +16,8 @@ package struct GatewayParts: Sendable {
     package var maxConnections: Int
     /// How often deadlines are looked at.
     package var sweepInterval = TimeAmount.seconds(1)
+    /// How long a connection whose answers are all out is read on, before it is closed.
+    package var lingerTime = TimeAmount.seconds(2)
     package var report: @Sendable (GatewayEvent) -> Void
 
     package init(
@@ -94,7 +96,7 @@ package final class Gateway: Sendable {
             let channel = try await ServerBootstrap(group: loop.eventLoop, childGroup: children)
                 .serverChannelOption(.maxMessagesPerRead, value: 64)
                 .childChannelOption(.maxMessagesPerRead, value: 1)
-                .childChannelOption(.tcpOption(.tcp_nodelay), value: listener.isShared ? 0 : 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelInitializer { [self] channel in accept(channel) }
                 .withBoundSocket(listener.descriptor)
                 .get()

@@ -24,6 +24,7 @@ final class LoopContext {
     /// Of the last sweep: good enough for deadlines of seconds.
     private(set) var now = NIODeadline.now()
     private let sweepInterval: TimeAmount
+    let lingerTime: TimeAmount
     private var sweepsToTrim = LoopContext.trimInterval
 
     private let report: @Sendable (GatewayEvent) -> Void
@@ -41,6 +42,7 @@ final class LoopContext {
         answerFields = AnswerFields(server: shared.serverField)
         report = shared.report
         sweepInterval = shared.sweepInterval
+        lingerTime = shared.lingerTime
         upstreams = Upstreams(eventLoop: eventLoop)
     }
 

@@ -22,7 +22,6 @@ struct ConnectionTimer {
     var deadline = NIODeadline.distantFuture
 
     static let none = ConnectionTimer()
-    static let lingerTime = TimeAmount.seconds(2)
 }
 
 /// What starts a timer.
@@ -40,7 +39,7 @@ extension ClientConnection {
             case .body: (.body, TimeAmount(http.bodyTimeout))
             case .keepAlive: (.keepAlive, TimeAmount(http.keepAliveTimeout))
             case .stall: (.stall, TimeAmount(http.bodyTimeout))
-            case .linger: (.linger, ConnectionTimer.lingerTime)
+            case .linger: (.linger, loop.lingerTime)
             case .answer(let limit): (.answer, TimeAmount(limit))
             }
         timer = ConnectionTimer(kind: kind, deadline: loop.deadline(after: time))

@@ -1,0 +1,237 @@
+import Glibc
+import Linux
+import Model
+import NIOCore
+import NIOPosix
+import Pool
+import Synchronization
+
+@testable import Gateway
+
+/// A gateway on a port of its own, a real pool, and workers that the test invents.
+final class TestGateway: Sendable {
+    struct Options: Sendable {
+        var loops = 1
+        var workers = 1
+        var concurrency = 1
+        var wire = WorkerProtocol.session
+        var bufferDirectory: String?
+        var memoryLimit = 64 << 20
+        var diskLimit = 1 << 30
+        var sweepInterval = TimeAmount.milliseconds(20)
+        var lingerTime = TimeAmount.milliseconds(200)
+        var maxConnections = 1000
+        /// Workers are booted, and the first generation is live.
+        var boots = true
+        var settings: @Sendable (inout AppSettings) -> Void = { _ in }
+    }
+
+    let pool: Pool
+    let app: AppIndex
+    let gateway: Gateway
+    let fleet: FakeFleet
+    let port: UInt16
+    let directory: String
+    let budget: BufferBudget
+    let events: EventRecorder
+    private let options: Options
+    private let group: MultiThreadedEventLoopGroup
+    private let threads: NIOThreadPool
+    private let ticker: RepeatedTask
+
+    /// Starts all, runs `body` on a thread where it may block, and ends all.
+    static func run(
+        _ options: Options = Options(), worker: @escaping FakeWorker.Behaviour = Behaviours.echo,
+        _ body: @escaping @Sendable (TestGateway) throws -> Void
+    ) async throws {
+        let server = try await TestGateway(options, worker)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await blocking { try body(server) })
+        } catch {
+            result = .failure(error)
+        }
+        try await server.stop()
+        try result.get()
+    }
+
+    init(_ options: Options, _ worker: @escaping FakeWorker.Behaviour) async throws {
+        self.options = options
+        directory = try makeTemporaryDirectory()
+        group = MultiThreadedEventLoopGroup(numberOfThreads: options.loops)
+        threads = NIOThreadPool(numberOfThreads: 2)
+        threads.start()
+        var settings = AppSettings(name: AppName(sanitizing: "test"), directory: directory, kind: .rack)
+        options.settings(&settings)
+        pool = Pool(limits: PoolLimits(maxPoolSize: 16), now: monotonicNow)
+        fleet = FakeFleet(pool: pool, directory: directory, options: options, behaviour: worker)
+        pool.start(delegate: fleet)
+        app = pool.addApp(settings.name, queue: settings.queue)
+        budget = BufferBudget(memoryLimit: options.memoryLimit, diskLimit: options.diskLimit)
+        let events = EventRecorder()
+        self.events = events
+        var parts = GatewayParts(
+            pool: pool, budget: budget, threads: threads, bufferDirectory: options.bufferDirectory ?? directory,
+            errorPages: ErrorPages(template: ErrorPages.plainTemplate), serverField: "passenger",
+            trustedProxies: TrustedProxies([]), maxConnections: options.maxConnections,
+            report: { events.add($0) })
+        parts.sweepInterval = options.sweepInterval
+        parts.lingerTime = options.lingerTime
+        gateway = try await Gateway(group: group, parts: parts)
+        gateway.setRoutes([Route(app: app, settings: settings)])
+        fleet.setGateway(gateway)
+        let socket = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
+        try startListening(socket.number, backlog: 128, subject: "test")
+        port = try boundPort(socket.number)
+        try await gateway.open([GatewayListener(descriptor: socket.release(), isShared: options.loops > 1)])
+        let pool = self.pool
+        ticker = group.next().scheduleRepeatedTask(initialDelay: .milliseconds(10), delay: .milliseconds(10)) { _ in
+            pool.tick()
+        }
+        self.settings = settings
+        if options.boots { try await switchToNew() }
+    }
+
+    let settings: AppSettings
+
+    func client(receiveBuffer: Int32? = nil) throws -> TestClient {
+        try TestClient(port: port, receiveBuffer: receiveBuffer)
+    }
+
+    var snapshot: AppSnapshot { pool.snapshot()[app]! }
+
+    /// Boots a generation and gives it the traffic; the one before is drained.
+    @discardableResult
+    func switchToNew() async throws -> GenerationNumber {
+        let spec = GenerationSpec(app: settings.name, settings: settings, workers: options.workers, proof: .handshake)
+        let booted = try await pool.boot(app, spec)
+        if let old = pool.switchTraffic(app, to: booted.number) { pool.drain(old, of: app, within: .seconds(10)) }
+        return booted.number
+    }
+
+    func stop() async throws {
+        gateway.closeAll()
+        await pool.shutdown(within: .zero, hurry: true)
+        let fleet = self.fleet
+        try await blocking {
+            fleet.stopAll()
+        }
+        ticker.cancel()
+        try await group.shutdownGracefully()
+        try await threads.shutdownGracefully()
+        removeTree(directory)
+    }
+}
+
+/// Spawner, prober and stopper in one.
+final class FakeFleet: PoolDelegate {
+    private struct State {
+        var workers: [WorkerNumber: FakeWorker] = [:]
+        var all: [FakeWorker] = []
+        var failure: BootFailure?
+        var fixedPath: String?
+        weak var gateway: Gateway?
+    }
+    private let state = Mutex(State())
+    private let pool: Pool
+    private let directory: String
+    private let options: TestGateway.Options
+    private let behaviour: FakeWorker.Behaviour
+
+    init(pool: Pool, directory: String, options: TestGateway.Options, behaviour: @escaping FakeWorker.Behaviour) {
+        self.pool = pool
+        self.directory = directory
+        self.options = options
+        self.behaviour = behaviour
+    }
+
+    var workers: [FakeWorker] {
+        state.withLock { $0.workers.values.sorted { $0.number.rawValue < $1.number.rawValue } }
+    }
+    func setGateway(_ gateway: Gateway) { state.withLock { $0.gateway = gateway } }
+    /// From now on boots end like this.
+    func failBoots(_ failure: BootFailure?) { state.withLock { $0.failure = failure } }
+
+    /// From now on workers are what the test has put there.
+    func useWorkers(at path: String) { state.withLock { $0.fixedPath = path } }
+
+    func spawnWorker(_ worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec) {
+        pool.workerSpawned(worker, pid: 1)
+        if let failure = state.withLock({ $0.failure }) { return pool.workerExited(worker, failure) }
+        if let path = state.withLock({ $0.fixedPath }) {
+            return pool.workerBooted(
+                worker, address: .unix(path: path), wireProtocol: options.wire, concurrency: options.concurrency)
+        }
+        let path = "\(directory)/w\(worker.rawValue)"
+        do {
+            let fake = try FakeWorker(worker, generation, path: path, wire: options.wire, behaviour: behaviour)
+            state.withLock { state in
+                state.workers[worker] = fake
+                state.all.append(fake)
+            }
+            pool.workerBooted(
+                worker, address: .unix(path: path), wireProtocol: options.wire, concurrency: options.concurrency)
+        } catch {
+            pool.workerExited(worker, BootFailure(step: "launch", summary: "\(error)"))
+        }
+    }
+
+    func proveWorker(_ endpoint: WorkerEndpoint) {
+        guard state.withLock({ $0.workers[endpoint.worker] != nil }) else { return }
+        pool.workerProved(endpoint.worker, weak: false)
+    }
+
+    func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration) {
+        let gateway = state.withLock { $0.gateway }
+        guard let endpoint, let gateway else { return exit(worker) }
+        gateway.closeIdleConnections(to: endpoint) { [self] in exit(worker) }
+    }
+
+    func poolEvent(_ event: PoolEvent) {}
+
+    /// The process is gone, and the pool is told.
+    func exit(_ worker: WorkerNumber) {
+        kill(worker)
+        pool.workerExited(worker, BootFailure(step: "exited", summary: "stopped"))
+    }
+
+    /// The process is gone; nobody knows yet.
+    func kill(_ worker: WorkerNumber) {
+        state.withLock { $0.workers.removeValue(forKey: worker) }?.stop()
+    }
+
+    func stopAll() {
+        let all = state.withLock { $0.all }
+        for worker in all { worker.stop() }
+        for worker in all where !worker.waitUntilFinished() { print("a fake worker does not end") }
+    }
+}
+
+/// What the gateway had to tell.
+final class EventRecorder: Sendable {
+    private let events = Mutex<[GatewayEvent]>([])
+    func add(_ event: GatewayEvent) { events.withLock { $0.append(event) } }
+    var all: [GatewayEvent] { events.withLock { $0 } }
+    /// Error ids of pages that went to the log.
+    var answeredIDs: [String] { all.compactMap { if case .answered(_, let id) = $0 { id } else { nil } } }
+}
+
+func makeTemporaryDirectory() throws -> String {
+    var template = Array("/tmp/gateway-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp failed") }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// Files in it and itself.
+func removeTree(_ path: String) {
+    if let directory = opendir(path) {
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { unlink("\(path)/\(name)") }
+        }
+        closedir(directory)
+    }
+    rmdir(path)
+}
