@@ -27,8 +27,6 @@ package struct DeployRequest: Sendable, Codable, Equatable {
     package var repo: String?
     /// Deploy a withdrawn commit, or the one that is live already.
     package var force: Bool = false
-    /// Deploy an ancestor of the commit that is live.
-    package var allowOlder: Bool = false
     /// Takes the place of the configured `deploy.bake`.
     package var bakeSeconds: Double?
     /// When another operation runs: wait for it, instead of being refused.
@@ -42,7 +40,6 @@ package struct DeployRequest: Sendable, Codable, Equatable {
         ref = try container.decodeIfPresent(String.self, forKey: .ref)
         repo = try container.decodeIfPresent(String.self, forKey: .repo)
         force = try container.decodeIfPresent(Bool.self, forKey: .force) ?? false
-        allowOlder = try container.decodeIfPresent(Bool.self, forKey: .allowOlder) ?? false
         bakeSeconds = try container.decodeIfPresent(Double.self, forKey: .bakeSeconds)
         wait = try container.decodeIfPresent(Bool.self, forKey: .wait) ?? false
         origin = try container.decodeIfPresent(RequestOrigin.self, forKey: .origin)

@@ -23,9 +23,6 @@ struct DeployCommand: ParsableCommand {
     @Flag(help: "Deploy a withdrawn commit, or the one that is live already.")
     var force = false
 
-    @Flag(help: "Deploy a commit that is older than the live one.")
-    var allowOlder = false
-
     @Flag(help: "Return when the deploy is accepted.")
     var detach = false
 
@@ -57,7 +54,6 @@ struct DeployCommand: ParsableCommand {
         request.ref = ref
         request.repo = repo.map(Paths.repository)
         request.force = force
-        request.allowOlder = allowOlder
         request.wait = wait
         request.bakeSeconds = bake?.duration.inSeconds
         let command = ["passenger", "deploy", ref].compactMap { $0 }.joined(separator: " ")
