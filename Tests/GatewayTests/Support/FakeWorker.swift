@@ -88,6 +88,8 @@ final class FakeWorker: Sendable {
     /// Heads that were read, connections that were accepted.
     var requestCount: Int { requests.load(ordering: .relaxed) }
     var connectionCount: Int { accepted.load(ordering: .relaxed) }
+    /// Connections that are being served.
+    var openConnections: Int { state.withLock { $0.connections.count } }
     private let wire: WorkerProtocol
     private let behaviour: Behaviour
     private let listener: Int32
