@@ -24,7 +24,7 @@ extension ClientConnection {
             }
         }
         guard isWritten else { return perform(exchange.upstreamSentGarbage()) }
-        forward(part, startingWith: scratch)
+        forward(part)
         if isComplete { upstreamEnded() }
     }
 
@@ -52,20 +52,21 @@ extension ClientConnection {
     func upstreamBody(_ part: ByteBuffer) {
         guard case .answering = exchange.state, part.readableBytes > 0 else { return }
         scratch.clear()
-        forward(part, startingWith: scratch)
+        forward(part)
     }
 
     /// Bytes up to this many are copied behind the head, to save a system call; more go as they are.
     private static let copyLimit = 16 * 1024
 
-    private func forward(_ part: ByteBuffer, startingWith prefix: ByteBuffer) {
+    /// Sends `scratch`, and `part` behind it.
+    private func forward(_ part: ByteBuffer) {
         guard let context else { return }
-        var prefix = prefix
-        // `prefix` and `scratch` share storage; letting go of one keeps the other unique, so it is not copied.
-        scratch = ByteBuffer()
+        // Moved, not shared: a second reference would make the next write copy it.
+        var prefix = ByteBuffer()
+        swap(&prefix, &scratch)
         defer {
             scratch = prefix
-            if !context.channel.isWritable { clientIsSlow() }
+            if !isWritable { clientIsSlow() }
         }
         let encodes = answer.framing == .chunkEncode && part.readableBytes > 0 && !answer.headOnly
         if encodes {

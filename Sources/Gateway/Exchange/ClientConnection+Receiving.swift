@@ -10,7 +10,7 @@ extension ClientConnection {
             switch exchange.state {
             case .idle:
                 // Answers that a pipelining client does not take must not pile up.
-                guard context.channel.isWritable else { return holdPipeline() }
+                guard isWritable else { return holdPipeline() }
                 guard inbound.readableBytes > 0, receiveHead() else { return }
             case .receiving:
                 guard receiveBody() else { return }

@@ -46,6 +46,8 @@ final class ClientConnection: ChannelDuplexHandler {
     var scratch = ByteBuffer()
 
     var timer = ConnectionTimer.none
+    /// As `channelWritabilityChanged` told: asking the channel costs several retains.
+    var isWritable = true
     var isReadPaused = false
     var readWasHeld = false
     var isLingering = false
@@ -83,7 +85,8 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { clientTookMore() } else { clientIsSlow() }
+        isWritable = context.channel.isWritable
+        if isWritable { clientTookMore() } else { clientIsSlow() }
         context.fireChannelWritabilityChanged()
     }
 

@@ -37,18 +37,23 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private var requestIsOut = false
     private var requestHasBody = false
     private var wasReset = false
+    /// From `connected` to `channelInactive`; asking the channel costs several retains.
+    private(set) var isActive = false
 
     init(_ endpoint: WorkerEndpoint, upstreams: Upstreams) {
         self.endpoint = endpoint
         self.upstreams = upstreams
     }
 
-    var isActive: Bool { context?.channel.isActive ?? false }
     /// After an answer: the worker goes on with this connection, has sent nothing more, and nothing more is sent to it (an
     /// answer may come before the request's body was taken).
     var canBeKept: Bool { head.keepAlive && received.readableBytes == 0 && requestIsOut && isActive }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    /// The connection is made, which is told before `channelActive` comes.
+    func connected() { isActive = context?.channel.isActive ?? false }
+
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     // MARK: The request
@@ -215,6 +220,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private func unexpectedBytes(_ context: ChannelHandlerContext) { context.close(promise: nil) }
 
     func channelInactive(context: ChannelHandlerContext) {
+        isActive = false
         let phase = self.phase
         self.phase = .over
         upstreams.connectionEnded(self)

@@ -10,16 +10,22 @@ final class Upstreams {
     static let connectTimeout = TimeAmount.seconds(5)
 
     private let eventLoop: any EventLoop
-    private var idle: [[UpstreamConnection]] = []
-    /// For each slot the fewest that were idle since the last `trim`: so many were not needed.
-    private var fewest: [Int] = []
+    /// By the worker's slot.
+    private var slots: ContiguousArray<Slot> = []
+
+    private struct Slot {
+        var idle: ContiguousArray<UpstreamConnection> = []
+        /// The fewest that were idle since the last `trim`: so many were not needed.
+        var fewest = 0
+    }
 
     init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
     func takeIdle(_ endpoint: WorkerEndpoint) -> UpstreamConnection? {
-        guard endpoint.slot < idle.count else { return nil }
-        while let connection = idle[endpoint.slot].popLast() {
-            fewest[endpoint.slot] = min(fewest[endpoint.slot], idle[endpoint.slot].count)
+        let slot = endpoint.slot
+        guard slot < slots.count else { return nil }
+        while let connection = slots[slot].idle.popLast() {
+            slots[slot].fewest = min(slots[slot].fewest, slots[slot].idle.count)
             if connection.endpoint === endpoint, connection.isActive { return connection }
             connection.close()
         }
@@ -28,46 +34,44 @@ final class Upstreams {
 
     func putIdle(_ connection: UpstreamConnection) {
         let endpoint = connection.endpoint
-        while idle.count <= endpoint.slot {
-            idle.append([])
-            fewest.append(0)
-        }
-        guard connection.isActive, !endpoint.isRetired(on: self), idle[endpoint.slot].count < Self.idleLimit else {
+        let slot = endpoint.slot
+        while slots.count <= slot { slots.append(Slot()) }
+        guard connection.isActive, !endpoint.isRetired(on: self), slots[slot].idle.count < Self.idleLimit else {
             return connection.close()
         }
-        idle[endpoint.slot].append(connection)
+        slots[slot].idle.append(connection)
     }
 
     /// The worker will be stopped: its connections go first, so that none is chosen in the moment in which it ends.
     func closeIdle(_ endpoint: WorkerEndpoint) {
         retired.insert(endpoint.worker)
-        guard endpoint.slot < idle.count else { return }
-        let connections = idle[endpoint.slot].filter { $0.endpoint === endpoint }
-        idle[endpoint.slot].removeAll { $0.endpoint === endpoint }
+        guard endpoint.slot < slots.count else { return }
+        let connections = slots[endpoint.slot].idle.filter { $0.endpoint === endpoint }
+        slots[endpoint.slot].idle.removeAll { $0.endpoint === endpoint }
         for connection in connections { connection.close() }
+    }
+
+    /// Closes what was idle all the time since the last call. The last of them stays: the next request wants it.
+    func trim() {
+        for slot in slots.indices {
+            let spare = min(slots[slot].fewest, slots[slot].idle.count) - 1
+            if spare > 0 {
+                let old = Array(slots[slot].idle.prefix(spare))
+                slots[slot].idle.removeFirst(spare)
+                for connection in old { connection.close() }
+            }
+            slots[slot].fewest = slots[slot].idle.count
+        }
     }
 
     /// Workers that are being stopped: a connection that comes back from its last answer is not kept.
     fileprivate var retired: Set<WorkerNumber> = []
     func forget(_ worker: WorkerNumber) { retired.remove(worker) }
 
-    /// Closes what was idle all the time since the last call. The last of them stays: the next request wants it.
-    func trim() {
-        for slot in idle.indices {
-            let spare = min(fewest[slot], idle[slot].count) - 1
-            if spare > 0 {
-                let old = Array(idle[slot].prefix(spare))
-                idle[slot].removeFirst(spare)
-                for connection in old { connection.close() }
-            }
-            fewest[slot] = idle[slot].count
-        }
-    }
-
     func connectionEnded(_ connection: UpstreamConnection) {
         let slot = connection.endpoint.slot
-        guard slot < idle.count else { return }
-        idle[slot].removeAll { $0 === connection }
+        guard slot < slots.count else { return }
+        slots[slot].idle.removeAll { $0 === connection }
     }
 
     func connect(_ endpoint: WorkerEndpoint, for client: ClientConnection) {
@@ -89,7 +93,9 @@ final class Upstreams {
         connecting.assumeIsolated().whenComplete { result in
             do {
                 let channel = try result.get()
-                client.upstreamConnected(try channel.pipeline.syncOperations.handler(type: UpstreamConnection.self))
+                let connection = try channel.pipeline.syncOperations.handler(type: UpstreamConnection.self)
+                connection.connected()
+                client.upstreamConnected(connection)
             } catch {
                 client.upstreamConnectFailed(endpoint, error)
             }
