@@ -37,15 +37,23 @@ struct CoreLauncher: ~Copyable {
 
     func start(using launcher: borrowing Launcher) throws(SystemError) -> Started {
         let pair = try MessageSocket.pair()
+        let output = try writeOnly(STDOUT_FILENO)
+        let errors = try writeOnly(STDERR_FILENO)
         let process = try launcher.launch(
             plan: launchPlan.number,
             moves: [
-                DescriptorMove(source: STDOUT_FILENO, target: STDOUT_FILENO),
-                DescriptorMove(source: STDERR_FILENO, target: STDERR_FILENO),
+                DescriptorMove(source: output.number, target: STDOUT_FILENO),
+                DescriptorMove(source: errors.number, target: STDERR_FILENO),
                 DescriptorMove(source: pair.second.number, target: Self.controlTarget),
                 DescriptorMove(source: program.number, target: Self.programTarget),
             ],
             credentials: credentials, makesOutputPipes: false)
         return Started(process: process, control: pair.first)
+    }
+
+    /// A terminal is open for both directions, and what is typed there is not for the core.
+    private func writeOnly(_ descriptor: Int32) throws(SystemError) -> Descriptor {
+        guard isatty(descriptor) == 1 else { return try duplicateDescriptor(descriptor) }
+        return try openFile("/proc/self/fd/\(descriptor)", flags: O_WRONLY | O_NOCTTY)
     }
 }

@@ -37,8 +37,8 @@ final class GroupGuard {
         guard pid == self.pid else { return tell(-pid) }
         self.pid = nil
         guard pipe != nil else { return }
-        writeLog("the group guard ended and is replaced")
         start(groups: groups)
+        writeLog("the group guard ended and was replaced")
     }
 
     /// It kills what it knows of, and ends.

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -71,6 +72,21 @@ static void set_oom_score(int32_t score) {
     ssize_t ignored = write(fd, text, (size_t)snprintf(text, sizeof text, "%d", (int)score));
     (void)ignored;
     close(fd);
+}
+
+// The terminal of whoever started the server is not the program's: with /dev/tty it could read what is typed there, and by
+// TIOCSTI type into a shell of root's. Gone for good: only the leader of a session can get one. Not a session of its own,
+// because each of those is a scheduling group (sched(7), autogroup), in which niceness means nothing to the others.
+static void leave_terminal(void) {
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && errno == ENXIO) return;  // there is none
+    if (fd >= 0) {
+        if (ioctl(fd, TIOCNOTTY) != 0) fail("terminal", "");
+        close(fd);
+        return;
+    }
+    // No such device file here: it may still be an inherited descriptor. Of any other terminal this is refused.
+    for (fd = 0; fd <= 2; fd++) ioctl(fd, TIOCNOTTY);
 }
 
 static void set_groups(char *list) {
@@ -177,6 +193,7 @@ int main(int count, char **arguments) {
     if (read_plan(plan_descriptor, &plan) != 0) fail("plan", "");
     close(plan_descriptor);
     if (getpgrp() != getpid() && setpgid(0, 0) != 0) fail("setpgid", "");
+    leave_terminal();
     set_oom_score(plan.oom_score);
     switch_user(arguments[4], arguments[5], arguments[6], plan.forbids_new_privileges);
     umask((mode_t)(plan.umask & 0777));

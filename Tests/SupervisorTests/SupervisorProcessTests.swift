@@ -125,7 +125,7 @@ struct SupervisorProcessTests {
         let supervisor = try RunningSupervisor()
         let core = try supervisor.nextCore()
         try core.start()
-        let child = try core.spawn(shellPlan("sleep 1000 & echo $!; exit 0"))
+        let child = try core.spawn(shellPlan("sleep 1000 & echo $!; sleep 0.3; exit 0"))
         let straggler = try pidfdOpen(pid: try #require(Int32(try child.line())))
         #expect(try core.expectExit(child.entry.tag).reason == .exited(0))
         try waitGone(straggler, "the straggler's end")
