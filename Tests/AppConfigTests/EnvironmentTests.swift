@@ -159,6 +159,30 @@ struct UserChoiceTests {
         #expect(named.workers == .named("blog") && named.deploys == .named("blog") && named.warnings.isEmpty)
     }
 
+    @Test("Nobody gets the rights of a directory's owner by putting another one in its place")
+    func pathTrust() {
+        func place(_ path: String, owner: UInt32 = 0, group: UInt32 = 0, _ mode: UInt32 = 0o755) -> PathTrust.Place {
+            PathTrust.Place(path: path, owner: owner, group: group, mode: mode)
+        }
+        func objection(_ ancestors: PathTrust.Place..., target: PathTrust.Place, user: UInt32) -> String? {
+            PathTrust.objection(ancestors: [place("/")] + ancestors, target: target, user: user)
+        }
+        #expect(PathTrust.ancestors(of: "/srv//blog/current/") == ["/", "/srv", "/srv/blog"])
+        #expect(objection(place("/srv"), target: place("/srv/a"), user: 0) == nil)
+        #expect(objection(place("/home/eve", owner: 7), target: place("/home/eve/a", owner: 7, 0o777), user: 7) == nil)
+        #expect(
+            objection(place("/home/eve", owner: 7), target: place("/home/eve/a", owner: 8), user: 8)
+                == "/home/eve belongs to uid 7", "she renames it and links to another of his")
+        #expect(objection(place("/home/eve", owner: 7), target: place("/home/eve/a"), user: 0) != nil)
+        #expect(objection(place("/tmp", 0o1777), target: place("/tmp/a", owner: 7), user: 7) == nil)
+        #expect(objection(place("/tmp", 0o777), target: place("/tmp/a", owner: 7), user: 7) != nil)
+        #expect(objection(target: place("/tmp", 0o1777), user: 0) == "others may write to /tmp")
+        #expect(objection(place("/srv", group: 50, 0o775), target: place("/srv/a", owner: 7), user: 7) == nil)
+        #expect(objection(place("/srv", group: 50, 0o775), target: place("/srv/a"), user: 0) != nil)
+        #expect(objection(place("/srv", 0o775), target: place("/srv/a", 0o775), user: 0) == nil, "root's group is root")
+        #expect(objection(place("/srv"), target: place("/srv/a", owner: 7), user: 0) == "/srv/a belongs to uid 7")
+    }
+
     @Test("A deploy root's owner deploys, and runs the app unless another user is named")
     func deployRoot() throws {
         let owned = try resolve(.deployRoot("/a"), owner: 7)

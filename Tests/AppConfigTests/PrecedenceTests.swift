@@ -153,6 +153,19 @@ struct PrecedenceTests {
         #expect(found.first?.message.hasPrefix("'port' cannot be set here: the file belongs to another user") == true)
     }
 
+    @Test(
+        "A link in the app user's directory to a file that root wrote does not set server keys",
+        .enabled(if: geteuid() == 0, "only root starts servers for others"))
+    func linkedFile() throws {
+        let tree = try TemporaryTree(["other.yml": "port: 80", "app/config.ru": ""])
+        try tree.link("app/Passengerfile.yml", to: "../other.yml")
+        #expect(try load(tree, "app").server.listen == [.tcp(host: "127.0.0.1", port: 80)])
+        try #require(chown(tree["app"], 4242, 4242) == 0)
+        #expect(
+            problems { try load(tree, "app") }.first?.message.contains("cannot be set here: \(tree["app"]) belongs")
+                == true)
+    }
+
     @Test("The server file's limits bound what an app's files ask for, not what the operator asks for")
     func limits() throws {
         let tree = try TemporaryTree([

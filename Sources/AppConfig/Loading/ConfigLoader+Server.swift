@@ -48,8 +48,12 @@ extension ConfigLoader {
         case .inPlace(let directory):
             try ConfigLoader.readAppFile(in: directory, as: ConfigSource.inPlaceFile) { file in
                 // Whoever can write a file that decides users and listeners has the rights of the server.
-                file.owner == 0 || file.owner == userID
-                    ? .allowed : .refused("the file belongs to another user (uid \(file.owner)) than the server")
+                guard file.owner == 0 || file.owner == userID else {
+                    return .refused("the file belongs to another user (uid \(file.owner)) than the server")
+                }
+                // Or whoever can put another file there, if only a link to one that root wrote for another app.
+                guard userID == 0, let objection = PathTrust.objection(to: file.path, user: 0) else { return .allowed }
+                return .refused(objection)
             }
         }
     }

@@ -63,7 +63,10 @@ struct ServerAssembly {
     private func standardPidFile(_ server: ServerSettings) -> String? {
         guard case .inPlace(let directory) = location, FilePath.owner(directory) == userID else { return nil }
         let pids = FilePath.join(directory, "tmp/pids")
-        guard server.daemonize || FilePath.kind(pids) == .directory else { return nil }
+        let isThere = FilePath.kind(pids) == .directory
+        guard server.daemonize || isThere else { return nil }
+        // Often `tmp` alone is the app user's.
+        if userID == 0, isThere, PathTrust.objection(to: FilePath.join(pids, "x"), user: 0) != nil { return nil }
         if case .tcp(_, let port) = server.listen.first { return FilePath.join(pids, "passenger.\(port).pid") }
         return FilePath.join(pids, "passenger.pid")
     }

@@ -32,6 +32,7 @@ struct StartUsers {
             throw StartError(error.message, hint: error.hint, exitCode: 2)
         }
         warnings = choice.warnings
+        if isRoot { try Self.refuseBorrowedRights(choice, configuration, owner: status.st_uid) }
         allowsOwnUser = !isRoot || choice.workers == .invoking || choice.deploys == .invoking
         deployUserID = geteuid()
         guard isRoot else { return }
@@ -41,6 +42,25 @@ struct StartUsers {
         let deployUser = try add(choice.deploys, group: nil)
         deploys = deployUser?.name
         deployUserID = deployUser?.uid ?? 0
+    }
+
+    /// Rights that come from owning a directory are for those who decide what lies there.
+    private static func refuseBorrowedRights(
+        _ choice: UserChoice, _ configuration: LoadedConfiguration, owner: uid_t
+    ) throws {
+        let derived: [UserChoice.User] = [.invoking, .owner(uid: owner)]
+        guard derived.contains(choice.workers) || derived.contains(choice.deploys) else { return }
+        let path = configuration.location.path
+        var paths = [path]
+        if let file = configuration.app.startupFile { paths.append("\(configuration.app.directory)/\(file)") }
+        for path in paths {
+            guard let objection = PathTrust.objection(to: path, user: owner) else { continue }
+            throw StartError(
+                "\(configuration.location.path) belongs to uid \(owner), but \(objection), who could put another app there",
+                hint:
+                    "Set 'user' to the user that the app is to run as, or serve a directory that nobody else can replace.",
+                exitCode: 2)
+        }
     }
 
     /// The unprivileged user of the core: `core_user`, else `passenger`, else `nobody`.
