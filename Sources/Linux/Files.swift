@@ -130,6 +130,22 @@ package func directoryEntries(_ directory: Int32) throws(SystemError) -> [String
     return names
 }
 
+/// Removes everything in a directory, whoever may be changing it meanwhile: through descriptors, following no link. A
+/// tree deeper than `deepest` stays, and so does what cannot be removed.
+package func emptyDirectory(_ directory: Int32, deepest: Int = 6) {
+    guard deepest > 0, let names = try? directoryEntries(directory) else { return }
+    for name in names { removeTree(directory, name, deepest: deepest) }
+}
+
+/// The same for one entry, of any kind.
+package func removeTree(_ directory: Int32, _ name: String, deepest: Int = 6) {
+    if unlinkat(directory, name, 0) == 0 { return }
+    if let child = try? openFile(name, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW, directory: directory) {
+        emptyDirectory(child.number, deepest: deepest - 1)
+    }
+    unlinkat(directory, name, AT_REMOVEDIR)
+}
+
 func entryName(_ entry: UnsafeMutablePointer<dirent>) -> String {
     withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }

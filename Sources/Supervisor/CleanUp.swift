@@ -28,20 +28,7 @@ enum CleanUp {
     /// descriptors, no link is followed, and a tree deeper than ours ever is stays.
     private static func removeDirectory(_ path: String) {
         guard let directory = try? openFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW) else { return }
-        empty(directory.number, depth: 0)
+        emptyDirectory(directory.number)
         rmdir(path)
-    }
-
-    private static let deepest = 6
-
-    private static func empty(_ directory: Int32, depth: Int) {
-        guard depth < deepest, let names = try? directoryEntries(directory) else { return }
-        for name in names where unlinkat(directory, name, 0) != 0 {
-            let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
-            if let child = try? openFile(name, flags: flags, directory: directory) {
-                empty(child.number, depth: depth + 1)
-            }
-            unlinkat(directory, name, AT_REMOVEDIR)
-        }
     }
 }

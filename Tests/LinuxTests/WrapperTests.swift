@@ -50,6 +50,23 @@ struct WrapperTests {
         #expect(try readSome(reader.number, limit: 1).isEmpty, "no copy of the writer is left open")
     }
 
+    @Test("a tree is removed with its links, and not what they lead to")
+    func removedTree() throws {
+        let path = try temporaryDirectory()
+        try #require(mkdir("\(path)/kept", 0o755) == 0 && mkdir("\(path)/tree", 0o755) == 0)
+        let kept = try openFile("\(path)/kept/file", flags: O_WRONLY | O_CREAT)
+        try #require(mkdir("\(path)/tree/below", 0o755) == 0)
+        try #require(symlink("../../kept", "\(path)/tree/below/link") == 0)
+        try #require(symlink("kept", "\(path)/link") == 0)
+        let directory = try openFile(path, flags: O_RDONLY | O_DIRECTORY)
+        for name in ["tree", "link", "missing"] { removeTree(directory.number, name) }
+        #expect(try directoryEntries(directory.number) == ["kept"])
+        #expect(access("\(path)/kept/file", F_OK) == 0)
+        _ = consume kept
+        emptyDirectory(directory.number)
+        #expect(rmdir(path) == 0)
+    }
+
     @Test("a sealed memory file can be neither changed nor shortened")
     func sealedMemoryFile() throws {
         let file = try makeMemoryFile(name: "test", contents: [1, 2], sealed: true)

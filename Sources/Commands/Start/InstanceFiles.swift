@@ -30,13 +30,38 @@ struct InstanceFiles {
                 exitCode: 2)
         }
         try Self.make(runtime, mode: 0o755)
-        try Self.make(directory, mode: 0o755, owner: users.core)
+        // Ours until everything is in it: the core's user could put a link in the place of what is written here.
+        let handle = try Self.takeOver(directory, from: users.core)
         try Self.make(sockets, mode: 0o700, owner: users.core)
         state = try Self.stateDirectory(configuration, users)
         // An app's user may not be able to reach the place where the program lies; nor may a new installation change
         // the loaders of a server that runs.
         loaders = "\(directory)/loaders"
+        removeTree(handle.number, "loaders")
         try Self.copyTree(library.loaders, to: loaders)
+        if let core = users.core { try Self.open(handle.number, for: core, path: directory) }
+    }
+
+    /// Makes the directory, or takes one that an earlier server left, so that nobody else can change an entry of it.
+    private static func takeOver(_ path: String, from owner: PolicyUser?) throws -> Descriptor {
+        if mkdir(path, 0o755) != 0, errno != EEXIST { throw SystemError(call: "mkdir", errno: errno, subject: path) }
+        let handle = try openFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        var status = stat()
+        fstat(handle.number, &status)
+        guard status.st_uid == geteuid() || status.st_uid == owner?.uid else {
+            throw StartError("\(path) belongs to uid \(status.st_uid)", hint: "Remove it, or choose another directory.")
+        }
+        guard fchown(handle.number, geteuid(), getegid()) == 0, fchmod(handle.number, 0o755) == 0 else {
+            throw SystemError(call: "chown", errno: errno, subject: path)
+        }
+        return handle
+    }
+
+    /// Sticky and still ours: the core can add its record and replace that, but not the loaders and the admin socket.
+    private static func open(_ directory: Int32, for core: PolicyUser, path: String) throws {
+        guard fchown(directory, geteuid(), core.gid) == 0, fchmod(directory, 0o1775) == 0 else {
+            throw SystemError(call: "chown", errno: errno, subject: path)
+        }
     }
 
     /// ROOT/.passenger when everything runs as the deploy user; /var/lib/passenger/<app>, the core's, when root starts.
@@ -76,7 +101,6 @@ struct InstanceFiles {
     /// Regular files only, readable to all.
     private static func copyTree(_ source: String, to target: String) throws {
         let files = FileManager.default
-        if files.fileExists(atPath: target) { try files.removeItem(atPath: target) }
         try make(target, mode: 0o755)
         for name in try files.subpathsOfDirectory(atPath: source)
         where !name.hasPrefix("test") && !name.contains("/test") {

@@ -26,8 +26,11 @@ enum TransientServer {
             directory: root, flags: flags, environment: environment,
             workingDirectory: FileManager.default.currentDirectoryPath, isTransient: true)
         let plans = try StartAction(request: request).prepare()
+        // The core's user may add to the directory by now: what it put there under this name is not for us to write to.
+        let path = "\(plans.core.instanceDirectory)/passenger.log"
+        unlink(path)
         let log = try openFile(
-            "\(plans.core.instanceDirectory)/passenger.log", flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
+            path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND, mode: 0o600)
         let report = try Daemon.launch(plans.supervisor, log: log.number)
         if case .failed(let reason, _) = try Daemon.waitForReport(report) { throw StartError(reason) }
         let record = try readFile("\(plans.core.instanceDirectory)/instance.json")
