@@ -44,14 +44,26 @@ struct StopCommand: ParsableCommand {
         }
     }
 
-    /// For a server whose core does not answer: the supervisor takes SIGTERM itself.
+    /// For a server whose core does not answer: the supervisor takes SIGTERM itself. The record is the core's, which
+    /// could name any process in it: only the one that listens for the server is signalled, as the kernel says.
     private func signal(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) {
+        guard listener(of: instance) == instance.pid else {
+            throw ControlError(
+                .failed, "Process \(instance.pid) does not listen on \(instance.adminSocket), so it is not signalled.",
+                hint: "If it is server \"\(instance.name)\" all the same, stop it with kill.")
+        }
         do throws(SystemError) {
             try pidfdSendSignal(process, SIGTERM)
         } catch {
             guard error.errno != ESRCH else { return }
             throw ControlError(.failed, "Server \"\(instance.name)\" cannot be signalled: \(error).")
         }
+    }
+
+    /// Who called listen(2) on the admin socket: the supervisor, whose socket outlives every core.
+    private func listener(of instance: InstanceRecord) -> Int32? {
+        guard let connection = try? connectUnix(path: instance.adminSocket, nonBlocking: true) else { return nil }
+        return try? peerCredentials(connection.number).pid
     }
 
     /// A pidfd is readable when its process has ended (pidfd_open(2)).
