@@ -93,10 +93,15 @@ final class SettingsClient: SettingsReading {
 /// Both streams of a tool.
 struct CollectedLines: Sendable {
     static let limit = 4096
+    /// The tool runs as the app's user, who can make it say anything.
+    static let mostBytes = 16 << 20
+    private var bytes = 0
     var stdout: [String] = []
     var stderr: [String] = []
 
     mutating func append(_ stream: StandardStream, _ line: String) {
+        bytes += line.utf8.count
+        guard bytes <= Self.mostBytes else { return }
         switch stream {
         case .stdout where stdout.count < Self.limit: stdout.append(line)
         case .stderr where stderr.count < Self.limit: stderr.append(line)
