@@ -117,6 +117,12 @@ final class SupervisorLoop {
         }
     }
 
+    /// A core's exit may be seen before what it said last: that it is done, or why it failed. Both still lie in the socket.
+    private func hearLastWords() {
+        // All that fits into it, and no more: what is left of an unreadable rest is not worth waiting for.
+        for _ in 0..<CoreConnection.longestQueue / Self.mostMessages where connection != nil { serveCore(.readable) }
+    }
+
     private func disconnect() {
         guard let connection else { return }
         // It may be closed already, and then epoll has dropped it by itself.
@@ -220,6 +226,7 @@ final class SupervisorLoop {
         guard let reason = try? waitForChild(pid) else { return }
         groupGuard.ended(pid, groups: Array(children.keys))
         let child = children.removeValue(forKey: pid)
+        if machine.isCore(pid) { hearLastWords() }
         if let loss = drain.remove(pid: pid) { writeLog(loss) }
         perform(
             machine.ended(pid: pid, reason: reason, launchFailure: child?.launchFailure(), now: monotonicNow()))

@@ -133,6 +133,8 @@ package struct SupervisorStateMachine: Sendable {
         return coreIsGone("core \(number) could not be started: \(reason)", life: .zero, now: now)
     }
 
+    package func isCore(_ pid: Int32) -> Bool { runningCore?.pid == pid }
+
     /// Its end of the control socket is closed: mostly because it is ending, and we shall hear how in a moment.
     package mutating func coreDisconnected(now: Instant) {
         guard case .running(var life) = core else { return }
