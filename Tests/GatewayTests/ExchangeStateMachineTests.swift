@@ -101,7 +101,7 @@ struct ExchangeStateMachineTests {
     @Test("what may run twice is sent again once, and no further when a new connection dies as well")
     func oncemore() {
         var machine = sent(get, reused: true)
-        let again = ExchangeAction(claim: .giveBack(.notForwarded), upstream: .close, .checkout)
+        let again = ExchangeAction(claim: .giveBackUnreachable, upstream: .close, .checkout)
         #expect(machine.upstreamLost(.workerDied) == again)
         _ = machine.granted()
         _ = machine.connected(reused: false)

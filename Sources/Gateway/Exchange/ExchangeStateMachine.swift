@@ -169,7 +169,8 @@ struct ExchangeStateMachine {
             request.sends += 1
             if request.isIdempotent, reused || request.sends == 1, request.sends < Self.maxSends {
                 state = .waiting(request)
-                return ExchangeAction(claim: .giveBack(.notForwarded), upstream: .close, .checkout)
+                // Most likely this worker is dying, and its exit not known yet: the second attempt is for another one.
+                return ExchangeAction(claim: .giveBackUnreachable, upstream: .close, .checkout)
             }
             return fail(failure)
         case .answering: return breakOff()
