@@ -90,12 +90,15 @@ final class Core: Sendable {
         pool.start(delegate: bridge)
         let app = try makeApp(gateway, settings)
         startTicking(app)
-        if let gateway { try await open(gateway, app) }
+        gateway?.setRoutes([Route(app: app.index, settings: plan.settings)])
         let listeners = try boundAddresses()
         let admin = startAdmin(app, listeners)
         let watcher = plan.isTransient ? nil : WatcherClient(tools: tools, app: app, logger: logger)
         for warning in plan.warnings { logger.warning("\(warning)") }
         await start(app)
+        // Not earlier: who comes while nothing is booting yet would be told that nothing is live. Until here connections
+        // wait in the kernel's queue, those that a core before this one could not take on too.
+        if let gateway { try await open(gateway) }
         watcher?.start()
         try writeInstanceRecord(app, listeners)
         let summary = "listening on " + listeners.joined(separator: ", ")
@@ -117,8 +120,7 @@ final class Core: Sendable {
         }
     }
 
-    private func open(_ gateway: Gateway, _ app: ServedApp) async throws {
-        gateway.setRoutes([Route(app: app.index, settings: plan.settings)])
+    private func open(_ gateway: Gateway) async throws {
         let listeners = inheritance.listeners.filter { $0.name.hasPrefix("http") }
         try await gateway.open(
             listeners.map { GatewayListener(descriptor: $0.descriptor, isShared: $0.name.hasPrefix("http-unix")) })
