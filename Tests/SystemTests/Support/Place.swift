@@ -8,6 +8,14 @@ import Testing
 final class Place: Sendable {
     let path: String
 
+    /// A place in this one, for a second server; removed with it.
+    func inner(_ name: String) throws -> Place { try Place(at: "\(path)/\(name)") }
+
+    private init(at path: String) throws {
+        self.path = path
+        guard mkdir(path, 0o755) == 0 else { throw SystemError(call: "mkdir", errno: errno, subject: path) }
+    }
+
     init() throws {
         var template = Array("/tmp/pXXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw SystemError(call: "mkdtemp", errno: errno) }

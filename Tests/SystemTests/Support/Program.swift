@@ -25,6 +25,8 @@ final class Program: @unchecked Sendable {
         let null = try openFile("/dev/null", flags: O_RDWR)
         let output = try openFile(files.output, flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
         let errors = try openFile(files.errors, flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o644)
+        // Not even a test process that is killed leaves a server behind (prctl(2), PR_SET_PDEATHSIG).
+        let command = ["setpriv", "--pdeathsig", "KILL"] + command
         pid = try spawnProcess(
             path: Self.find(command[0]), arguments: command,
             environment: environment.map { "\($0.key)=\($0.value)" },

@@ -57,6 +57,35 @@ final class TestRepository: Sendable {
         return try commit("version \(version)")
     }
 
+    /// A commit whose root has a directory of a name that git's own commands refuse to add.
+    func commitTree(named name: String, holding file: String) throws {
+        let blob = try git("hash-object", "-w", "version.txt").trimmed
+        let inner = try objectOfTree("100644 blob \(blob)\t\(file)\n")
+        let base = try git("ls-tree", "HEAD")
+        let outer = try objectOfTree(base + "040000 tree \(inner)\t\(name)\n")
+        let parent = try git("rev-parse", "HEAD").trimmed
+        let commit = try git("commit-tree", outer, "-p", parent, "-m", "a tree with \(name)").trimmed
+        try git("update-ref", "refs/heads/main", commit)
+    }
+
+    /// Written as an object, since `git mktree` checks names.
+    private func objectOfTree(_ lines: String) throws -> String {
+        var bytes: [UInt8] = []
+        for line in lines.split(separator: "\n") {
+            let parts = line.split(separator: "\t")
+            let fields = parts[0].split(separator: " ")
+            bytes += Array("\(fields[0].drop { $0 == "0" }) \(parts[1])".utf8) + [0]
+            bytes += stride(from: 0, to: fields[2].count, by: 2).map { offset in
+                let start = fields[2].index(fields[2].startIndex, offsetBy: offset)
+                return UInt8(fields[2][start...].prefix(2), radix: 16) ?? 0
+            }
+        }
+        let path = "\(path)/.git/tree-object"
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        AppUser.own("\(self.path)/.git")
+        return try git("hash-object", "-t", "tree", "-w", "--literally", path).trimmed
+    }
+
     @discardableResult
     func git(_ arguments: String...) throws -> String {
         var environment = ProcessInfo.plainEnvironment
@@ -70,4 +99,8 @@ final class TestRepository: Sendable {
         try #require(end.status == 0, "git \(arguments): \(end.everything)")
         return end.output
     }
+}
+
+extension String {
+    var trimmed: String { trimmingCharacters(in: .whitespacesAndNewlines) }
 }

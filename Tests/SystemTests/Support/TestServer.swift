@@ -13,7 +13,6 @@ final class TestServer: @unchecked Sendable {
     let directory: String
     private(set) var program: Program?
     private(set) var port = 0
-    private var started: [InstanceRecord] = []
 
     init(_ directory: String, in place: Place) {
         self.directory = directory
@@ -33,10 +32,9 @@ final class TestServer: @unchecked Sendable {
         return (server, repository)
     }
 
+    /// Whatever became of the test: servers, daemons and passing ones of this place too.
     deinit {
-        for record in started where processStartTime(pid: record.pid) == record.startTime {
-            kill(record.pid, SIGKILL)
-        }
+        for record in InstanceRegistry(directories: ["\(place.path)/run"]).instances() { kill(record.pid, SIGKILL) }
         if program?.hasEnded == false { program?.signal(SIGKILL) }
         _ = try? program?.wait(within: .seconds(5))
     }
@@ -82,7 +80,6 @@ final class TestServer: @unchecked Sendable {
                 throw TimedOut(what: "the server ended: \(try program.wait())", evidence: program.log)
             }
             guard let record = self.instance(), record.pid == program.pid else { return false }
-            self.started.append(record)
             self.port = try #require(Int(record.listen[0].split(separator: ":").last ?? ""))
             return true
         }
