@@ -1,0 +1,79 @@
+import Glibc
+import Model
+import Pool
+import Testing
+
+@testable import Spawning
+
+@Suite("A launch plan")
+struct WorkerLaunchTests {
+    private func launch(
+        _ kind: AppKind, release: ReleaseLabel? = nil, port: Int? = nil, socketPath: String? = nil,
+        _ adjust: (inout AppSettings) -> Void = { _ in }
+    ) -> WorkerLaunch {
+        var settings = AppSettings(name: AppName(sanitizing: "blog"), directory: #"/srv/a "b""#, kind: kind)
+        adjust(&settings)
+        return WorkerLaunch(
+            worker: WorkerNumber(12), generation: GenerationNumber(7),
+            spec: GenerationSpec(app: settings.name, settings: settings, release: release, workers: 1),
+            environment: ["PATH=/bin", "X=1"], loaders: "/lib/loaders", openFiles: (1024, 4096), port: port,
+            socketPath: socketPath)
+    }
+
+    @Test(
+        "has the loader of its language and describes the worker to it",
+        arguments: [
+            (AppKind.rack, ["ruby", "/lib/loaders/ruby/rack_loader.rb"]),
+            (.wsgi, ["python3", "/lib/loaders/python/wsgi_loader.py"]),
+            (.node, ["node", "/lib/loaders/node/node_loader.js"]),
+        ])
+    func loaders(_ kind: AppKind, _ arguments: [String]) throws {
+        let launch = launch(kind) { $0.startupFile = "start" }
+        #expect(launch.plan.arguments == arguments && launch.usesHandshake)
+        #expect(launch.plan.directory == #"/srv/a "b""#)
+        let prefix = "_PASSENGER_WORKER="
+        let text = try #require(launch.plan.environment.first { $0.hasPrefix(prefix) }).dropFirst(prefix.count)
+        let fields = try #require(FlatJSON.parse(Array(text.utf8)))
+        #expect(fields["listener"] == .integer(3) && fields["handshake"] == .integer(4))
+        #expect(fields["directory"] == .string(#"/srv/a "b""#) && fields["startup_file"] == .string("start"))
+        #expect(fields["worker"] == .integer(12) && fields["generation"] == .integer(7))
+        #expect(fields["release"] == .null && fields["stop_signal"] == .string("TERM"))
+    }
+
+    @Test("tells the app which release it is, only when it is one")
+    func release() {
+        let label = ReleaseLabel(number: DeployNumber(42), name: "42-9be0d13", revision: "9be0d13")
+        let variables = launch(.rack, release: label).plan.environment
+        #expect(variables.contains("PASSENGER_RELEASE=42-9be0d13") && variables.contains("PASSENGER_REVISION=9be0d13"))
+        #expect(!launch(.rack).plan.environment.contains { $0.hasPrefix("PASSENGER_RELEASE") })
+    }
+
+    @Test("offers a generic app three ways to listen, and no loader's variable")
+    func generic() {
+        let launch = launch(.generic, port: 4000, socketPath: "/s") { $0.startCommand = "./serve --now" }
+        #expect(launch.plan.arguments == ["/bin/sh", "-c", "exec ./serve --now"] && !launch.usesHandshake)
+        let variables = launch.plan.environment
+        #expect(variables.contains("PORT=4000") && variables.contains("PASSENGER_SOCKET=/s"))
+        #expect(variables.contains("LISTEN_FDS=1") && launch.plan.setsListenPid)
+        #expect(!variables.contains { $0.hasPrefix("_PASSENGER_WORKER") })
+    }
+
+    @Test("gives the app the open-file limit that the server was started with")
+    func limits() {
+        let limit = launch(.rack).plan.limits.first
+        #expect(limit?.resource == Int32(RLIMIT_NOFILE.rawValue) && limit?.soft == 1024 && limit?.hard == 4096)
+    }
+}
+
+@Suite("Listening sockets in /proc")
+struct ListeningSocketsTests {
+    @Test("a line of /proc/net/tcp says port, owner and inode; other states are left out")
+    func parses() {
+        let listening: Substring =
+            "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 45678 1 0000 100 0"
+        #expect(ListeningSockets.parse(listening) == .init(port: 8080, inode: 45678, uid: 1000))
+        let established = Substring(listening.replacing(" 0A ", with: " 01 "))
+        #expect(ListeningSockets.parse(established) == nil)
+        #expect(ListeningSockets.parse("garbage") == nil)
+    }
+}
