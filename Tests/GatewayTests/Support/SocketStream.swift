@@ -76,6 +76,14 @@ final class SocketStream {
         return Array(buffer[position..<position + count])
     }
 
+    /// So many bytes, or what there is before the end; nil at the end.
+    func read(upTo count: Int) throws -> [UInt8]? {
+        while waiting < count, try receive() {}
+        let end = min(position + count, buffer.count)
+        defer { position = end }
+        return position < end ? Array(buffer[position..<end]) : nil
+    }
+
     /// At least one byte; empty at the end.
     func readSome() throws -> [UInt8] {
         if waiting == 0, try !receive() { return [] }
