@@ -7,7 +7,7 @@ extension SystemTests {
         private static let deploys = isQuick ? 2 : 10
 
         @Test(.tags(.long), .timeLimit(.minutes(3)), arguments: Language.detected)
-        func `ten deploys under load lose no request`(_ language: Language) throws {
+        func `deploy after deploy under load loses no request`(_ language: Language) throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(language, in: place, options: ["--min-instances", "2"])
             let load = try LoadGenerator(port: server.port, in: place)
