@@ -24,7 +24,7 @@ struct StopCommand: ParsableCommand {
         // Opened first: it names this process for good, also when its pid is another's by the time it is waited for.
         guard let process = try? pidfdOpen(pid: instance.pid) else { return try tell(instance, context) }
         try ask(instance, process.number)
-        guard waitUntilGone(process.number) else {
+        guard hasEnded(process.number, within: timeout.duration) else {
             throw ControlError(
                 .timedOut, "Server \"\(instance.name)\" (pid \(instance.pid)) still runs.",
                 hint: "Wait longer with --timeout, or do not wait for requests with --now.")
@@ -47,7 +47,10 @@ struct StopCommand: ParsableCommand {
     /// For a server whose core does not answer: the supervisor takes SIGTERM itself. The record is the core's, which
     /// could name any process in it: only the one that listens for the server is signalled, as the kernel says.
     private func signal(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) {
-        guard listener(of: instance) == instance.pid else {
+        // Nobody listens any more: it is on its way out, asked by us or by somebody else.
+        guard let listener = listener(of: instance) else { return }
+        // A socket that is closed in this moment names nobody: then its process ends in the next.
+        guard listener == instance.pid || hasEnded(process, within: .seconds(1)) else {
             throw ControlError(
                 .failed, "Process \(instance.pid) does not listen on \(instance.adminSocket), so it is not signalled.",
                 hint: "If it is server \"\(instance.name)\" all the same, stop it with kill.")
@@ -67,8 +70,8 @@ struct StopCommand: ParsableCommand {
     }
 
     /// A pidfd is readable when its process has ended (pidfd_open(2)).
-    private func waitUntilGone(_ process: Int32) -> Bool {
-        let deadline = monotonicNow() + timeout.duration
+    private func hasEnded(_ process: Int32, within time: Duration) -> Bool {
+        let deadline = monotonicNow() + time
         while true {
             let left = deadline - monotonicNow()
             guard left > .zero else { return false }

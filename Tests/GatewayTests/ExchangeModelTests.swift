@@ -7,7 +7,7 @@ import Testing
 /// Random events at random moments, legal and stale ones, against a model that knows what a request may go through.
 @Suite("An exchange under random events")
 struct ExchangeModelTests {
-    static let events = 300_000
+    static let events = (getenv("PASSENGER_LONG_TESTS") != nil ? 20 : 1) * 300_000
 
     @Test("is answered once, sent again only under the retry rule, and gives every claim back once")
     func holds() {

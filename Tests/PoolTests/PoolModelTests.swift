@@ -282,7 +282,7 @@ extension AppPool {
 }
 
 struct PoolModelTests {
-    static let episodes = 13
+    static let episodes = (getenv("PASSENGER_LONG_TESTS") != nil ? 20 : 1) * 13
     static let steps = 2000
 
     /// Four times 26,000 events.

@@ -1,4 +1,5 @@
 import Model
+import Glibc
 import Testing
 
 @testable import Supervisor
@@ -12,7 +13,7 @@ struct SupervisorModelTests {
         print("SupervisorModelTests seed \(seed)")
         var random = Generator(state: seed)
         var events = 0
-        while events < 100_000 {
+        while events < (getenv("PASSENGER_LONG_TESTS") != nil ? 20 : 1) * 100_000 {
             var world = World(random: random)
             events += world.live(steps: 200)
             #expect(world.broken.isEmpty, "seed \(seed): \(world.broken)")

@@ -1,4 +1,5 @@
 import AdminAPI
+import AdminClient
 import Core
 import Foundation
 import Glibc
@@ -18,10 +19,24 @@ enum Daemon {
         switch try waitForReport(report) {
         case .ready(let summary):
             print("passenger \(ProductVersion.current) \(summary)")
-            return 0
+            return try appStatus(plans)
         case .failed(let reason, let exitCode):
             throw StartError(reason, exitCode: exitCode)
         }
+    }
+
+    /// The server serves; whether the app does, it says itself. An app that does not boot is tried again for ever, so the
+    /// server stays: what is wrong may be a database that comes up later.
+    private static func appStatus(_ plans: StartPlans) throws -> Int32 {
+        let client = AdminClient(socketPath: "\(plans.core.instanceDirectory)/admin.sock")
+        for app in try client.status().apps where !app.generations.contains(where: { $0.state == .live }) {
+            guard let failure = app.lastFailure else { continue }
+            throw ControlError(
+                .failed, "\(app.name) does not boot: \(failure.step): \(failure.summary)",
+                hint: failure.hint ?? "The server goes on trying; see its log, or stop it with `passenger stop`.",
+                details: failure.details.map { [$0] } ?? failure.outputTail)
+        }
+        return 0
     }
 
     /// Spawns the supervisor with `log` as its output; the descriptor returned carries one `StartReport`.

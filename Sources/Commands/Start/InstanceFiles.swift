@@ -70,6 +70,7 @@ struct InstanceFiles {
         if let core = users.core {
             let base = configuration.server.stateDirectory ?? "/var/lib/passenger"
             try make(base, mode: 0o755)
+            try claim(configuration.app.name, for: root, in: base)
             let state = "\(base)/\(configuration.app.name)"
             try make(state, mode: 0o700, owner: core)
             return state
@@ -78,6 +79,22 @@ struct InstanceFiles {
             configuration.server.stateDirectory.map { "\($0)/\(configuration.app.name)" } ?? "\(root)/.passenger"
         try make(state, mode: 0o700)
         return state
+    }
+
+    /// State is kept by the app's name: another root of the same name must not take over its journals. The note lies in a
+    /// directory that is root's alone.
+    private static func claim(_ name: AppName, for root: String, in base: String) throws {
+        let note = "\(name).root"
+        if let bytes = try? readFile("\(base)/\(note)", limit: 4096) {
+            let owner = String(decoding: bytes, as: UTF8.self)
+            if owner == root { return }
+            if access("\(owner)/.passenger", F_OK) == 0 {
+                throw StartError(
+                    "the state of an app called \(name) belongs to \(owner)",
+                    hint: "Rename \(root), or set PASSENGER_STATE_DIR to another directory for it.", exitCode: 2)
+            }
+        }
+        try writeFileAtomically(directory: base, name: note, bytes: Array(root.utf8), mode: 0o644)
     }
 
     /// Makes a directory, or checks that the one that is there is no trap: a real directory of the right owner.

@@ -86,7 +86,14 @@ final class Core: Sendable {
         let gateway = plan.isTransient ? nil : try await makeGateway()
         let settings = SettingsClient(tools: tools)
         let spawner = WorkerSpawner(parts: spawningParts(settings), pool: pool)
-        let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events] in events.pool($0) }
+        let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events] event in
+            events.pool(event)
+            switch event.kind {
+            case .bootFailed, .switched: bootEnded.yield()
+            default: break
+            }
+        }
         pool.start(delegate: bridge)
         let app = try makeApp(gateway, settings)
         startTicking(app)
@@ -103,10 +110,16 @@ final class Core: Sendable {
         try writeInstanceRecord(app, listeners)
         let summary = "listening on " + listeners.joined(separator: ", ")
         logger.info("passenger \(plan.programVersion) \(plan.isTransient ? "works without serving" : summary)")
+        // Whoever starts a daemon wants to know how the app came up; `status` tells it.
+        if plan.server.daemonize, await app.operations.overview().liveGeneration != nil {
+            for await _ in firstBoot { break }
+        }
         try link.send(.ready(summary: summary))
         if plan.isTransient { endWhenIdle(app) }
         await waitForShutdown(gateway, app)
+        // Whoever asked for the stop gets the answer before the process ends.
         admin.cancel()
+        await admin.value
         withExtendedLifetime((bridge, watcher)) {}
         try link.send(.done)
         writer.flush()

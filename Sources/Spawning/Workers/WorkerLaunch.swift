@@ -22,7 +22,7 @@ struct WorkerLaunch {
         openFiles: (soft: UInt64, hard: UInt64), port: Int?, socketPath: String?
     ) {
         let settings = spec.settings
-        var variables = environment + ["IN_PASSENGER=1"]
+        var variables = environment
         if let release = spec.release {
             variables += ["PASSENGER_RELEASE=\(release.name)", "PASSENGER_REVISION=\(release.revision)"]
         }
