@@ -1,6 +1,6 @@
 import Deploys
-import Model
 import Glibc
+import Model
 import Testing
 
 /// Random events, legal and late ones, against a small model of a pool: whatever comes, the rules that a deploy lives by
