@@ -214,14 +214,16 @@ func checksum(_ bytes: [UInt8]) -> Int {
     return hasher.finalize()
 }
 
+/// Made once: unoptimized code takes long for it, and many clients ask at the same time.
+private let patternBlock = (0..<4092).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+
 /// Bytes of which every block of a page differs from the others.
 func pattern(_ count: Int) -> [UInt8] {
-    let block = (0..<4092).map { UInt8(truncatingIfNeeded: $0 &* 7) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count + 4096)
     while bytes.count < count {
         let number = UInt32(bytes.count)
-        bytes += block
+        bytes += patternBlock
         withUnsafeBytes(of: number) { bytes.append(contentsOf: $0) }
     }
     bytes.removeLast(bytes.count - count)
