@@ -59,10 +59,6 @@ struct ValueTests {
             ("port:", "1:1 'port' has no value. Give it one, as in: port: 3000, or remove the line."),
             ("daemonize: maybe", "1:12 'daemonize' must be true or false, not 'maybe'. For example: daemonize: true"),
             (
-                "log_format: xml",
-                "1:13 'log_format' must be one of text, json, not 'xml'. For example: log_format: text"
-            ),
-            (
                 "start_timeout: soon",
                 "1:16 'start_timeout' must be a duration of at least 1ms: 500ms, 30s, 10m, 2h, or a number of seconds, not 'soon'. "
                     + "For example: start_timeout: 90s"

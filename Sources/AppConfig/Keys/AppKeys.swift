@@ -56,9 +56,6 @@ extension KeyTable {
             "force_max_concurrent_requests_per_process", .app, .integer(-1...1_000_000, -1),
             \.app.pool.forceMaxConcurrentRequestsPerProcess, by: .restart,
             "Requests that one worker is given at a time (-1: by its kind, 0: no limit)"),
-        ConfigKey(
-            "max_generations", .app, .integer(2...16, 3), \.app.pool.maxGenerations, by: .restart,
-            "Generations that may live beside each other"),
     ]
 
     private static let queueKeys: [ConfigKey] = [
@@ -78,14 +75,8 @@ extension KeyTable {
 
     private static let httpKeys: [ConfigKey] = [
         ConfigKey(
-            "request_buffering", .app, .boolean, \.app.http.requestBuffering, by: .restart,
-            "Receive whole request bodies before a worker is given them"),
-        ConfigKey(
             "max_request_body", .app, .size("1GB", zeroIsUnlimited: true), \.app.http.maxRequestBody, by: .restart,
             "Size of the largest request body (0: no limit)"),
-        ConfigKey(
-            "response_buffer_high_watermark", .app, .size("128MB"), \.app.http.responseBufferHighWatermark,
-            by: .restart, "What is buffered of a response before its worker has to wait"),
         ConfigKey(
             "header_timeout", .app, .positiveDuration("10s"), \.app.http.headerTimeout, by: .restart,
             "How long a client may take to send a request's head"),

@@ -43,7 +43,6 @@ extension KeyTable {
             "log_file", .server, .path("log/passenger.log"), \.server.logFile, by: .reload,
             "File for the server's log, instead of standard error"),
         ConfigKey("log_level", .server, .logLevel, \.server.logLevel, by: .reload, "How much is logged"),
-        ConfigKey("log_format", .server, .oneOf(LogFormat.self), \.server.logFormat, by: .reload, "Form of log lines"),
         ConfigKey(
             "core_user", .server, .name("a user's name", "passenger"), \.server.coreUser, by: .upgrade,
             "User of the process that serves requests, when started by root"),

@@ -17,7 +17,7 @@ extension KeyTable {
         "deploy.after_switch", "deploy.after_stable", "deploy.after_drain", "deploy.on_failure", "deploy.on_rollback",
         "deploy.irreversible", "deploy.idempotent", "deploy.strategy", "deploy.surge", "deploy.stream_drain",
         "deploy.auto_rollback.latency_factor", "deploy.canary", "deploy.approve", "deploy.asset_overlap",
-        "deploy.webhook",
+        "deploy.webhook", "max_generations", "request_buffering", "response_buffer_high_watermark", "log_format",
     ]
 
     /// Of Phusion Passenger, standalone and integrated.

@@ -16,7 +16,10 @@ package final class Route: Sendable {
     package init(app: AppIndex, settings: AppSettings) {
         self.app = app
         name = settings.name
-        http = settings.http
+        var http = settings.http
+        // 0 is no limit; the limits over all bodies still hold.
+        if http.maxRequestBody == 0 { http.maxRequestBody = .max }
+        self.http = http
         queueStatuses = (settings.queue.overflowStatusCode, settings.queue.timeoutStatusCode)
         serverNames = settings.serverNames.map { $0.lowercased() }
         showsDetails = settings.friendlyErrorPages

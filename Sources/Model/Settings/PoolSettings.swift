@@ -8,7 +8,6 @@ package struct PoolSettings: Sendable, Codable, Equatable {
     package var maxParallelSpawns: Int = 0
     /// -1: 1 for session workers, 1024 for Node and generic apps; 0: unlimited.
     package var forceMaxConcurrentRequestsPerProcess: Int = -1
-    package var maxGenerations: Int = 3
     package init() {}
 }
 
@@ -24,9 +23,7 @@ package struct QueueSettings: Sendable, Codable, Equatable {
 
 /// What the gateway does with an app's requests and answers. Sizes in bytes.
 package struct HTTPSettings: Sendable, Codable, Equatable {
-    package var requestBuffering: Bool = true
     package var maxRequestBody: Int = 1 << 30
-    package var responseBufferHighWatermark: Int = 128 << 20
     package var headerTimeout: Duration = .seconds(10)
     /// Between two reads of a request body.
     package var bodyTimeout: Duration = .seconds(60)

@@ -11,8 +11,6 @@ package enum ListenAddress: Sendable, Codable, Equatable, Hashable, CustomString
     }
 }
 
-package enum LogFormat: String, Sendable, Codable, CaseIterable { case text, json }
-
 /// What belongs to the server and not to one app. Paths are absolute.
 package struct ServerSettings: Sendable, Codable, Equatable {
     package var instanceName: String = "default"
@@ -26,7 +24,6 @@ package struct ServerSettings: Sendable, Codable, Equatable {
     package var logFile: String?
     /// 0 (critical) … 3 (info) … 7 (trace), as in Passenger.
     package var logLevel: Int = 3
-    package var logFormat: LogFormat = .text
     package var coreUser: String?
     package var runtimeDirectory: String = ""
     /// Nil: by the rule of DESIGN section 8.
