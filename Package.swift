@@ -41,6 +41,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
@@ -58,8 +60,28 @@ let package = Package(
         room("Telemetry", ["Linux", logging]),
         room("Pool", ["Model"]),
         room("Health", ["Model", "HTTP1", "Linux"]),
+        // What the gateway is made of, each a room of its own under Sources/Gateway.
+        room("Sockets", ["Linux"] + nio, path: "Sources/Gateway/Sockets"),
+        room("StaticFiles", ["Model", "Linux", "HTTP1"], path: "Sources/Gateway/Static"),
+        room("ResponseCache", ["Model", "HTTP1"], path: "Sources/Gateway/Cache"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        room("Compression", ["HTTP1", "CZlib"], path: "Sources/Gateway/Compression"),
+        room("AccessLog", ["Model", "Linux"], path: "Sources/Gateway/AccessLog"),
         room(
-            "Gateway", ["Model", "Linux", "HTTP1", "Pool"] + nio, exclude: ["README.md", "HTTP1"]),
+            "TLS", ["Linux", "Model", .product(name: "NIOSSL", package: "swift-nio-ssl")] + nio,
+            path: "Sources/Gateway/TLS"),
+        room(
+            "HTTP2", ["HTTP1", .product(name: "NIOHTTP2", package: "swift-nio-http2")] + nio,
+            path: "Sources/Gateway/HTTP2"),
+        room(
+            "Gateway",
+            [
+                "Model", "Linux", "HTTP1", "Pool", "Sockets", "StaticFiles", "ResponseCache", "Compression",
+                "AccessLog", "TLS", "HTTP2",
+            ] + nio,
+            exclude: [
+                "README.md", "HTTP1", "Sockets", "Static", "Cache", "Compression", "AccessLog", "TLS", "HTTP2",
+            ]),
         room("Spawning", ["Model", "Linux", "Pool", "Health"]),
         room("AppConfig", ["Model", yams]),
         room("Releases", ["Model", "Linux", "CGit2"]),
@@ -101,6 +123,20 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         tests("HealthTests", ["Model", "Health", "HTTP1", "Linux"]),
+        tests("SocketsTests", ["Sockets", "Linux"] + nio),
+        tests("StaticFilesTests", ["Model", "StaticFiles", "HTTP1", "Linux"]),
+        tests("ResponseCacheTests", ["Model", "ResponseCache", "HTTP1"]),
+        tests("CompressionTests", ["Compression", "HTTP1", "CZlib"]),
+        tests("AccessLogTests", ["Model", "AccessLog", "Linux"]),
+        tests(
+            "TLSTests", ["TLS", "Model", "Linux", .product(name: "NIOSSL", package: "swift-nio-ssl")] + nio),
+        tests(
+            "HTTP2Tests",
+            [
+                "HTTP2", "HTTP1", .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ] + nio),
         tests("PoolTests", ["Model", "Pool"]),
         tests("GatewayTests", ["Model", "Gateway", "HTTP1", "Pool", "Linux"] + nio),
         tests("SpawningTests", ["Model", "Spawning", "Pool", "Linux"]),

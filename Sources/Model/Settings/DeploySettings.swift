@@ -10,6 +10,8 @@ package struct DeploySettings: Sendable, Codable, Equatable {
     package var beforeBoot: [String] = []
     package var hookTimeout: Duration = .seconds(30 * 60)
     package var drainTimeout: Duration = .seconds(10 * 60)
+    /// How long upgraded connections and other streams of an old generation may go on; they end spread over it.
+    package var streamDrain: Duration = .seconds(10 * 60)
     package var bake: Duration = .seconds(30)
     package var autoRollback = AutoRollbackSettings()
     package var rollbackWindow: Duration = .seconds(15 * 60)

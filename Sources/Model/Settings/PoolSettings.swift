@@ -20,15 +20,3 @@ package struct QueueSettings: Sendable, Codable, Equatable {
     package var timeoutStatusCode: Int = 504
     package init() {}
 }
-
-/// What the gateway does with an app's requests and answers. Sizes in bytes.
-package struct HTTPSettings: Sendable, Codable, Equatable {
-    package var maxRequestBody: Int = 1 << 30
-    package var headerTimeout: Duration = .seconds(10)
-    /// Between two reads of a request body.
-    package var bodyTimeout: Duration = .seconds(60)
-    package var keepAliveTimeout: Duration = .seconds(60)
-    /// Zero means no limit.
-    package var maxRequestTime: Duration = .zero
-    package init() {}
-}

@@ -35,5 +35,41 @@ package struct ServerSettings: Sendable, Codable, Equatable {
     /// 0 means one for each core of the machine.
     package var eventLoops: Int = 0
     package var showVersionInHeader: Bool = true
+    /// Every connection on a plain or TLS listener begins with a PROXY protocol header.
+    package var proxyProtocol: Bool = false
+    package var tls = TLSSettings()
+    package var accessLog: AccessLogFormat = .off
+    /// Nil: the server's log.
+    package var accessLogFile: String?
+    /// Memory of the response cache, all apps together.
+    package var cacheMemoryLimit: Int = 64 << 20
+    /// How long requests are still accepted after the server was told to stop.
+    package var shutdownDelay: Duration = .zero
     package init() {}
+}
+
+package enum AccessLogFormat: String, Sendable, Codable, Equatable, CaseIterable {
+    case off, text, json
+}
+
+/// TLS listeners and what they present.
+package struct TLSSettings: Sendable, Codable, Equatable {
+    /// The first is for clients that name no server, or one that no certificate covers.
+    package var certificates: [CertificateFiles] = []
+    /// Listeners that speak TLS; those of `ServerSettings.listen` are plain.
+    package var listen: [ListenAddress] = []
+    package var http2: Bool = true
+    /// Plain requests are redirected to https.
+    package var redirect: Bool = false
+    package init() {}
+}
+
+/// A chain and its key, PEM, absolute paths.
+package struct CertificateFiles: Sendable, Codable, Equatable, Hashable {
+    package var chain: String
+    package var key: String
+    package init(chain: String, key: String) {
+        self.chain = chain
+        self.key = key
+    }
 }
