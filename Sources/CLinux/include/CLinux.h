@@ -69,12 +69,38 @@ struct cl_event {
     uint64_t token;
     uint32_t events;
 };
-enum { CL_EPOLL_IN = 0x001, CL_EPOLL_OUT = 0x004, CL_EPOLL_ERR = 0x008, CL_EPOLL_HUP = 0x010, CL_EPOLL_RDHUP = 0x2000 };
+enum {
+    CL_EPOLL_IN = 0x001, CL_EPOLL_OUT = 0x004, CL_EPOLL_ERR = 0x008, CL_EPOLL_HUP = 0x010, CL_EPOLL_RDHUP = 0x2000,
+};
+// EPOLLET: beyond the range of a C enum.
+#define CL_EPOLL_EDGE 0x80000000u
 int cl_epoll_create(void);
 int cl_epoll_add(int epoll, int fd, uint32_t events, uint64_t token);
 int cl_epoll_modify(int epoll, int fd, uint32_t events, uint64_t token);
 int cl_epoll_remove(int epoll, int fd);
 int cl_epoll_wait(int epoll, struct cl_event *_Nonnull events, int capacity, int timeout_milliseconds);
+
+// Stream sockets of an event loop: non-blocking, close-on-exec, never SIGPIPE. A negative result is -errno.
+int64_t cl_stream_receive(int fd, void *_Nonnull bytes, size_t capacity);
+int64_t cl_stream_send(int fd, const void *_Nonnull bytes, size_t count);
+int64_t cl_stream_send_two(
+    int fd, const void *_Nonnull first, size_t first_count, const void *_Nonnull second, size_t second_count);
+// From `offset` of a file; does not move the file's own position.
+int64_t cl_stream_send_file(int fd, int file, int64_t offset, size_t count);
+int cl_stream_accept(int listener);
+int cl_stream_connect_unix(const char *_Nonnull path);
+// 0 when it is connected; -EINPROGRESS is told by `pending`.
+int cl_stream_connect_loopback(int port, int *_Nonnull pending);
+int cl_stream_pending_error(int fd);
+int cl_stream_shut_down_output(int fd);
+void cl_stream_set_no_delay(int fd);
+// close(2) will reset a TCP connection instead of ending it.
+void cl_stream_set_reset_on_close(int fd);
+// Text of an IP address into 46 bytes; -1 for another family. `port` in host order.
+int cl_stream_address(int fd, int of_peer, char *_Nonnull text, int *_Nonnull port);
+int cl_event_descriptor(void);
+void cl_event_signal(int fd);
+void cl_event_clear(int fd);
 
 // Inotify.
 int cl_inotify_create(void);
