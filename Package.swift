@@ -93,7 +93,7 @@ let package = Package(
         room(
             "Core",
             [
-                "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Gateway", "Spawning", "AppConfig",
+                "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Sockets", "Gateway", "Spawning", "AppConfig",
                 "Releases",
                 "Watching", "Deploys", "AdminAPI", "AdminServer", logging,
             ] + nio),
@@ -138,7 +138,7 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio),
         tests("PoolTests", ["Model", "Pool"]),
-        tests("GatewayTests", ["Model", "Gateway", "HTTP1", "Pool", "Linux"] + nio),
+        tests("GatewayTests", ["Model", "Gateway", "Sockets", "HTTP1", "Pool", "Linux"] + nio),
         tests("SpawningTests", ["Model", "Spawning", "Pool", "Linux"]),
         tests("AppConfigTests", ["Model", "AppConfig"]),
         tests("ReleasesTests", ["Model", "Linux", "Releases", "passenger"]),

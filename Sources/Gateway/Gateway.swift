@@ -1,6 +1,8 @@
+import Linux
 package import NIOCore
 package import NIOPosix
 package import Pool
+package import Sockets
 import Synchronization
 
 /// What all event loops' contexts are made from.
@@ -52,21 +54,22 @@ package struct GatewayListener: Sendable {
 /// reaches the loops only through here.
 package final class Gateway: Sendable {
     private struct Loop: Sendable {
-        let eventLoop: any EventLoop
+        let eventLoop: SocketLoop
         let context: NIOLoopBoundBox<LoopContext>
     }
 
-    private let group: MultiThreadedEventLoopGroup
+    private let group: SocketLoopGroup
     private let loops: [Loop]
     private let parts: GatewayParts
-    private let acceptors = Mutex<[any Channel]>([])
-    private let connections = Atomic<Int>(0)
+    private let acceptors = Mutex<[Acceptor]>([])
+    private let nextLoop = Atomic<Int>(0)
+    private let connections = ConnectionCount()
 
-    package init(group: MultiThreadedEventLoopGroup, parts: GatewayParts) async throws {
+    package init(group: SocketLoopGroup, parts: GatewayParts) async throws {
         self.group = group
         self.parts = parts
         var loops: [Loop] = []
-        for eventLoop in group.makeIterator() {
+        for eventLoop in group.loops {
             let context = try await eventLoop.submit {
                 let context = NIOLoopBoundBox(
                     LoopContext(eventLoop: eventLoop, shared: parts), eventLoop: eventLoop)
@@ -81,40 +84,59 @@ package final class Gateway: Sendable {
     }
 
     /// Open client connections.
-    package var connectionCount: Int { connections.load(ordering: .relaxed) }
+    package var connectionCount: Int { connections.value }
 
     /// Takes effect for each loop's next request.
     package func setRoutes(_ routes: [Route]) {
         for loop in loops { loop.eventLoop.execute { loop.context.value.router = Router(routes) } }
     }
 
-    /// Starts accepting. The descriptors belong to NIO from here on; the supervisor keeps its own copies.
+    /// Starts accepting. The descriptors belong to the gateway from here on; the supervisor keeps its own copies.
     package func open(_ listeners: [GatewayListener]) async throws {
         for (index, listener) in listeners.enumerated() {
             let loop = loops[index % loops.count]
-            let children: any EventLoopGroup = listener.isShared ? group : loop.eventLoop
-            let channel = try await ServerBootstrap(group: loop.eventLoop, childGroup: children)
-                .serverChannelOption(.maxMessagesPerRead, value: 64)
-                .childChannelOption(.maxMessagesPerRead, value: 1)
-                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .childChannelInitializer { [self] channel in accept(channel) }
-                .withBoundSocket(listener.descriptor)
-                .get()
-            acceptors.withLock { $0.append(channel) }
+            let acceptor = try await loop.eventLoop.submit { [self] in
+                try Acceptor(
+                    ListeningSocket(
+                        Descriptor(owning: listener.descriptor), loop: loop.eventLoop,
+                        accepted: { [self] in
+                            accept($0, on: listener.isShared ? anyLoop() : loop, from: loop)
+                        },
+                        failed: { loop.context.value.log(.acceptFailed(reason: $0.description)) }),
+                    loop.eventLoop)
+            }.get()
+            acceptors.withLock { $0.append(acceptor) }
         }
     }
 
-    private func accept(_ channel: any Channel) -> EventLoopFuture<Void> {
-        let count = connections.wrappingAdd(1, ordering: .relaxed).newValue
-        channel.closeFuture.whenComplete { [self] _ in connections.wrappingSubtract(1, ordering: .relaxed) }
-        return channel.eventLoop.makeCompletedFuture {
-            guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop }) else { return }
-            guard count <= parts.maxConnections else {
-                loop.context.value.log(.tooManyConnections(limit: parts.maxConnections))
-                throw IOError(errnoCode: EMFILE, reason: "max_connections")
-            }
-            let peer = PeerFacts(channel: channel, trusted: parts.trustedProxies)
-            try channel.pipeline.syncOperations.addHandler(ClientConnection(loop: loop.context.value, peer: peer))
+    private func anyLoop() -> Loop {
+        let turn = nextLoop.wrappingAdd(1, ordering: .relaxed).oldValue
+        return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
+    }
+
+    private func accept(_ descriptor: consuming Descriptor, on loop: Loop, from accepting: Loop) {
+        guard connections.add() <= parts.maxConnections else {
+            connections.remove()
+            return accepting.context.value.log(.tooManyConnections(limit: parts.maxConnections))
+        }
+        if loop.eventLoop === accepting.eventLoop { return serve(descriptor, on: loop) }
+        let number = descriptor.release()
+        loop.eventLoop.execute { [self] in serve(Descriptor(owning: number), on: loop) }
+    }
+
+    private func serve(_ descriptor: consuming Descriptor, on loop: Loop) {
+        let context = loop.context.value
+        let transport = PlainTransport { [connections] in connections.remove() }
+        do throws(SystemError) {
+            let socket = try StreamSocket(descriptor, loop: loop.eventLoop, owner: transport)
+            transport.attach(socket)
+            let address = socket.peerAddress
+            if address != nil { socket.setNoDelay() }
+            let peer = PeerFacts(peer: address, local: socket.localAddress, trusted: parts.trustedProxies)
+            _ = ClientConnection(loop: context, peer: peer, transport: transport)
+        } catch {
+            connections.remove()
+            context.log(.acceptFailed(reason: error.description))
         }
     }
 
@@ -141,7 +163,7 @@ package final class Gateway: Sendable {
 
     /// Stops accepting, ends idle connections, lets busy ones finish (their answers say `Connection: close`).
     package func drain() async {
-        for channel in acceptors.withLock({ take(&$0) }) { try? await channel.close() }
+        for acceptor in acceptors.withLock({ take(&$0) }) { await acceptor.close() }
         for loop in loops { loop.eventLoop.execute { loop.context.value.beginDrain() } }
     }
 
@@ -173,5 +195,31 @@ private final class Countdown: Sendable {
     }
     func step() {
         if remaining.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { done() }
+    }
+}
+
+/// Open client connections of all loops.
+private final class ConnectionCount: Sendable {
+    private let count = Atomic<Int>(0)
+    var value: Int { count.load(ordering: .relaxed) }
+    func add() -> Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
+    func remove() { count.wrappingSubtract(1, ordering: .relaxed) }
+}
+
+/// A listening socket, closed from anywhere on its own loop. `@unchecked Sendable`: `socket` is used on its loop only.
+private final class Acceptor: @unchecked Sendable {
+    private let socket: ListeningSocket
+    private let loop: SocketLoop
+    init(_ socket: ListeningSocket, _ loop: SocketLoop) {
+        self.socket = socket
+        self.loop = loop
+    }
+    func close() async {
+        await withCheckedContinuation { done in
+            loop.execute { [self] in
+                socket.close()
+                done.resume()
+            }
+        }
     }
 }

@@ -12,6 +12,8 @@ package enum GatewayEvent: Sendable {
     /// An error page went out; `id` is on it.
     case answered(GatewayFailure, id: String)
     case tooManyConnections(limit: Int)
+    /// Nothing is accepted for a moment: no descriptors, or no memory. Clients wait in the kernel's queue.
+    case acceptFailed(reason: String)
     /// Events that were not sent because there were too many in one second.
     case suppressed(Int)
 }

@@ -3,6 +3,7 @@ import Model
 import NIOCore
 import NIOPosix
 import Pool
+import Sockets
 
 /// Everything that the connections of one event loop share. Used on that loop only, so it needs no lock.
 final class LoopContext {
@@ -11,7 +12,7 @@ final class LoopContext {
     /// Sweeps between two looks at idle connections to workers.
     static let trimInterval = 60
 
-    let eventLoop: any EventLoop
+    let eventLoop: SocketLoop
     let pool: Pool
     let upstreams: Upstreams
     let budget: BufferBudget
@@ -21,18 +22,17 @@ final class LoopContext {
     let answerFields: AnswerFields
     var router = Router([])
     private(set) var isDraining = false
-    /// Of the last sweep: good enough for deadlines of seconds.
-    private(set) var now = NIODeadline.now()
-    private let sweepInterval: TimeAmount
     let lingerTime: TimeAmount
     private var sweepsToTrim = LoopContext.trimInterval
+    /// Where heads are written before they are sent. Nothing in it lives longer than the event that wrote it.
+    var scratch = RawBytes()
 
     private let report: @Sendable (GatewayEvent) -> Void
     private var connections: ContiguousArray<ClientConnection> = []
     private var events = 0
     private var errorIDs = SystemRandomNumberGenerator()
 
-    init(eventLoop: any EventLoop, shared: GatewayParts) {
+    init(eventLoop: SocketLoop, shared: GatewayParts) {
         self.eventLoop = eventLoop
         pool = shared.pool
         budget = shared.budget
@@ -41,9 +41,8 @@ final class LoopContext {
         errorPages = shared.errorPages
         answerFields = AnswerFields(server: shared.serverField)
         report = shared.report
-        sweepInterval = shared.sweepInterval
         lingerTime = shared.lingerTime
-        upstreams = Upstreams(eventLoop: eventLoop)
+        upstreams = Upstreams(loop: eventLoop)
     }
 
     var connectionCount: Int { connections.count }
@@ -63,12 +62,12 @@ final class LoopContext {
         }
     }
 
-    /// Never early: `now` may be one sweep old.
-    func deadline(after time: TimeAmount) -> NIODeadline { now + sweepInterval + time }
+    /// Looked at by a sweep, so up to one sweep late and never early.
+    func deadline(after time: TimeAmount) -> NIODeadline { eventLoop.time + time }
 
     /// Once a second: deadlines, the Date field, the event allowance.
     func sweep() {
-        now = .now()
+        let now = eventLoop.time
         answerFields.refresh()
         if events > Self.eventLimit { report(.suppressed(events - Self.eventLimit)) }
         events = 0
@@ -89,7 +88,7 @@ final class LoopContext {
     }
 
     func closeAll() {
-        for connection in connections { connection.context?.close(promise: nil) }
+        for connection in connections { connection.transport.close(resetting: false) }
     }
 
     func log(_ event: GatewayEvent) {
@@ -100,10 +99,6 @@ final class LoopContext {
     func nextErrorID() -> String {
         let text = String(errorIDs.next() & 0xFFFF_FFFF_FFFF, radix: 16)
         return String(repeating: "0", count: 12 - text.count) + text
-    }
-
-    func writeAnswerFields(_ response: ResponseHead, to writer: inout ByteWriter) {
-        answerFields.write(response, to: &writer)
     }
 }
 
@@ -122,9 +117,9 @@ final class AnswerFields {
 
     func refresh() { date = Array(HTTPDate.now().utf8) }
 
-    func write(_ response: ResponseHead, to writer: inout ByteWriter) {
-        if !response.known.contains(.date) { date.withUnsafeBytes { AnswerHead.field("Date", $0, to: &writer) } }
-        if !response.known.contains(.server), !server.isEmpty {
+    func write(_ known: FieldSet, to writer: inout ByteWriter) {
+        if !known.contains(.date) { date.withUnsafeBytes { AnswerHead.field("Date", $0, to: &writer) } }
+        if !known.contains(.server), !server.isEmpty {
             server.withUnsafeBytes { AnswerHead.field("Server", $0, to: &writer) }
         }
     }

@@ -9,6 +9,7 @@ import Model
 import NIOCore
 import NIOPosix
 import Pool
+import Sockets
 import Spawning
 
 // How the parts of this core are made from its boot plan.
@@ -18,7 +19,7 @@ extension Core {
         let server = plan.server
         let name = server.showVersionInHeader ? "passenger/\(plan.programVersion)" : "passenger"
         return try await Gateway(
-            group: group,
+            group: SocketLoopGroup(count: server.eventLoops > 0 ? server.eventLoops : System.coreCount),
             parts: GatewayParts(
                 pool: pool,
                 budget: BufferBudget(memoryLimit: server.bufferMemoryLimit, diskLimit: server.bufferDiskLimit),

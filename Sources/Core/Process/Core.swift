@@ -25,6 +25,7 @@ final class Core: Sendable {
     let writer: LogWriter
     let logger: Logger
     let events: EventLog
+    /// For all but the gateway, which has loops of its own.
     let group: MultiThreadedEventLoopGroup
     let threads: NIOThreadPool
     let reader: OutputReader
@@ -42,8 +43,7 @@ final class Core: Sendable {
         let level = Logger.Level(number: plan.server.logLevel)
         logger = Logger(label: "passenger") { _ in LineLogHandler(writer: writer, level: level) }
         events = EventLog(logger: logger)
-        let loops = plan.isTransient ? 1 : plan.server.eventLoops
-        group = MultiThreadedEventLoopGroup(numberOfThreads: loops > 0 ? loops : System.coreCount)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
         reader = try OutputReader()

@@ -63,6 +63,8 @@ struct EventLog: Sendable {
         case .answered(let failure, let id):
             logger.warning("gateway: answered \(failure.status) \(failure), error id \(id)")
         case .tooManyConnections(let limit): logger.warning("gateway: max_connections (\(limit)) reached")
+        case .acceptFailed(let reason):
+            logger.error("gateway: no connections are accepted for a moment: \(reason)")
         case .suppressed(let count): logger.warning("gateway: \(count) more events in the last second")
         }
     }

@@ -2,34 +2,24 @@ import Glibc
 import Linux
 import NIOCore
 import NIOPosix
+import Sockets
 
-/// An unlinked file that holds a request body past the first 128 KiB. Writes run on a thread pool, in order, so that a
-/// slow disk never stops an event loop; the loop stops reading from the client while too much is under way.
+/// An unlinked file that holds what of a body is past its share of memory. Writes run on a thread pool, in order, so that a
+/// slow disk never stops an event loop; who appends looks at `pendingBytes` and stops when too much is under way.
 final class BodyFile {
-    private let eventLoop: any EventLoop
+    private let eventLoop: SocketLoop
     private let threads: NIOThreadPool
-    private let handle: NIOFileHandle
+    let file: UnlinkedFile
     private(set) var length = 0
     private(set) var pendingBytes = 0
     private(set) var pendingWrites = 0
     private var writes: EventLoopFuture<Void>
 
-    init(directory: String, eventLoop: any EventLoop, threads: NIOThreadPool) throws {
-        let descriptor = try openUnnamedFile(in: directory).release()
+    init(directory: String, eventLoop: SocketLoop, threads: NIOThreadPool) throws {
         self.eventLoop = eventLoop
         self.threads = threads
-        handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: descriptor)
+        file = UnlinkedFile(try openUnnamedFile(in: directory), threads: threads)
         writes = eventLoop.makeSucceededVoidFuture()
-    }
-
-    deinit {
-        // A write may still be under way: the descriptor is closed after it, and not on the event loop, because closing
-        // an unlinked file frees its blocks.
-        let handle = self.handle
-        let threads = self.threads
-        writes.whenComplete { _ in
-            threads.submit { _ in try? handle.close() }
-        }
     }
 
     /// Appends; `done` runs on the event loop with false when the disk refused.
@@ -39,14 +29,12 @@ final class BodyFile {
         length += count
         pendingBytes += count
         pendingWrites += 1
-        let handle = self.handle
+        let file = self.file
         let threads = self.threads
         let eventLoop = self.eventLoop
         writes = writes.flatMap {
             threads.runIfActive(eventLoop: eventLoop) {
-                try handle.withUnsafeFileDescriptor { descriptor in
-                    try bytes.withUnsafeReadableBytes { try writeAll(descriptor, $0, at: offset) }
-                }
+                try bytes.withUnsafeReadableBytes { try writeAll(file.descriptor, $0, at: offset) }
             }
         }
         writes.assumeIsolated().whenComplete { result in
@@ -55,9 +43,23 @@ final class BodyFile {
             if case .success = result { done(true) } else { done(false) }
         }
     }
+}
 
-    /// What sendfile(2) sends; the file stays owned by this object, which must outlive the write.
-    func region() -> FileRegion { FileRegion(fileHandle: handle, readerIndex: 0, endIndex: length) }
+/// The descriptor of it: open as long as a write or a socket's queue still refers to it, and closed off the event loop,
+/// because closing an unlinked file frees its blocks.
+final class UnlinkedFile: SendableFile, Sendable {
+    let descriptor: Int32
+    private let threads: NIOThreadPool
+
+    init(_ descriptor: consuming Descriptor, threads: NIOThreadPool) {
+        self.descriptor = descriptor.release()
+        self.threads = threads
+    }
+
+    deinit {
+        let descriptor = self.descriptor
+        threads.submit { _ in closeDescriptors([descriptor]) }
+    }
 }
 
 private func writeAll(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws {

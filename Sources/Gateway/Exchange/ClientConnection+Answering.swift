@@ -1,31 +1,40 @@
-import Glibc
 import HTTP1
 import Model
 import NIOCore
 import Pool
+import Sockets
 
 extension ClientConnection {
-    /// The worker's final head, and what of the body came with it. Small answers go out in one write.
-    func upstreamHead(_ response: ResponseHead, _ bytes: ByteBuffer, body part: ByteBuffer, isComplete: Bool) {
-        guard case .forwardHead = exchange.answerHead().step else { return }
+    /// The worker's final head. What of the body came with it follows at once by `upstreamBody`, so that small answers go
+    /// out in one write. Says how the body is wanted.
+    func upstreamHead(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> UpstreamBodyForm {
+        guard case .sent = exchange.state else { return .asItIs }
         stopTimer()
         answer.isError = response.status >= 500
         let framing = clientFraming(response)
         answer.keepClient = head.keepAlive && framing != .untilClose && !loop.isDraining
-        scratch.clear()
-        let isWritten = bytes.withUnsafeReadableBytes { source in
-            let extra = loop.answerFields.count
-            return scratch.fill(AnswerHead.encodedSize(response, headLength: source.count, extra: extra)) { writer in
-                AnswerHead.begin(
-                    response, source, framing: framing, keepAlive: answer.keepClient, clientMinor: head.versionMinor,
-                    dropping: FieldSet(), to: &writer)
-                loop.writeAnswerFields(response, to: &writer)
-                return AnswerHead.end(&writer)
-            }
+        answer.headIsPending = writeAnswerHead(response, bytes, framing: framing)
+        guard answer.headIsPending else {
+            perform(exchange.upstreamSentGarbage())
+            return .asItIs
         }
-        guard isWritten else { return perform(exchange.upstreamSentGarbage()) }
-        forward(part)
-        if isComplete { upstreamEnded() }
+        return answer.framing == .chunkDecode ? .decoded : .asItIs
+    }
+
+    private func writeAnswerHead(
+        _ response: ResponseHead, _ bytes: UnsafeRawBufferPointer, framing: ResponseFraming
+    ) -> Bool {
+        loop.scratch.removeAll()
+        let fields = loop.answerFields
+        let size = AnswerHead.encodedSize(response, headLength: bytes.count, extra: fields.count)
+        return loop.scratch.write(size) { memory in
+            var writer = ByteWriter(memory)
+            AnswerHead.begin(
+                response, bytes, framing: framing, keepAlive: answer.keepClient, clientMinor: head.versionMinor,
+                dropping: FieldSet(), to: &writer)
+            fields.write(response.known, to: &writer)
+            return AnswerHead.end(&writer)
+        }
     }
 
     /// What the client sees, given what the worker sent and what the client understands.
@@ -48,54 +57,73 @@ extension ClientConnection {
         }
     }
 
-    /// More of the answer's body, framed as the worker framed it (`chunkDecode` answers arrive decoded).
-    func upstreamBody(_ part: ByteBuffer) {
-        guard case .answering = exchange.state, part.readableBytes > 0 else { return }
-        scratch.clear()
-        forward(part)
+    /// More of the answer's body, in the form that `upstreamHead` asked for.
+    func upstreamBody(_ part: UnsafeRawBufferPointer, isComplete: Bool) {
+        // Not before the first of the body was found good: until then the client can be told that the answer is not.
+        if answer.headIsPending { perform(exchange.answerHead()) }
+        guard case .answering = exchange.state else { return }
+        deliver(part)
+        if isComplete { upstreamEnded() }
     }
 
-    /// Bytes up to this many are copied behind the head, to save a system call; more go as they are.
-    private static let copyLimit = 16 * 1024
+    // MARK: To the client
 
-    /// Sends `scratch`, and `part` behind it.
-    private func forward(_ part: ByteBuffer) {
-        guard let context else { return }
-        // Moved, not shared: a second reference would make the next write copy it.
-        var prefix = ByteBuffer()
-        swap(&prefix, &scratch)
-        defer {
-            scratch = prefix
-            if !isWritable { clientIsSlow() }
-        }
-        let encodes = answer.framing == .chunkEncode && part.readableBytes > 0 && !answer.headOnly
-        if encodes {
-            _ = prefix.fill(ChunkedEncoder.maxHeaderLength) { writer in
-                ChunkedEncoder.writeHeader(length: part.readableBytes, to: &writer)
-                return writer.count
+    /// The pending head, if there is one, and a part of the body behind it.
+    private func deliver(_ part: UnsafeRawBufferPointer) {
+        let encodes = answer.framing == .chunkEncode && !part.isEmpty && !answer.headOnly
+        if answer.headIsPending {
+            answer.headIsPending = false
+            guard !encodes else {
+                transport.sendHead(loop.scratch.bytes, UnsafeRawBufferPointer(start: nil, count: 0))
+                return deliverChunk(part)
             }
+            transport.sendHead(loop.scratch.bytes, part)
+        } else if encodes {
+            return deliverChunk(part)
+        } else if !part.isEmpty {
+            sendOrSpool(part)
         }
-        if part.readableBytes <= Self.copyLimit {
-            prefix.writeImmutableBuffer(part)
-            if encodes { prefix.writeStaticString("\r\n") }
-            if prefix.readableBytes > 0 { context.writeAndFlush(wrapOutboundOut(.byteBuffer(prefix)), promise: nil) }
-            return
+        checkBackPressure()
+    }
+
+    private func deliverChunk(_ part: UnsafeRawBufferPointer) {
+        loop.scratch.removeAll()
+        _ = loop.scratch.write(part.count + ChunkedEncoder.maxHeaderLength + 2) { memory in
+            var writer = ByteWriter(memory)
+            ChunkedEncoder.writeHeader(length: part.count, to: &writer)
+            writer.write(part)
+            writer.write("\r\n")
+            return writer.count
         }
-        if prefix.readableBytes > 0 { context.write(wrapOutboundOut(.byteBuffer(prefix)), promise: nil) }
-        context.write(wrapOutboundOut(.byteBuffer(part)), promise: nil)
-        if encodes {
-            context.write(wrapOutboundOut(.byteBuffer(ByteBuffer(staticString: "\r\n"))), promise: nil)
+        sendOrSpool(loop.scratch.bytes)
+        checkBackPressure()
+    }
+
+    private func sendOrSpool(_ bytes: UnsafeRawBufferPointer) {
+        if spool.isEmpty, transport.queuedBytes + bytes.count <= AnswerSpool.memoryLimit || transport.queuedBytes == 0 {
+            return transport.sendBody(bytes)
         }
-        context.flush()
+        let isKept = spool.append(
+            bytes, directory: loop.bufferDirectory, eventLoop: loop.eventLoop, threads: loop.threads,
+            written: { [weak self] in self?.spoolWritten($0) })
+        if !isKept { loop.log(.bufferFull(disk: true)) }
+    }
+
+    private func spoolWritten(_ isWritten: Bool) {
+        spool.partWritten(isWritten)
+        if transport.queuedBytes == 0 { outputDrained() }
+        checkBackPressure()
     }
 
     /// The worker's answer is whole.
     func upstreamEnded() {
         guard case .answering = exchange.state else { return }
+        if answer.headIsPending { deliver(UnsafeRawBufferPointer(start: nil, count: 0)) }
         if answer.framing == .chunkEncode, !answer.headOnly {
-            let end = ByteBuffer(staticString: ChunkedEncoder.bodyEnd)
-            context.writeAndFlush(wrapOutboundOut(.byteBuffer(end)), promise: nil)
+            let end: StaticString = "0\r\n\r\n"
+            sendOrSpool(UnsafeRawBufferPointer(start: end.utf8Start, count: end.utf8CodeUnitCount))
         }
+        transport.endMessage()
         let keepUpstream = upstream?.canBeKept ?? false
         perform(
             exchange.answerEnded(isError: answer.isError, keepUpstream: keepUpstream, keepClient: answer.keepClient))
@@ -119,31 +147,62 @@ extension ClientConnection {
     // MARK: Our own answers
 
     func answerFailure(_ failure: GatewayFailure, keepAlive: Bool) {
-        guard let context else { return }
+        guard transport.isOpen else { return }
         let keep = keepAlive && head.keepAlive && !loop.isDraining
         let id = loop.nextErrorID()
         if failure.status >= 500 { loop.log(.answered(failure, id: id)) }
         let page = loop.errorPages.page(failure, id: id, route: route, wantsBody: head.method != .head, keepAlive: keep)
-        context.writeAndFlush(wrapOutboundOut(.byteBuffer(page)), promise: nil)
+        page.withUnsafeReadableBytes { transport.sendHead($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+        transport.endMessage()
         if keep { nextRequest() } else { closeClient() }
     }
 
     // MARK: Back-pressure
 
-    /// The worker is not read until the client has taken more; a client that takes nothing for too long is let go.
-    func clientIsSlow() {
-        upstream?.pauseReading()
+    /// The worker is not read while more waits than the client's share; a client that takes nothing for too long is let go.
+    func checkBackPressure() {
+        let waiting = transport.queuedBytes + spool.count
+        guard waiting > 0 else { return }
+        let limit = route?.http.responseBufferHighWatermark ?? AnswerSpool.memoryLimit
+        if waiting >= limit || spool.isFull { upstream?.pauseReading() }
         if timer.kind == .none { startTimer(.stall) }
     }
 
-    func clientTookMore() {
-        if timer.kind == .stall { if isLingering { startTimer(.stall) } else { stopTimer() } }
-        upstream?.resumeReading()
+    /// The transport has room again.
+    func outputDrained() {
+        if !spool.isEmpty { spoolMoves() }
+        guard transport.queuedBytes == 0, spool.isEmpty else {
+            // It took something: a new term.
+            if timer.kind == .stall { startTimer(.stall) }
+            return resumeUpstream()
+        }
+        if isLingering {
+            transport.endOutput()
+            return startTimer(.linger)
+        }
+        if timer.kind == .stall { stopTimer() }
+        resumeUpstream()
         // Pipelined requests wait for this, too.
-        if case .idle = exchange.state, !isLingering {
+        if case .idle = exchange.state {
+            if timer.kind == .none { startTimer(.keepAlive) }
             resumeReading()
             advance()
         }
+    }
+
+    private func spoolMoves() {
+        while transport.queuedBytes == 0, let piece = spool.next() {
+            switch piece {
+            case .file(let file, let offset, let count): transport.sendFile(file, from: offset, count: count)
+            case .memory(let bytes): bytes.withUnsafeReadableBytes { transport.sendBody($0) }
+            }
+        }
+        if isLingering, spool.isEmpty { transport.endOutput() }
+    }
+
+    private func resumeUpstream() {
+        let limit = route?.http.responseBufferHighWatermark ?? AnswerSpool.memoryLimit
+        if transport.queuedBytes + spool.count < limit, !spool.isFull { upstream?.resumeReading() }
     }
 
     // MARK: After the answer
@@ -151,30 +210,22 @@ extension ClientConnection {
     func nextRequest() {
         endRequest()
         resumeReading()
-        if loop.isDraining, inbound.readableBytes == 0 { return closeIdle() }
-        startTimer(.keepAlive)
-        // Not from inside `perform`'s caller chain: pipelined requests would nest as deep as there are.
-        if inbound.readableBytes > 0, let context {
-            context.eventLoop.assumeIsolated().execute { [weak self] in self?.advance() }
-        }
+        if loop.isDraining, inbound.isEmpty { return closeIdle() }
+        startTimer(transport.queuedBytes == 0 && spool.isEmpty ? .keepAlive : .stall)
+        advance()
     }
 
     func closeClient() {
         exchange.closeIdle()
         endRequest()
-        inbound = ByteBuffer()
         closeAfterWriting()
     }
 
     /// Where the end of the connection is the end of the answer, only a reset says that it is not whole.
     func breakOffClient() {
-        guard answer.endsByClose, let context else { return closeClient() }
         endRequest()
-        inbound = ByteBuffer()
-        if let socket = context.channel as? any SocketOptionProvider {
-            socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in }
-        }
-        context.close(promise: nil)
+        if answer.endsByClose { return transport.close(resetting: true) }
+        closeAfterWriting()
     }
 
     private func endRequest() {
@@ -182,9 +233,16 @@ extension ClientConnection {
         body.discard()
         bodyProgress = .none
         bodyIsComplete = false
-        headBytes = ByteBuffer()
         route = nil
         head.reset()
         parser.reset()
     }
+}
+
+/// How a client's connection wants an answer's body from the worker's.
+enum UpstreamBodyForm {
+    /// With the framing that it came in.
+    case asItIs
+    /// Without chunks.
+    case decoded
 }

@@ -1,8 +1,10 @@
 import Glibc
 import HTTP1
+import Linux
 import Model
 import NIOCore
 import Pool
+import Sockets
 
 extension ClientConnection {
     /// Carries out one decision: the worker's connection first (it must be back before the next claim looks for it), then
@@ -96,10 +98,10 @@ extension ClientConnection {
         perform(exchange.connected(reused: false))
     }
 
-    func upstreamConnectFailed(_ endpoint: WorkerEndpoint, _ error: any Error) {
+    func upstreamConnectFailed(_ endpoint: WorkerEndpoint, errno number: Int32) {
         guard case .connecting = exchange.state, claim?.endpoint === endpoint else { return }
-        loop.log(.connectFailed(endpoint.worker, reason: "\(error)"))
-        perform(exchange.connectFailed(isBusy: (error as? IOError)?.errnoCode == EAGAIN))
+        loop.log(.connectFailed(endpoint.worker, reason: SystemError.describe(number)))
+        perform(exchange.connectFailed(isBusy: number == EAGAIN))
     }
 
     // MARK: The request to it
@@ -111,32 +113,32 @@ extension ClientConnection {
         if let limit = upstream.endpoint.settings.http.maxRequestTime.nonZero { startTimer(.answer(limit)) }
         // Gone before anything was written, and nothing more will be heard of it.
         guard upstream.isActive else { return perform(exchange.writeFailed()) }
-        upstream.expectAnswer(to: head.method)
-        upstream.send(outgoing, body)
+        upstream.send(loop.scratch.bytes, body, method: head.method)
         // The connection may be lost by now, and the request even on its way to another worker: nothing may follow here.
     }
 
-    /// False when the head cannot be expressed in the worker's protocol within its limits.
+    /// Into the loop's scratch. False when the head cannot be expressed in the worker's protocol within its limits.
     private func writeHead(to endpoint: WorkerEndpoint) -> Bool {
         let forwarding = Forwarding(
             body: head.body == .none ? .none : .length(body.length), dropping: peer.dropping)
-        outgoing.clear()
-        return headBytes.withUnsafeReadableBytes { bytes in
-            switch endpoint.wireProtocol {
-            case .session:
-                let size = SessionHead.encodedSize(head, headLength: bytes.count, peer.facts, extra: peer.extraSize)
-                return outgoing.fill(size) { writer in
-                    SessionHead.begin(head, bytes, peer.facts, forwarding, to: &writer)
-                    peer.writeFields(SessionHead.self, head, bytes, to: &writer)
-                    return SessionHead.end(&writer)
-                }
-            case .http:
-                let size = ForwardHead.encodedSize(head, headLength: bytes.count, extra: peer.extraSize)
-                return outgoing.fill(size) { writer in
-                    ForwardHead.begin(head, bytes, forwarding, to: &writer)
-                    peer.writeFields(ForwardHead.self, head, bytes, to: &writer)
-                    return ForwardHead.end(&writer)
-                }
+        let bytes = headBytes.bytes
+        loop.scratch.removeAll()
+        switch endpoint.wireProtocol {
+        case .session:
+            let size = SessionHead.encodedSize(head, headLength: bytes.count, peer.facts, extra: peer.extraSize)
+            return loop.scratch.write(size) { memory in
+                var writer = ByteWriter(memory)
+                SessionHead.begin(head, bytes, peer.facts, forwarding, to: &writer)
+                peer.writeFields(SessionHead.self, head, bytes, to: &writer)
+                return SessionHead.end(&writer)
+            }
+        case .http:
+            let size = ForwardHead.encodedSize(head, headLength: bytes.count, extra: peer.extraSize)
+            return loop.scratch.write(size) { memory in
+                var writer = ByteWriter(memory)
+                ForwardHead.begin(head, bytes, forwarding, to: &writer)
+                peer.writeFields(ForwardHead.self, head, bytes, to: &writer)
+                return ForwardHead.end(&writer)
             }
         }
     }
@@ -185,18 +187,4 @@ func take<Value>(_ value: inout Value?) -> Value? {
 
 extension Duration {
     var nonZero: Duration? { self > .zero ? self : nil }
-}
-
-extension ByteBuffer {
-    /// Lets `body` write up to `size` bytes; false when it says that they did not fit.
-    mutating func fill(_ size: Int, _ body: (inout ByteWriter) -> Int?) -> Bool {
-        var isComplete = false
-        writeWithUnsafeMutableBytes(minimumWritableBytes: size) { memory in
-            var writer = ByteWriter(memory)
-            guard let count = body(&writer) else { return 0 }
-            isComplete = true
-            return count
-        }
-        return isComplete
-    }
 }

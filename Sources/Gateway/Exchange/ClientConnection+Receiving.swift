@@ -2,59 +2,90 @@ import HTTP1
 import Model
 import NIOCore
 import Pool
+import Sockets
 
 extension ClientConnection {
-    /// Goes on with whatever the bytes at hand allow.
-    func advance() {
-        while true {
-            switch exchange.state {
-            case .idle:
-                // Answers that a pipelining client does not take must not pile up.
-                guard isWritable else { return holdPipeline() }
-                guard inbound.readableBytes > 0, receiveHead() else { return }
-            case .receiving:
-                guard receiveBody() else { return }
-            case .waiting, .connecting, .sent, .answering:
-                return holdPipeline()
-            case .closed:
-                inbound = ByteBuffer()
-                return
-            }
+    /// From the transport; valid during the call.
+    func received(_ bytes: UnsafeRawBufferPointer) {
+        if isLingering { return }
+        // What waits already goes first, and a connection that is in the middle of taking bytes goes on there.
+        guard inbound.isEmpty, !isTaking else {
+            inbound.append(bytes)
+            return advance()
+        }
+        isTaking = true
+        let taken = take(bytes)
+        isTaking = false
+        if taken < bytes.count, !isLingering {
+            inbound.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+            holdPipeline()
         }
     }
 
-    /// The next request waits for this one's answer; its bytes stay within a limit.
-    private func holdPipeline() {
-        if inbound.readableBytes > Self.pipelineLimit { pauseReading() }
+    /// Goes on with the bytes that wait.
+    func advance() {
+        guard !isTaking, !inbound.isEmpty else { return }
+        isTaking = true
+        let taken = take(inbound.bytes)
+        isTaking = false
+        inbound.dropFirst(taken)
+        if isLingering || (inbound.isEmpty && inbound.capacity > 4096) { inbound.release() }
+        if !inbound.isEmpty { holdPipeline() }
     }
 
-    /// True when a head was taken (or refused) and there may be more to do.
-    private func receiveHead() -> Bool {
-        let result = inbound.withUnsafeReadableBytes { parser.parse($0, into: &head) }
-        switch result {
+    /// How many of the bytes could be taken.
+    private func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var offset = 0
+        while offset < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+            let taken: Int
+            switch exchange.state {
+            case .idle where isReadyForRequest: taken = takeHead(rest)
+            case .idle: return offset
+            case .receiving: taken = takeBody(rest)
+            case .waiting, .connecting, .sent, .answering: return offset
+            case .closed: return bytes.count
+            }
+            if taken == 0 { return offset }
+            offset += taken
+        }
+        return offset
+    }
+
+    /// Answers that a pipelining client does not take must not pile up.
+    private var isReadyForRequest: Bool { transport.queuedBytes == 0 && spool.isEmpty }
+
+    /// The next request waits for this one's answer; its bytes stay within a limit.
+    private func holdPipeline() {
+        if case .idle = exchange.state, isReadyForRequest { return }
+        if inbound.count > Self.pipelineLimit { pauseReading() }
+    }
+
+    /// 0 when the head is not whole.
+    private func takeHead(_ bytes: UnsafeRawBufferPointer) -> Int {
+        switch parser.parse(bytes, into: &head) {
         case .needMore:
             if timer.kind != .head { startTimer(.head) }
-            return false
+            return 0
         case .rejected(let rejection):
             loop.log(.rejected(rejection, peer: peer.facts.remoteAddress))
             perform(
                 exchange.requestRefused(.badRequest(status: rejection.status, reason: rejection.description)))
-            return false
+            return bytes.count
         case .complete(let length):
-            // The slice shares its storage; nothing is copied.
-            headBytes = inbound.readSlice(length: length)!
-            beginRequest()
-            return true
+            headBytes.assign(UnsafeRawBufferPointer(rebasing: bytes[0..<length]))
+            beginRequest(hasMore: length < bytes.count)
+            return length
         }
     }
 
-    private func beginRequest() {
+    private func beginRequest(hasMore: Bool) {
         stopTimer()
         answer = AnswerProgress()
         answer.headOnly = head.method == .head
         bodyIsComplete = false
         guard head.method != .connect else { return refuse(.badRequest(status: 405, reason: "CONNECT is not served")) }
-        guard let route = loop.router.route(head, headBytes) else { return refuse(.unknownHost) }
+        guard let route = loop.router.route(head, headBytes.bytes) else { return refuse(.unknownHost) }
         self.route = route
         let hasBody: Bool
         switch head.body {
@@ -70,70 +101,70 @@ extension ClientConnection {
             hasBody = true
         }
         perform(exchange.requestHead(.init(isIdempotent: head.method.isIdempotent, hasBody: hasBody)))
+        if head.expectContinue, !hasMore, case .receiving = exchange.state { sendContinue() }
     }
 
     func refuse(_ failure: GatewayFailure) { perform(exchange.requestRefused(failure)) }
 
+    func startReceivingBody() { startTimer(.body) }
+
     /// RFC 9110 section 10.1.1: the client waits for this before it sends the body.
-    func startReceivingBody() {
-        startTimer(.body)
-        if head.expectContinue, inbound.readableBytes == 0 {
-            let go = ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")
-            context.writeAndFlush(wrapOutboundOut(.byteBuffer(go)), promise: nil)
-        }
+    private func sendContinue() {
+        let go: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+        transport.sendInformational(UnsafeRawBufferPointer(start: go.utf8Start, count: go.utf8CodeUnitCount))
     }
 
-    /// True when the body is complete and the exchange went on.
-    private func receiveBody() -> Bool {
-        guard !bodyIsComplete, inbound.readableBytes > 0 else { return false }
+    /// How many bytes belong to the body and were stored.
+    private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard !bodyIsComplete else { return 0 }
         startTimer(.body)
         switch bodyProgress {
-        case .none: return false
+        case .none, .framed: return 0
         case .length(let remaining):
-            let part = inbound.readSlice(length: min(remaining, inbound.readableBytes))!
-            bodyProgress = .length(remaining: remaining - part.readableBytes)
-            guard store(part) else { return false }
-            if remaining == part.readableBytes { return bodyEnded() }
-            return false
+            let count = min(remaining, bytes.count)
+            bodyProgress = .length(remaining: remaining - count)
+            guard store(UnsafeRawBufferPointer(rebasing: bytes[0..<count])) else { return bytes.count }
+            if remaining == count { bodyEnded() }
+            return count
         case .chunked(var decoder):
             bodyProgress = .none
-            return receiveChunks(&decoder)
+            return takeChunks(bytes, &decoder)
         }
     }
 
-    private func receiveChunks(_ decoder: inout ChunkedDecoder) -> Bool {
+    private func takeChunks(_ bytes: UnsafeRawBufferPointer, _ decoder: inout ChunkedDecoder) -> Int {
         var offset = 0
-        var parts = ChunkData()
+        // The body bytes of one read's chunks in one piece: a client that sends them byte by byte must not cost a disk
+        // write for each.
+        var data = RawBytes()
         let limit = (route?.http ?? loop.router.defaults).maxRequestBody - body.length
         while true {
-            switch inbound.withUnsafeReadableBytes({ decoder.next($0, at: &offset) }) {
+            switch decoder.next(bytes, at: &offset) {
             case .data(let range):
-                parts.add(inbound, range)
-                guard parts.bytes.readableBytes <= limit else {
+                guard data.count + range.count <= limit else {
                     refuse(.bodyTooLarge(limit: limit + body.length))
-                    return false
+                    return bytes.count
                 }
-            case .trailer:
-                continue
+                data.append(range.of(bytes))
+            case .trailer: continue
             case .needMore:
-                inbound = ByteBuffer()
                 bodyProgress = .chunked(decoder)
-                _ = store(parts.bytes)
-                return false
+                _ = store(data.bytes)
+                return bytes.count
             case .end:
-                inbound.moveReaderIndex(forwardBy: offset)
-                return store(parts.bytes) && bodyEnded()
+                if store(data.bytes) { bodyEnded() }
+                return offset
             case .rejected(let rejection):
                 loop.log(.badChunks(rejection, peer: peer.facts.remoteAddress))
                 refuse(.badRequest(status: 400, reason: "its chunked body is malformed (RFC 9112 section 7.1)"))
-                return false
+                return bytes.count
             }
         }
     }
 
     /// False when the body was refused.
-    private func store(_ part: ByteBuffer) -> Bool {
-        if part.readableBytes == 0 { return true }
+    private func store(_ part: UnsafeRawBufferPointer) -> Bool {
+        if part.isEmpty { return true }
         let stored = body.append(
             part, directory: loop.bufferDirectory, eventLoop: loop.eventLoop, threads: loop.threads,
             written: { [weak self] in self?.partWritten($0) })
@@ -167,37 +198,9 @@ extension ClientConnection {
         }
     }
 
-    private func bodyEnded() -> Bool {
+    private func bodyEnded() {
         bodyIsComplete = true
         stopTimer()
-        guard !body.isWriting else { return false }
-        perform(exchange.bodyEnded())
-        return true
-    }
-}
-
-/// The body bytes of one read's chunks, in one piece: a client that sends them byte by byte must not cost a disk write
-/// for each.
-private struct ChunkData {
-    private(set) var bytes = ByteBuffer()
-    private var isSlice = false
-
-    mutating func add(_ source: ByteBuffer, _ range: ByteRange) {
-        let place = source.readerIndex + Int(range.start)
-        // The range is the decoder's answer about these very bytes.
-        var part = source.getSlice(at: place, length: range.count)!
-        if bytes.readableBytes == 0 {
-            bytes = part
-            isSlice = true
-            return
-        }
-        if isSlice {
-            // Not appended to: that would copy all of the read's storage.
-            var copy = ByteBufferAllocator().buffer(capacity: source.readableBytes)
-            copy.writeBuffer(&bytes)
-            bytes = copy
-            isSlice = false
-        }
-        bytes.writeBuffer(&part)
+        if !body.isWriting { perform(exchange.bodyEnded()) }
     }
 }

@@ -1,5 +1,6 @@
 import Model
 import NIOCore
+import Sockets
 
 /// The one deadline that a client's connection has at a time. Looked at by its loop once a second: a timer of its own
 /// would cost every request an allocation, and nobody needs these to the millisecond.
@@ -53,11 +54,11 @@ extension ClientConnection {
         timer = .none
         switch kind {
         case .none: break
-        case .head where inbound.readableBytes == 0: context?.close(promise: nil)
+        case .head where inbound.isEmpty: transport.close(resetting: false)
         case .head, .body: perform(exchange.requestRefused(.requestTimeout))
         case .keepAlive: closeIdle()
         case .answer: perform(exchange.upstreamTimedOut())
-        case .stall, .linger: context?.close(promise: nil)
+        case .stall, .linger: transport.close(resetting: false)
         }
     }
 }

@@ -1,6 +1,5 @@
 import HTTP1
 import Linux
-import NIOCore
 
 /// Who a connection comes from and what is told to apps about it; made once for a connection.
 struct PeerFacts {
@@ -14,22 +13,22 @@ struct PeerFacts {
     /// Room for the fields that `writeFields` adds.
     var extraSize: Int { address.count + 96 }
 
-    init(channel: any Channel, trusted: TrustedProxies) {
-        let local = channel.localAddress
-        switch channel.remoteAddress {
-        case .some(let remote) where remote.ipAddress != nil:
-            let text = remote.ipAddress!
-            address = ContiguousArray(text.utf8)
-            isTrusted = trusted.contains(text)
-            facts = ConnectionFacts(
-                remoteAddress: text, remotePort: remote.port ?? 0, serverName: local?.ipAddress ?? "localhost",
-                serverPort: local?.port ?? 0, isSecure: false)
-        default:
+    /// Nil is a peer on a Unix socket.
+    init(
+        peer: (address: String, port: Int)?, local: (address: String, port: Int)?, trusted: TrustedProxies
+    ) {
+        guard let peer else {
             address = ContiguousArray("127.0.0.1".utf8)
             isTrusted = true
             facts = ConnectionFacts(
                 remoteAddress: "127.0.0.1", remotePort: 0, serverName: "localhost", serverPort: 80, isSecure: false)
+            return
         }
+        address = ContiguousArray(peer.address.utf8)
+        isTrusted = trusted.contains(peer.address)
+        facts = ConnectionFacts(
+            remoteAddress: peer.address, remotePort: peer.port, serverName: local?.address ?? "localhost",
+            serverPort: local?.port ?? 0, isSecure: false)
     }
 
     func writeFields<Writer: RequestHeadWriter>(

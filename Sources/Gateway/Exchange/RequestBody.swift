@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import Sockets
 
 /// A request body while it is collected, and until it was sent: 128 KiB in memory, then a file.
 ///
@@ -31,29 +32,29 @@ struct RequestBody {
 
     /// `written` runs when a part reached the file (or failed to).
     mutating func append(
-        _ bytes: ByteBuffer, directory: String, eventLoop: any EventLoop, threads: NIOThreadPool,
+        _ bytes: UnsafeRawBufferPointer, directory: String, eventLoop: SocketLoop, threads: NIOThreadPool,
         written: @escaping (Bool) -> Void
     ) -> Appended {
-        length += bytes.readableBytes
+        length += bytes.count
         if let file {
-            guard budget.takeDisk(bytes.readableBytes) else { return .full(disk: true) }
-            heldDisk += bytes.readableBytes
-            file.append(bytes, done: written)
+            guard budget.takeDisk(bytes.count) else { return .full(disk: true) }
+            heldDisk += bytes.count
+            file.append(ByteBuffer(bytes: bytes), done: written)
             return .writing
         }
-        if memory.readableBytes + bytes.readableBytes <= Self.memoryLimit {
-            guard budget.takeMemory(bytes.readableBytes) else { return .full(disk: false) }
-            heldMemory += bytes.readableBytes
-            memory.writeImmutableBuffer(bytes)
+        if memory.readableBytes + bytes.count <= Self.memoryLimit {
+            guard budget.takeMemory(bytes.count) else { return .full(disk: false) }
+            heldMemory += bytes.count
+            memory.writeBytes(bytes)
             return .stored
         }
-        guard budget.takeDisk(memory.readableBytes + bytes.readableBytes) else { return .full(disk: true) }
-        heldDisk += memory.readableBytes + bytes.readableBytes
+        guard budget.takeDisk(memory.readableBytes + bytes.count) else { return .full(disk: true) }
+        heldDisk += memory.readableBytes + bytes.count
         guard let file = try? BodyFile(directory: directory, eventLoop: eventLoop, threads: threads) else {
             return .full(disk: true)
         }
         if memory.readableBytes > 0 { file.append(memory, done: written) }
-        file.append(bytes, done: written)
+        file.append(ByteBuffer(bytes: bytes), done: written)
         self.file = file
         memory = ByteBuffer()
         budget.returnMemory(heldMemory)

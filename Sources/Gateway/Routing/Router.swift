@@ -1,6 +1,5 @@
 import HTTP1
 package import Model
-import NIOCore
 package import Pool
 
 /// Where an app's requests go, and the settings that the exchange needs. Replaced whole when its settings change.
@@ -41,9 +40,9 @@ struct Router {
         defaults = routes.count == 1 ? routes[0].http : HTTPSettings()
     }
 
-    func route(_ head: RequestHead, _ bytes: ByteBuffer) -> Route? {
+    func route(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> Route? {
         if byHost.isEmpty { return fallback }
-        let host = bytes.withUnsafeReadableBytes { head.hostName.string($0) }.lowercased()
+        let host = head.hostName.string(bytes).lowercased()
         return byHost[host] ?? fallback
     }
 }

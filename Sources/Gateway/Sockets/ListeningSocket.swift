@@ -50,6 +50,7 @@ package final class ListeningSocket: SocketLoop.Watched {
     }
 
     package func continueReading() {}
+    package func loopEnds() { close() }
 
     /// EMFILE, ENFILE, ENOBUFS, ENOMEM: epoll would tell at once again, so it is not asked for a while.
     private func rest(_ number: Int32) {

@@ -5,6 +5,7 @@ package import NIOCore
 extension SocketLoop: EventLoop {
     package var now: NIODeadline { .now() }
 
+    @discardableResult
     package func scheduleTask<T>(
         deadline: NIODeadline, _ task: @escaping @Sendable () throws -> T
     ) -> Scheduled<T> {
@@ -22,6 +23,7 @@ extension SocketLoop: EventLoop {
         return scheduled
     }
 
+    @discardableResult
     package func scheduleTask<T>(in time: TimeAmount, _ task: @escaping @Sendable () throws -> T) -> Scheduled<T> {
         scheduleTask(deadline: .now() + time, task)
     }

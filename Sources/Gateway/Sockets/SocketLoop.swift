@@ -19,6 +19,8 @@ package final class SocketLoop: @unchecked Sendable {
         func ready(_ events: UInt32)
         /// Goes on with reading that was interrupted for the sake of the others.
         func continueReading()
+        /// The loop ends: let go of the descriptor.
+        func loopEnds()
     }
 
     private struct Inbox {
@@ -201,7 +203,7 @@ package final class SocketLoop: @unchecked Sendable {
         // A close may lead to further tasks, and those to further closes; each round ends at least one of them.
         while true {
             takeInbox()
-            for slot in slots.indices { slots[slot].watched?.ready(UInt32(CL_EPOLL_ERR)) }
+            for slot in slots.indices { slots[slot].watched?.loopEnds() }
             runTasks()
             let left = inbox.withLock { inbox in
                 inbox.hasEnded = inbox.tasks.isEmpty

@@ -1,4 +1,5 @@
 package import Dispatch
+internal import Glibc
 package import Linux
 package import NIOCore
 import Synchronization
@@ -9,6 +10,8 @@ package final class SocketLoopGroup: EventLoopGroup {
     private let turn = Atomic<Int>(0)
 
     package init(count: Int) throws(SystemError) {
+        // sendfile(2) has no MSG_NOSIGNAL. Children get their dispositions back when they are spawned.
+        try ignoreSignal(SIGPIPE)
         var loops: [SocketLoop] = []
         for index in 0..<max(1, count) { loops.append(try SocketLoop(index: index)) }
         self.loops = loops

@@ -11,7 +11,7 @@ extension StreamSocket {
     package var queuedBytes: Int { queue.byteCount }
 
     package func send(_ bytes: UnsafeRawBufferPointer) {
-        guard isOpen, let base = bytes.baseAddress, !bytes.isEmpty else { return }
+        guard isOpen, !isOutputBroken, let base = bytes.baseAddress, !bytes.isEmpty else { return }
         guard queue.isEmpty else { return queue.append(bytes) }
         let sent = Int(cl_stream_send(fd, base, bytes.count))
         guard sent != bytes.count else { return sentBytes += sent }
@@ -22,7 +22,9 @@ extension StreamSocket {
 
     /// Both in one system call.
     package func send(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) {
-        guard isOpen, let firstBase = first.baseAddress, let secondBase = second.baseAddress, queue.isEmpty else {
+        guard isOpen, !isOutputBroken, let firstBase = first.baseAddress, let secondBase = second.baseAddress,
+            queue.isEmpty
+        else {
             send(first)
             send(second)
             return
@@ -37,10 +39,10 @@ extension StreamSocket {
 
     /// Sends a part of a file (sendfile(2)). `file` is held until then.
     package func send(_ file: any SendableFile, from offset: Int, count: Int) {
-        guard isOpen, count > 0 else { return }
+        guard isOpen, !isOutputBroken, count > 0 else { return }
         let wasEmpty = queue.isEmpty
         queue.append(file, from: offset, count: count)
-        if wasEmpty { flushQueue() }
+        if wasEmpty { flushQueue(tells: false) }
     }
 
     /// Ends our side once everything is with the kernel; `socketDrained` is told then, also when nothing waited. Nothing
@@ -60,11 +62,12 @@ extension StreamSocket {
             return true
         }
         if sent == -Int(EAGAIN) { return true }
-        closeNow(.failed(Int32(truncatingIfNeeded: -sent)))
+        if readsOutAfterFailedSend { readOut() } else { closeNow(.failed(Int32(truncatingIfNeeded: -sent))) }
         return false
     }
 
-    func flushQueue() {
+    /// `tells`: something had to wait, so its owner wants to know when it has left.
+    func flushQueue(tells: Bool = true) {
         var budget = Self.fileBytesInTurn
         while let part = queue.first {
             let sent = send(part, budget)
@@ -78,7 +81,7 @@ extension StreamSocket {
         }
         waitForRoom(false)
         if endsOutputWhenDrained { _ = cl_stream_shut_down_output(fd) }
-        owner?.socketDrained()
+        if tells || endsOutputWhenDrained { owner?.socketDrained() }
     }
 
     private func send(_ part: OutboundQueue.Part, _ budget: Int) -> Int {

@@ -47,6 +47,10 @@ package final class StreamSocket: SocketLoop.Watched {
     var queue = OutboundQueue()
     var isWaitingForRoom = false
     var endsOutputWhenDrained = false
+    /// A peer that closes without having read all may have answered before: after a send that failed, what it sent is read
+    /// out, and the end comes with that.
+    package var readsOutAfterFailedSend = false
+    private(set) var isOutputBroken = false
     /// Bytes that the kernel has taken in all.
     package internal(set) var sentBytes = 0
 
@@ -135,6 +139,8 @@ package final class StreamSocket: SocketLoop.Watched {
         read()
     }
 
+    package func loopEnds() { close() }
+
     private func read() {
         let memory = loop.readMemory
         var reads = 0
@@ -157,7 +163,7 @@ package final class StreamSocket: SocketLoop.Watched {
         }
     }
 
-    private func waitForTurn() {
+    func waitForTurn() {
         guard !isWaitingForTurn else { return }
         isWaitingForTurn = true
         loop.readLater(self)
@@ -202,6 +208,15 @@ package final class StreamSocket: SocketLoop.Watched {
     /// Hands the socket to another owner; the one before hears nothing more of it.
     package func setOwner(_ owner: any StreamSocketOwner) {
         if isOpen { self.owner = owner }
+    }
+
+    func readOut() {
+        isOutputBroken = true
+        queue.removeAll()
+        waitForRoom(false)
+        mayHaveBytes = true
+        hasPeerEnded = true
+        waitForTurn()
     }
 
     func closeNow(_ end: SocketEnd) {

@@ -1,14 +1,11 @@
 import HTTP1
 import NIOCore
 import Pool
+import Sockets
 
 /// One connection to a worker: parses its answers and hands them to the client's connection that owns it for the length
 /// of one exchange.
-final class UpstreamConnection: ChannelDuplexHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = IOData
-
+final class UpstreamConnection: StreamSocketOwner {
     private enum Phase {
         case idle
         case head
@@ -24,191 +21,171 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// Set for the length of one exchange; taken away at its end, which also breaks the cycle.
     var owner: ClientConnection?
     private let upstreams: Upstreams
-    private var context: ChannelHandlerContext!
+    private var socket: StreamSocket?
     private var phase = Phase.idle
-    private var received = ByteBuffer()
+    /// An unfinished head.
+    private var received = RawBytes()
     private var parser = ResponseHeadParser()
     private var head = ResponseHead()
     private var method = Method.get
-    private var isPaused = false
-    private var readWasHeld = false
-    /// The request's head is with the kernel: from then on the worker may have run the request.
-    private(set) var headIsOut = false
-    private var requestIsOut = false
+    /// The worker sent more than its answer.
+    private var hasExcess = false
+    /// `StreamSocket.sentBytes` at which the request's head is whole with the kernel.
+    private var headEnd = 0
     private var requestHasBody = false
-    private var wasReset = false
-    /// From `connected` to `channelInactive`; asking the channel costs several retains.
-    private(set) var isActive = false
 
     init(_ endpoint: WorkerEndpoint, upstreams: Upstreams) {
         self.endpoint = endpoint
         self.upstreams = upstreams
     }
 
+    func attach(_ socket: StreamSocket) {
+        self.socket = socket
+        socket.readsOutAfterFailedSend = true
+    }
+
+    var isActive: Bool { socket?.isOpen ?? false }
+
+    /// The request's head is with the kernel: from then on the worker may have run the request.
+    private(set) var headIsOut = false
+
     /// After an answer: the worker goes on with this connection, has sent nothing more, and nothing more is sent to it (an
     /// answer may come before the request's body was taken).
-    var canBeKept: Bool { head.keepAlive && received.readableBytes == 0 && requestIsOut && isActive }
-
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-
-    /// The connection is made, which is told before `channelActive` comes.
-    func connected() { isActive = context?.channel.isActive ?? false }
-
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    var canBeKept: Bool { head.keepAlive && !hasExcess && isActive && socket?.queuedBytes == 0 }
 
     // MARK: The request
 
-    func expectAnswer(to method: Method) {
+    /// May lose the connection before it returns; then the owner has been told.
+    func send(_ head: UnsafeRawBufferPointer, _ body: RequestBody, method: Method) {
+        guard let socket else { return }
         self.method = method
         phase = .head
-        parser.reset()
-        head.reset()
-    }
-
-    /// May lose the connection before it returns; then the owner has been told.
-    func send(_ head: ByteBuffer, _ body: RequestBody) {
-        guard let context else { return }
+        hasExcess = false
         headIsOut = false
-        requestIsOut = false
         requestHasBody = !body.isEmpty
-        guard requestHasBody else {
-            context.writeAndFlush(wrapOutboundOut(.byteBuffer(head)), promise: nil)
-            // A write that fails has closed the channel by now. One that waits for room counts as done.
-            headIsOut = isActive
-            requestIsOut = headIsOut
-            return
+        headEnd = socket.sentBytes + head.count
+        guard requestHasBody else { return socket.send(head) }
+        if let file = body.file {
+            socket.send(head)
+            socket.send(file.file, from: 0, count: body.length)
+        } else {
+            body.memory.withUnsafeReadableBytes { socket.send(head, $0) }
         }
-        // Head and body may leave in one system call; only the promises tell how far it came.
-        let headPromise = context.eventLoop.makePromise(of: Void.self)
-        headPromise.futureResult.assumeIsolated().whenSuccess { self.headIsOut = true }
-        context.write(wrapOutboundOut(.byteBuffer(head)), promise: headPromise)
-        let bodyPromise = context.eventLoop.makePromise(of: Void.self)
-        // `body` is held until then: its file must stay open.
-        bodyPromise.futureResult.assumeIsolated().whenComplete { result in
-            if case .success = result { self.requestIsOut = true }
-            withExtendedLifetime(body) {}
-        }
-        let bytes: IOData = if let file = body.file { .fileRegion(file.region()) } else { .byteBuffer(body.memory) }
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: bodyPromise)
     }
 
     func close() {
         owner = nil
         phase = .over
-        context?.close(promise: nil)
+        socket?.close()
     }
 
     // MARK: The answer
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
-        guard let owner else { return unexpectedBytes(context) }
+    func socketReceived(_ bytes: UnsafeRawBufferPointer) {
+        guard let owner, let socket else { return close() }
+        // It cannot be an answer to what has not been sent; the owner hears that the connection is gone.
+        guard socket.sentBytes >= headEnd else { return socket.close() }
         switch phase {
+        case .head where received.isEmpty: takeHeads(bytes, owner)
         case .head:
-            received.append(&bytes)
-            receiveHead(owner)
-        case .idle:
-            unexpectedBytes(context)
-        case .over:
-            break
-        default:
-            received = bytes
-            let (part, isComplete) = takeBody(owner)
-            owner.upstreamBody(part)
-            if isComplete { finish(owner) }
+            received.append(bytes)
+            let all = take(&received)
+            takeHeads(all.bytes, owner)
+        case .idle: close()
+        case .over: break
+        default: takeBody(bytes, owner)
         }
     }
 
-    private func receiveHead(_ owner: ClientConnection) {
+    /// Interim answers and the final one, as far as they are there.
+    private func takeHeads(_ bytes: UnsafeRawBufferPointer, _ owner: ClientConnection) {
+        var rest = bytes
         while true {
-            let result = received.withUnsafeReadableBytes { parser.parse($0, requestMethod: method, into: &head) }
-            switch result {
-            case .needMore: return
+            switch parser.parse(rest, requestMethod: method, into: &head) {
+            case .needMore:
+                received.assign(rest)
+                return
             case .rejected(let rejection): return breakOff(owner, rejection.description)
             case .complete(let length):
-                let headBytes = received.readSlice(length: length)!
-                if head.isInformational { continue }
-                guard head.status != 101 else { return breakOff(owner, "it switched protocols unasked") }
-                startBody(owner)
-                let (part, isComplete) = takeBody(owner)
-                guard case .over = phase else {
-                    if isComplete { phase = .idle }
-                    return owner.upstreamHead(head, headBytes, body: part, isComplete: isComplete)
-                }
-                return
+                let headBytes = UnsafeRawBufferPointer(rebasing: rest[0..<length])
+                rest = UnsafeRawBufferPointer(rebasing: rest[length...])
+                guard head.isInformational else { return finalHead(headBytes, rest, owner) }
+                if rest.isEmpty { return }
             }
         }
     }
 
-    private func startBody(_ owner: ClientConnection) {
+    private func finalHead(
+        _ headBytes: UnsafeRawBufferPointer, _ rest: UnsafeRawBufferPointer, _ owner: ClientConnection
+    ) {
+        guard head.status != 101 else { return breakOff(owner, "it switched protocols unasked") }
+        let form = owner.upstreamHead(head, headBytes)
+        // It may have been broken off.
+        guard case .head = phase else { return }
+        startBody(form)
+        takeBody(rest, owner)
+    }
+
+    private func startBody(_ form: UpstreamBodyForm) {
         switch head.framing {
         case .none: phase = .length(remaining: 0)
         case .length(let length): phase = .length(remaining: length)
         case .untilClose: phase = .untilClose
-        case .chunked where owner.head.versionMinor == 0: phase = .decoding(ChunkedDecoder())
+        case .chunked where form == .decoded: phase = .decoding(ChunkedDecoder())
         case .chunked: phase = .scanning(ChunkedScanner())
         }
     }
 
-    /// What of `received` belongs to the body, as the client shall get it, and whether the body ends with it.
-    private func takeBody(_ owner: ClientConnection) -> (ByteBuffer, isComplete: Bool) {
+    /// Hands on what belongs to the body. Nothing may follow the call of `upstreamBody`: the owner may be at its next
+    /// request on this connection when that returns.
+    private func takeBody(_ bytes: UnsafeRawBufferPointer, _ owner: ClientConnection) {
         switch phase {
         case .length(let remaining):
-            let part = received.readSlice(length: min(remaining, received.readableBytes))!
-            phase = .length(remaining: remaining - part.readableBytes)
-            return (part, part.readableBytes == remaining)
+            let count = min(remaining, bytes.count)
+            phase = .length(remaining: remaining - count)
+            hand(bytes, count, isComplete: count == remaining, owner)
         case .scanning(var scanner):
-            switch received.withUnsafeReadableBytes({ scanner.scan($0) }) {
+            switch scanner.scan(bytes) {
             case .more:
                 phase = .scanning(scanner)
-                return (takeAll(), false)
-            case .end(let length):
-                return (received.readSlice(length: length)!, true)
-            case .rejected(let rejection):
-                breakOff(owner, "its chunked body is malformed (\(rejection))")
-                return (ByteBuffer(), false)
+                hand(bytes, bytes.count, isComplete: false, owner)
+            case .end(let length): hand(bytes, length, isComplete: true, owner)
+            case .rejected(let rejection): breakOff(owner, "its chunked body is malformed (\(rejection))")
             }
-        case .decoding(var decoder):
-            return decode(&decoder, owner)
-        case .untilClose:
-            return (takeAll(), false)
-        case .idle, .head, .over:
-            return (ByteBuffer(), false)
+        case .decoding(var decoder): decode(bytes, &decoder, owner)
+        case .untilClose: owner.upstreamBody(bytes, isComplete: false)
+        case .idle, .head, .over: break
         }
     }
 
-    private func decode(_ decoder: inout ChunkedDecoder, _ owner: ClientConnection) -> (ByteBuffer, isComplete: Bool) {
-        let bytes = takeAll()
+    private func hand(
+        _ bytes: UnsafeRawBufferPointer, _ count: Int, isComplete: Bool, _ owner: ClientConnection
+    ) {
+        if isComplete {
+            phase = .idle
+            hasExcess = count < bytes.count
+        }
+        owner.upstreamBody(UnsafeRawBufferPointer(rebasing: bytes[0..<count]), isComplete: isComplete)
+    }
+
+    private func decode(_ bytes: UnsafeRawBufferPointer, _ decoder: inout ChunkedDecoder, _ owner: ClientConnection) {
         var offset = 0
-        var data = ByteBuffer()
+        var data = RawBytes()
         while true {
-            switch bytes.withUnsafeReadableBytes({ decoder.next($0, at: &offset) }) {
-            case .data(let range):
-                var part = bytes.getSlice(at: bytes.readerIndex + Int(range.start), length: range.count)!
-                data.writeBuffer(&part)
+            switch decoder.next(bytes, at: &offset) {
+            case .data(let range): data.append(range.of(bytes))
             case .trailer: continue
             case .needMore:
                 phase = .decoding(decoder)
-                return (data, false)
+                return owner.upstreamBody(data.bytes, isComplete: false)
             case .end:
-                received = bytes
-                received.moveReaderIndex(forwardBy: offset)
-                return (data, true)
+                phase = .idle
+                hasExcess = offset < bytes.count
+                return owner.upstreamBody(data.bytes, isComplete: true)
             case .rejected(let rejection):
-                breakOff(owner, "its chunked body is malformed (\(rejection))")
-                return (ByteBuffer(), false)
+                return breakOff(owner, "its chunked body is malformed (\(rejection))")
             }
         }
-    }
-
-    private func takeAll() -> ByteBuffer {
-        defer { received = ByteBuffer() }
-        return received
-    }
-
-    private func finish(_ owner: ClientConnection) {
-        phase = .idle
-        owner.upstreamEnded()
     }
 
     private func breakOff(_ owner: ClientConnection, _ reason: String) {
@@ -216,58 +193,37 @@ final class UpstreamConnection: ChannelDuplexHandler {
         owner.upstreamSentGarbage(reason)
     }
 
-    /// A worker that speaks without being asked is not in step with us any more.
-    private func unexpectedBytes(_ context: ChannelHandlerContext) { context.close(promise: nil) }
+    func socketDrained() {}
 
-    func channelInactive(context: ChannelHandlerContext) {
-        isActive = false
+    func socketConnected() { upstreams.connected(self) }
+
+    func socketClosed(_ end: SocketEnd) {
+        noteWhetherHeadIsOut()
+        socket = nil
         let phase = self.phase
         self.phase = .over
-        upstreams.connectionEnded(self)
-        if let owner {
-            self.owner = nil
-            // A worker that closes without having read a body resets the connection; otherwise a reset is no end.
-            if case .untilClose = phase, !wasReset || requestHasBody {
-                owner.upstreamEnded()
-            } else {
-                owner.upstreamLost(self)
-            }
+        upstreams.connectionEnded(self, end)
+        guard let owner else { return }
+        self.owner = nil
+        // A worker that closes without having read a body resets the connection; otherwise a reset is no end.
+        if case .untilClose = phase, end == .peer || requestHasBody {
+            owner.upstreamEnded()
+        } else {
+            owner.upstreamLost(self)
         }
-        context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        wasReset = true
-        context.close(promise: nil)
-    }
+    private func noteWhetherHeadIsOut() { headIsOut = (socket?.sentBytes ?? 0) >= headEnd }
 
     // MARK: Back-pressure
 
-    func pauseReading() { isPaused = true }
-
-    func resumeReading() {
-        guard isPaused else { return }
-        isPaused = false
-        if readWasHeld {
-            readWasHeld = false
-            context?.read()
-        }
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if isPaused { readWasHeld = true } else { context.read() }
-    }
+    func pauseReading() { socket?.pauseReading() }
+    func resumeReading() { socket?.resumeReading() }
 }
 
-extension ByteBuffer {
-    /// Bytes that were read are not carried along: a peer that always has more on its way would make the buffer grow for
-    /// ever.
-    mutating func append(_ bytes: inout ByteBuffer) {
-        if readableBytes == 0 {
-            self = bytes
-            return
-        }
-        if readerIndex > 32 * 1024 { discardReadBytes() }
-        writeBuffer(&bytes)
-    }
+/// The bytes, leaving none: so they stay valid whatever happens to where they were.
+private func take(_ bytes: inout RawBytes) -> RawBytes {
+    var taken = RawBytes()
+    swap(&taken, &bytes)
+    return taken
 }

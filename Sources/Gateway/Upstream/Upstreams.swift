@@ -1,7 +1,9 @@
+import Glibc
+import Linux
 import Model
 import NIOCore
-import NIOPosix
 import Pool
+import Sockets
 
 /// One event loop's connections to workers: idle ones, found by the worker's slot, and the making of new ones.
 final class Upstreams {
@@ -9,9 +11,11 @@ final class Upstreams {
     static let idleLimit = 256
     static let connectTimeout = TimeAmount.seconds(5)
 
-    private let eventLoop: any EventLoop
+    private let loop: SocketLoop
     /// By the worker's slot.
     private var slots: ContiguousArray<Slot> = []
+    /// Connections that are being made, and for whom.
+    private var connecting: [(connection: UpstreamConnection, client: ClientConnection)] = []
 
     private struct Slot {
         var idle: ContiguousArray<UpstreamConnection> = []
@@ -19,7 +23,7 @@ final class Upstreams {
         var fewest = 0
     }
 
-    init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+    init(loop: SocketLoop) { self.loop = loop }
 
     func takeIdle(_ endpoint: WorkerEndpoint) -> UpstreamConnection? {
         let slot = endpoint.slot
@@ -36,9 +40,9 @@ final class Upstreams {
         let endpoint = connection.endpoint
         let slot = endpoint.slot
         while slots.count <= slot { slots.append(Slot()) }
-        guard connection.isActive, !endpoint.isRetired(on: self), slots[slot].idle.count < Self.idleLimit else {
-            return connection.close()
-        }
+        guard connection.isActive, retired.isEmpty || !retired.contains(endpoint.worker),
+            slots[slot].idle.count < Self.idleLimit
+        else { return connection.close() }
         slots[slot].idle.append(connection)
     }
 
@@ -65,44 +69,51 @@ final class Upstreams {
     }
 
     /// Workers that are being stopped: a connection that comes back from its last answer is not kept.
-    fileprivate var retired: Set<WorkerNumber> = []
+    private var retired: Set<WorkerNumber> = []
     func forget(_ worker: WorkerNumber) { retired.remove(worker) }
 
-    func connectionEnded(_ connection: UpstreamConnection) {
+    func connectionEnded(_ connection: UpstreamConnection, _ end: SocketEnd) {
+        if let index = connecting.firstIndex(where: { $0.connection === connection }) {
+            let client = connecting.remove(at: index).client
+            let number: Int32 = if case .failed(let number) = end { number } else { ETIMEDOUT }
+            return client.upstreamConnectFailed(connection.endpoint, errno: number)
+        }
         let slot = connection.endpoint.slot
         guard slot < slots.count else { return }
         slots[slot].idle.removeAll { $0 === connection }
     }
 
+    // MARK: New ones
+
+    /// Tells the client, perhaps before it returns.
     func connect(_ endpoint: WorkerEndpoint, for client: ClientConnection) {
-        let upstreams = NIOLoopBound(self, eventLoop: eventLoop)
-        let bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(Self.connectTimeout)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let connection = UpstreamConnection(endpoint, upstreams: upstreams.value)
-                    try channel.pipeline.syncOperations.addHandler(connection)
-                }
-            }
-        let connecting =
+        let connection = UpstreamConnection(endpoint, upstreams: self)
+        let result =
             switch endpoint.address {
-            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
-            case .tcp(let port):
-                bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: "127.0.0.1", port: port)
+            case .unix(let path): StreamSocket.connect(unix: path, loop: loop, owner: connection)
+            case .tcp(let port): StreamSocket.connect(port: port, loop: loop, owner: connection)
             }
-        connecting.assumeIsolated().whenComplete { result in
-            do {
-                let channel = try result.get()
-                let connection = try channel.pipeline.syncOperations.handler(type: UpstreamConnection.self)
-                connection.connected()
-                client.upstreamConnected(connection)
-            } catch {
-                client.upstreamConnectFailed(endpoint, error)
-            }
+        switch result {
+        case .connected(let socket):
+            connection.attach(socket)
+            client.upstreamConnected(connection)
+        case .pending(let socket):
+            connection.attach(socket)
+            connecting.append((connection, client))
+            limitTime(of: connection)
+        case .failed(let number): client.upstreamConnectFailed(endpoint, errno: number)
         }
     }
-}
 
-extension WorkerEndpoint {
-    fileprivate func isRetired(on upstreams: Upstreams) -> Bool { upstreams.retired.contains(worker) }
+    func connected(_ connection: UpstreamConnection) {
+        guard let index = connecting.firstIndex(where: { $0.connection === connection }) else { return }
+        connecting.remove(at: index).client.upstreamConnected(connection)
+    }
+
+    private func limitTime(of connection: UpstreamConnection) {
+        loop.assumeIsolated().scheduleTask(in: Self.connectTimeout) { [weak self, weak connection] in
+            guard let self, let connection, connecting.contains(where: { $0.connection === connection }) else { return }
+            connection.close()
+        }
+    }
 }

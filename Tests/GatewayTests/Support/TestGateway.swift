@@ -4,6 +4,7 @@ import Model
 import NIOCore
 import NIOPosix
 import Pool
+import Sockets
 import Synchronization
 
 @testable import Gateway
@@ -35,7 +36,7 @@ final class TestGateway: Sendable {
     let budget: BufferBudget
     let events: EventRecorder
     private let options: Options
-    private let group: MultiThreadedEventLoopGroup
+    private let group: SocketLoopGroup
     private let threads: NIOThreadPool
     private let ticker: RepeatedTask
 
@@ -58,7 +59,7 @@ final class TestGateway: Sendable {
     init(_ options: Options, _ worker: @escaping FakeWorker.Behaviour) async throws {
         self.options = options
         directory = try makeTemporaryDirectory()
-        group = MultiThreadedEventLoopGroup(numberOfThreads: options.loops)
+        group = try SocketLoopGroup(count: options.loops)
         threads = NIOThreadPool(numberOfThreads: 2)
         threads.start()
         var settings = AppSettings(name: AppName(sanitizing: "test"), directory: directory, kind: .rack)
