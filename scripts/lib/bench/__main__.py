@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import deploys
 from contenders import adopt_orphans, end_orphans
-from control import StepFailed, Workspace, end_on_signals
+from control import StepFailed, Workspace
 from measure import Meter
 from report import Report
 from scenarios import Scenarios
@@ -87,9 +88,22 @@ def parse():
     return options
 
 
+def interrupt(number, frame):
+    """Ends the run with its clean-up, which the next signal must not cut short: a terminal sends it to the script that runs
+    this too, and that passes it on."""
+    take_signals(signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def take_signals(handler):
+    # SIGINT too: what a script runs in the background ignores it, and so would all that is started here.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
+
+
 def main():
     options = parse()
-    end_on_signals()
+    take_signals(interrupt)
     adopt_orphans()
     workspace = Workspace("bench")
     bench = None

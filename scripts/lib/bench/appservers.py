@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from contenders import HELLO, Rival, end_orphans, wait_for
+from contenders import HELLO, Rival, end_orphans, fetch, wait_for
 from control import StepFailed
 from measure import descendants
 
@@ -69,7 +69,9 @@ class UWSGI(Rival):
     def __init__(self, tools, workspace, name):
         super().__init__(tools, workspace, name, "uWSGI http-socket")
         with self.ending_on_failure():
-            self.front = launch_uwsgi(self, "front", "--http-socket", f"127.0.0.1:{self.port}")
+            # It does not say that it closes; without that, clients ask again on a connection that is gone.
+            self.front = launch_uwsgi(
+                self, "front", "--http-socket", f"127.0.0.1:{self.port}", "--add-header", "Connection: close")
             wait_for(port=self.port, process=self.front)
             self.ready()
 
@@ -94,9 +96,7 @@ class Passenger6(Rival):
         with self.ending_on_failure():
             self.front = self.launch("front", self._command(language), environment, self.place / "app")
             wait_for(port=self.port, process=self.front)
-            done = subprocess.run(["curl", "-sf", "-m", "30", "-o", "/dev/null", self.origin], check=False)
-            if done.returncode != 0:
-                raise StepFailed("it does not answer")
+            fetch(self.origin)
             self.ready()
 
     def _command(self, language):

@@ -4,13 +4,16 @@ clients talk to, `worker` what it passes requests on to."""
 import contextlib
 import copy
 import ctypes
+import http.client
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from control import Passenger, StepFailed, is_running
 from load import free_port
@@ -42,6 +45,7 @@ def end_orphans(is_meant=lambda command: True, patience=10):
                 os.kill(pid, signal.SIGKILL if time.monotonic() > deadline else signal.SIGTERM)
         time.sleep(0.1)
         reap()
+    reap()
 
 
 def wait_for(port=None, path=None, process=None):
@@ -57,6 +61,23 @@ def wait_for(port=None, path=None, process=None):
             if time.monotonic() > deadline or (process and process.poll() is not None):
                 raise StepFailed(f"nothing listens on {path or port}") from None
             time.sleep(0.05)
+
+
+def fetch(url):
+    """Status and number of bytes of the answer to a GET."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=20, context=ssl._create_unverified_context())
+    else:
+        connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    try:
+        connection.request("GET", parts.path or "/")
+        response = connection.getresponse()
+        return response.status, len(response.read())
+    except http.client.HTTPException as problem:
+        raise StepFailed(f"does not answer as HTTP: {problem!r}") from problem
+    finally:
+        connection.close()
 
 
 class Rival:
@@ -87,6 +108,8 @@ class Rival:
         raise NotImplementedError
 
     def ready(self):
+        # Most listen before they have started those that answer.
+        fetch(self.origin)
         self.groups = {name: with_descendants(process.pid) for name, process in self.processes().items()}
 
     @contextlib.contextmanager
@@ -95,7 +118,7 @@ class Rival:
             yield
         except BaseException as problem:
             self.end()
-            if isinstance(problem, StepFailed):
+            if isinstance(problem, (StepFailed, OSError)):
                 logs = "\n".join(path.read_text(errors="replace")[-800:] for path in self.place.glob("*.log"))
                 raise StepFailed(f"{self.name} did not start: {problem}\n{logs}".rstrip()) from None
             raise
@@ -131,6 +154,7 @@ class Ours:
         self.origin = f"http://127.0.0.1:{port}"
         try:
             status = self._ready()
+            fetch(self.origin)
         except BaseException:
             self.end()
             raise

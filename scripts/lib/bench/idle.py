@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from control import StepFailed
-from measure import Load, Measurement, memory_bytes
-from report import Goal
+from measure import Load, Measurement, memory_bytes, middle
+from report import OURS, Goal
 
 CLIENT = Path(__file__).with_name("idle_client.py")
 LIMIT = 8192
@@ -26,14 +26,14 @@ def measure(bench, makers, count):
                 del found[name]
     rows = []
     for name, measurements in found.items():
-        values = sorted((some.values for some in measurements), key=lambda values: values["bytes_per_connection"])[len(measurements) // 2]
+        values = middle([some.values for some in measurements])
         rows.append((
             name, f"{values['before_bytes'] / (1 << 20):.1f} MiB", f"{values['after_bytes'] / (1 << 20):.1f} MiB",
             f"{values['bytes_per_connection']:.0f} bytes", f"{values['still_open']:.0f}"))
     bench.report.figures(
         "idle", f"{count} idle connections, one request made on each",
         ["front", "memory before", "with them", "a connection", "still open"], rows, found, left_out,
-        [Goal("bytes_per_connection", at_most=LIMIT)] + [Goal("bytes_per_connection", name) for name in found if name != "passenger"])
+        [Goal("bytes_per_connection", at_most=LIMIT), *(Goal("bytes_per_connection", name) for name in found if name != OURS)])
 
 
 def measure_one(bench, make, count):
@@ -59,7 +59,8 @@ def measure_one(bench, make, count):
 def counted(client, contender, before, count):
     answered = client.stdout.readline()
     if answered.strip() != str(count):
-        raise StepFailed(f"{answered.strip() or 'none'} of {count} connections were answered: {client.stderr.read()[-500:] if not answered else ''}")
+        problem = "" if answered else client.stderr.read()[-500:]
+        raise StepFailed(f"{answered.strip() or 'none'} of {count} connections were answered {problem}".rstrip())
     time.sleep(1)
     after = memory_bytes(contender.groups["front"])
     client.stdin.write("\n")

@@ -99,6 +99,12 @@ def read_h2load(output):
     }, f"{wrong} of {counts[1]} answers are not 2xx" if wrong else ""
 
 
+def read_tls(output):
+    """What h2load says was agreed on, so that it can be seen to be the same for all."""
+    found = re.findall(r"^(?:TLS Protocol|Cipher|Application protocol): (.*)$", output, re.M)
+    return {"tls": ", ".join(found)} if found else {}
+
+
 def read_h2load_log(text):
     """Its summary knows no percentiles; its log has a line for each request: begin, status, microseconds."""
     times = sorted(int(line.split("\t")[2]) / 1e3 for line in text.splitlines() if line.count("\t") == 2)
@@ -138,7 +144,7 @@ class Meter:
             values["requests_per_front_cpu_second"] = requests / used["front"]
         if load.tool == "h2load":
             values |= self.latencies(load, url)
-        return Measurement(values, errors)
+        return Measurement(values, errors, read_tls(output))
 
     def latencies(self, load, url):
         """A run for itself: writing the log costs h2load a third of what it can do."""

@@ -30,13 +30,14 @@ http {{
 BACKEND_SERVER = """server {{ listen unix:{socket}; client_body_buffer_size 64k;
     location / {{ default_type text/plain; return 200 "hello world\\n"; }}
     location /files/ {{ alias {files}/; open_file_cache max=100; }} }}"""
-# A body of 16 KiB and a response of 1 MiB stay in memory and are not written to temporary files.
+# Not as it comes but as it is fastest: a body of 16 KiB and a response of 1 MiB stay in memory and are not written to temporary
+# files, and buffers of 32k instead of 4k halve what 1 MiB costs it.
 PROXY_SERVER = """upstream app {{ server unix:{socket}; keepalive 64; }}
   server {{ listen 127.0.0.1:{port} {tls} backlog=2048; {certificate} client_body_buffer_size 64k; location / {{
     {passes} }} }}"""
 HTTP_PASS = """proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_max_temp_file_size 0;"""
+    proxy_buffers 16 32k; proxy_max_temp_file_size 0;"""
 UWSGI_PASS = "uwsgi_pass app; " + " ".join(f"uwsgi_param {name} {variable};" for name, variable in {
     "QUERY_STRING": "$query_string", "REQUEST_METHOD": "$request_method", "CONTENT_TYPE": "$content_type",
     "CONTENT_LENGTH": "$content_length", "REQUEST_URI": "$request_uri", "PATH_INFO": "$document_uri",
@@ -45,11 +46,13 @@ UWSGI_PASS = "uwsgi_pass app; " + " ".join(f"uwsgi_param {name} {variable};" for
     "SERVER_NAME": "$server_name"}.items())
 STATIC_SERVER = """server {{ listen 127.0.0.1:{port} backlog=2048; root {files};
     open_file_cache max=1000; open_file_cache_valid 60s; tcp_nopush on; }}"""
+# A request with a body of 16 KiB does not fit in the 16k that its buffers have by themselves.
 HAPROXY = """\
 global
   nbthread 1
   maxconn {connections}
   tune.http.maxhdr 256
+  tune.bufsize 32768
 defaults
   mode http
   timeout connect 10s

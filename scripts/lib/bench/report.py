@@ -72,6 +72,12 @@ class Goal:
         return median(values), min(values), max(values)
 
 
+def brief(reason):
+    """What a command of ours says of its failure is one line of many; of others it is anywhere."""
+    lines = reason.splitlines() or ["for no known reason"]
+    return next((line for line in lines if line.startswith("error: ")), "\n    ".join(lines[:6]))
+
+
 class Report:
     """Prints what is added to it, and keeps it."""
 
@@ -90,8 +96,9 @@ class Report:
         if rows:
             print("\n".join(table(["served by", *(head for head, _, _ in columns)], rows)))
         for name, measurements in found.items():
-            for errors in sorted({some.errors for some in measurements if some.errors}):
-                print(f"  {name}: {errors}")
+            notes = {some.errors for some in measurements} | {some.details.get("tls", "") for some in measurements}
+            for note in sorted(notes - {""}):
+                print(f"  {name}: {note}")
         self._end(scenario, title, found, medians, left_out, goals)
 
     def figures(self, scenario, title, head, rows, found, left_out, goals):
@@ -108,7 +115,7 @@ class Report:
 
     def _end(self, scenario, title, found, medians, left_out, goals):
         for name, reason in left_out.items():
-            print(f"  left out: {name}: {reason}")
+            print(f"  left out: {name}: {brief(reason)}")
         self.found["scenarios"].append({
             "scenario": scenario, "title": title, "left_out": left_out,
             "contenders": {
@@ -136,7 +143,7 @@ class Report:
             print(f"  {what} = not measured; goal {goal.bound()}: open")
             return verdict
         middle_one, least, greatest = result
-        figures = ("{:.2f} ({:.2f} - {:.2f})" if goal.to or middle_one < 100 else "{:.0f} ({:.0f} - {:.0f})").format(*result)
+        figures = ("{:.3f} ({:.3f} - {:.3f})" if goal.to or middle_one < 100 else "{:.0f} ({:.0f} - {:.0f})").format(*result)
         met = goal.is_met(middle_one)
         end = "" if met is None else f"; goal {goal.bound()}: {'met' if met else 'MISSED'}"
         print(f"  {what} = {figures}{end}")

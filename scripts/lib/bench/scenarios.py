@@ -1,15 +1,12 @@
 """What is compared: each scenario starts its contenders, has them loaded in turn, and says what was wanted."""
 
-import http.client
-import ssl
 import subprocess
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import allocations
 import appservers
 import idle
-from contenders import HELLO, Ours
+from contenders import HELLO, Ours, fetch
 from control import StepFailed
 from load import free_port
 from measure import Load, rotated
@@ -99,7 +96,7 @@ class Scenarios:
                 check(self.running[name].origin + comparison.path, comparison.expected)
                 self.bench.meter.settle(self.running[name])
                 self.bench.meter.measure(self.running[name], comparison.path, comparison.load, 1)
-            except (StepFailed, OSError, http.client.HTTPException, subprocess.SubprocessError) as problem:
+            except (StepFailed, OSError, subprocess.SubprocessError) as problem:
                 left_out[name] = str(problem)
                 if name in self.running:
                     self.running.pop(name).end()
@@ -186,9 +183,11 @@ class Scenarios:
         return makers, {}
 
     def static(self):
-        directory, settings = nginx_app(self.bench.tools, self.place, self.files)
+        place = self.place / "static-app"
+        place.mkdir()
+        directory, settings = nginx_app(self.bench.tools, place, self.files)
         public = directory / "public"
-        public.mkdir(exist_ok=True)
+        public.mkdir()
         for name in SIZES:
             (public / name).write_bytes((self.files / name).read_bytes())
         goals = [
@@ -237,16 +236,6 @@ class Scenarios:
 
 def check(url, expected):
     """Whether a GET is answered with so many bytes: what answers with an error is fast."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        connection = http.client.HTTPSConnection(parts.netloc, timeout=20, context=ssl._create_unverified_context())
-    else:
-        connection = http.client.HTTPConnection(parts.netloc, timeout=20)
-    try:
-        connection.request("GET", parts.path)
-        response = connection.getresponse()
-        size = len(response.read())
-    finally:
-        connection.close()
-    if response.status != 200 or size != expected:
-        raise StepFailed(f"answers {parts.path} with status {response.status} and {size} bytes, not 200 and {expected}")
+    status, size = fetch(url)
+    if status != 200 or size != expected:
+        raise StepFailed(f"answers {url} with status {status} and {size} bytes, not 200 and {expected}")
