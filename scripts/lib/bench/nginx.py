@@ -6,7 +6,6 @@ from pathlib import Path
 
 from contenders import Rival, wait_for
 from control import StepFailed
-from load import free_port
 
 NGINX = """\
 worker_processes 1;
