@@ -66,5 +66,7 @@ def counted(client, contender, before, count):
     client.stdin.write("\n")
     client.stdin.flush()
     still_open = int(client.stdout.readline())
+    if still_open != count:
+        raise StepFailed(f"closed {count - still_open} of {count} idle connections")
     return Measurement({
         "before_bytes": before, "after_bytes": after, "bytes_per_connection": (after - before) / count, "still_open": still_open})

@@ -45,11 +45,13 @@ UWSGI_PASS = "uwsgi_pass app; " + " ".join(f"uwsgi_param {name} {variable};" for
     "SERVER_NAME": "$server_name"}.items())
 STATIC_SERVER = """server {{ listen 127.0.0.1:{port} backlog=2048; root {files};
     open_file_cache max=1000; open_file_cache_valid 60s; tcp_nopush on; }}"""
-# A request with a body of 16 KiB does not fit in the 16k that its buffers have by themselves.
+# A request with a body of 16 KiB does not fit in the 16k that its buffers have by themselves. It asks for two
+# descriptors a connection, which is more than some machines allow, and must go on without: idle ones need one.
 HAPROXY = """\
 global
   nbthread 1
   maxconn {connections}
+  no strict-limits
   tune.http.maxhdr 256
   tune.bufsize 32768
 defaults
@@ -81,7 +83,7 @@ def nginx_user():
 
 def nginx_configuration(place, rest, connections=4096, user=None):
     return NGINX.format(
-        place=place, user=nginx_user() if user is None else user, rest=rest, connections=connections, files=connections * 2)
+        place=place, user=nginx_user() if user is None else user, rest=rest, connections=connections, files=connections + 500)
 
 
 def nginx_command(tools, place, more=""):
@@ -148,7 +150,8 @@ class HAProxy(Rival):
             path = self.place / "app.sock"
             self.backend = backend(self, path)
             wait_for(path=path, process=self.backend)
-            (self.place / "haproxy.cfg").write_text(HAPROXY.format(port=self.port, socket=path, connections=connections))
+            (self.place / "haproxy.cfg").write_text(HAPROXY.format(
+                port=self.port, socket=path, connections=connections))
             self.front = self.launch("front", [program, "-db", "-f", str(self.place / "haproxy.cfg")], tools.environment())
             wait_for(port=self.port, process=self.front)
             self.ready()

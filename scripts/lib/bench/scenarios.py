@@ -147,7 +147,8 @@ class Scenarios:
 
     def idle(self):
         count = self.bench.options.idle_connections
-        idle.measure(self.bench, self.proxies(connections=count + 500), count)
+        # nginx closes idle connections when it has less than a sixteenth of its places left.
+        idle.measure(self.bench, self.proxies(connections=count + count // 4), count)
 
     def allocations(self):
         allocations.measure(self.bench, self.our_proxy)
