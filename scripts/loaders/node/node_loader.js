@@ -98,7 +98,6 @@ class NodeLoader {
     this.#server.close(() => {
       if (!appDecides) process.exit(0);
     });
-    this.#server.stopKeepingIdleConnections?.();
   };
 
   #onUncaught = (error) => this.#fail(error);

@@ -13,6 +13,7 @@ const tls = require('node:tls');
 const { KnownError } = require('./boot_error');
 
 const BACKLOG = 2048;
+const CLOSING_INTERVAL = 20; // ms
 
 // `onServer` is called with the server that was chosen, before it listens.
 function redirectListen(descriptor, onServer) {
@@ -80,10 +81,21 @@ function leaveIdleConnectionsToTheGateway(server) {
   for (const name of ['headersTimeout', 'requestTimeout', 'timeout']) {
     Object.defineProperty(server, name, { get: () => 0, set() {}, configurable: true });
   }
-  server.stopKeepingIdleConnections = () => {
+  const { close } = server;
+  server.close = function (...args) {
     idleTimeout = 1; // ms; zero would mean for ever.
-    server.closeIdleConnections?.();
+    endConnectionsThatBecomeIdle(server);
+    return close.apply(this, args);
   };
+}
+
+// Node itself waits for a second longer than the timeout says, and has no event for a connection that becomes idle.
+function endConnectionsThatBecomeIdle(server) {
+  if (!server.closeIdleConnections) return;
+  server.closeIdleConnections();
+  const ending = setInterval(() => server.closeIdleConnections(), CLOSING_INTERVAL);
+  ending.unref();
+  server.once('close', () => clearInterval(ending));
 }
 
 module.exports = { redirectListen };

@@ -86,6 +86,73 @@ test('TERM lets the current request finish, closes idle connections and runs exi
   agent.destroy();
 }));
 
+const UPGRADING = `
+const http = require('node:http');
+const server = http.createServer({ keepAliveTimeout: 50, headersTimeout: 40, requestTimeout: 50 }, (request, response) => {
+  if (request.url === '/hints') response.writeEarlyHints({ link: '</a.css>; rel=preload' });
+  if (request.url === '/shutdown') server.close(() => console.log('closed'));
+  response.end('ok');
+});
+server.on('upgrade', (request, socket, head) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: ' + request.headers.upgrade + '\\r\\nConnection: Upgrade\\r\\n\\r\\n');
+  if (head.length) socket.write(head);
+  socket.pipe(socket);
+});
+server.listen(3000);
+`;
+
+async function upgrade(loader) {
+  await loader.handshake();
+  const request = http.request({ socketPath: loader.socketPath, headers: { Connection: 'Upgrade', Upgrade: 'echo' } });
+  request.end();
+  const [response, socket] = await once(request, 'upgrade');
+  assert.equal(response.headers.upgrade, 'echo');
+  return socket;
+}
+
+test('an upgraded connection lives beside requests, and outlives TERM until the gateway closes it', TIME_LIMIT, withLoader(UPGRADING, async (loader) => {
+  const socket = await upgrade(loader);
+  for (const message of ['one', 'two']) {
+    assert.equal((await loader.get('/')).body, 'ok');
+    socket.write(message);
+    assert.equal(String((await once(socket, 'data'))[0]), message);
+  }
+  loader.child.kill('SIGTERM');
+  const refused = () => new Promise((resolve) => http.get({ socketPath: loader.socketPath, agent: false }, (response) => {
+    response.resume();
+    resolve(false);
+  }).on('error', () => resolve(true)));
+  while (!(await refused()));
+  socket.write('three');
+  assert.equal(String((await once(socket, 'data'))[0]), 'three');
+  socket.end();
+  assert.equal(await loader.exit(), 0);
+}));
+
+test('the times that an app gives its server do not end idle connections', TIME_LIMIT, withLoader(UPGRADING, async (loader) => {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const response = await loader.get('/', { agent });
+  // Node announces its own timeout here, when it has one.
+  assert.deepEqual([response.headers.connection, response.headers['keep-alive']], ['keep-alive', undefined]);
+  agent.destroy();
+}));
+
+test('early hints leave before the response', TIME_LIMIT, withLoader(UPGRADING, async (loader) => {
+  await loader.handshake();
+  const request = http.get({ socketPath: loader.socketPath, path: '/hints' });
+  // Both may come in one piece.
+  const [[information], [response]] = await Promise.all([once(request, 'information'), once(request, 'response')]);
+  assert.deepEqual([information.statusCode, information.headers.link], [103, '</a.css>; rel=preload']);
+  assert.equal(response.statusCode, 200);
+  response.resume();
+}));
+
+test('an app that closes its server itself answers first and then ends', TIME_LIMIT, withLoader(UPGRADING, async (loader) => {
+  assert.equal((await loader.get('/shutdown')).body, 'ok');
+  assert.equal(await loader.exit(), 0);
+  assert.match(loader.log, /closed/);
+}));
+
 test('an app with a SIGTERM handler of its own decides when it exits', TIME_LIMIT, withLoader(
   `process.on('SIGTERM', () => setTimeout(() => { console.log('flushed'); process.exit(7); }, 50));
    require('node:http').createServer((request, response) => response.end('ok')).listen(3000);`,

@@ -11,17 +11,18 @@ class ConnectionLost(OSError):
 class Response:
     """What `start_response` and `write` of one request act on.
 
-    `decide_fate` is asked once, when the head is about to leave: True keeps the connection for another request.
+    `may_keep` is asked once, when the head is about to leave: True keeps the connection for another request. It is given
+    `body`, whatever that is.
     """
 
-    __slots__ = ('_connection', '_head_only', '_decide_fate', '_status', '_headers', '_left', '_chunked', 'begun', 'keep')
+    __slots__ = ('_connection', '_head_only', '_may_keep', '_body', '_status', '_headers', '_left', '_chunked', 'begun', 'keep')
 
-    def __init__(self, connection, head_only, decide_fate):
+    def __init__(self, connection, head_only, may_keep, body):
         self._connection = connection
         self._head_only = head_only
-        self._decide_fate = decide_fate
-        self._status = None
-        self._headers = None
+        self._may_keep = may_keep
+        self._body = body
+        self._status = self._headers = None
         self._left = None  # Bytes of the declared Content-Length that are still to come.
         self._chunked = False
         self.begun = False  # Bytes were given to the connection: after that there can be no error page.
@@ -50,7 +51,8 @@ class Response:
 
     def send(self, parts):
         """Sends everything that the app's iterable gives; closing it is the caller's business."""
-        if self._status is not None and not self.begun and type(parts) in (list, tuple):
+        kind = type(parts)
+        if (kind is list or kind is tuple) and not self.begun and self._status is not None:
             return self._send_whole(parts)
         for part in parts:
             # An empty part has the app's head not sent yet: it may still be replaced (PEP 3333, "Handling the start_response").
@@ -62,22 +64,19 @@ class Response:
 
     def _send_whole(self, parts):
         body = parts[0] if len(parts) == 1 else b''.join(parts)
-        head = self._head(len(body))
-        if self._left is not None and self._left != len(body):
+        size = len(body)
+        head = self._head(size)
+        if self._left == size:
+            self._left = 0
+            if size <= COALESCED:
+                self._send(head + body)
+            else:
+                self._send(head)
+                self._send(body)
+        else:  # No body may be sent, or it is not as long as the app said.
             self._send(head)
             self._push_part(body)
-        elif self._chunked:
-            self._send(head + self._framed(body))
-        elif self._head_only:
-            self._send(head)
-        elif len(body) <= COALESCED:
-            self._left = 0
-            self._send(head + body)
-        else:
-            self._send(head)
-            self._left = 0
-            self._send(body)
-        self._finish()
+            self._finish()
 
     def _finish(self):
         if not self.begun:
@@ -91,44 +90,49 @@ class Response:
 
     def _head(self, length):
         """The head's bytes. `length` is the body's if it is known; otherwise Content-Length has to come from the app."""
-        if self._status is None:
+        status = self._status
+        if status is None:
             raise AssertionError('write was called before start_response')
-        code = self._status[:3]
-        bodyless = code in ('204', '304') or code[0] == '1'
-        lines = ['HTTP/1.1 ' + self._status]
+        head = f'HTTP/1.1 {status}\r\n'
         declared = None
-        asked_to_close = framed = False
+        asked_to_close = False
         for name, value in self._headers:
             size = len(name)
             if size == 14 and name.lower() == 'content-length':
                 declared = int(value)
-                if bodyless and code != '304':
-                    continue
             elif size == 10 and name.lower() == 'connection':
                 asked_to_close = asked_to_close or value.lower() == 'close'
-                continue  # Hop by hop: an app may not send it (PEP 3333), the gateway has its own.
             elif size == 17 and name.lower() == 'transfer-encoding':
-                continue
-            lines.append(f'{name}: {value}')
-        if bodyless:
-            self._head_only = True
-        elif declared is not None:
-            self._left = declared
-        elif length is not None:
-            self._left = length
-            lines.append(f'Content-Length: {length}')
-        elif not self._head_only:
-            self._chunked = True
-            lines.append('Transfer-Encoding: chunked')
-        self.keep = self._decide_fate() and not asked_to_close
-        if not self.keep:
-            lines.append('Connection: close')
-        lines.append('\r\n')
-        head = '\r\n'.join(lines)
+                pass
+            else:
+                head += f'{name}: {value}\r\n'
+            # These three are hop by hop, or the framing, which is ours: an app may not send them (PEP 3333).
+        head += self._framing(status[:3], declared, length)
+        self.keep = not asked_to_close and self._may_keep(self._body)
+        head += '\r\n' if self.keep else 'Connection: close\r\n\r\n'
         try:
             return head.encode('latin-1')
         except UnicodeEncodeError:
             raise ValueError('a response header holds characters that are not ISO-8859-1 (PEP 3333)') from None
+
+    def _framing(self, code, declared, length):
+        """Decides how the body is framed and says so in a line of the head."""
+        if code == '204' or code == '304':
+            self._head_only = True
+            return '' if declared is None or code == '204' else f'Content-Length: {declared}\r\n'
+        if code < '200':
+            # The gateway would go on waiting for the response, or take what follows for another protocol.
+            raise ValueError(f'the app answered with status {code}, which cannot be a response of its own')
+        if declared is None:
+            declared = length
+        if declared is not None:
+            if not self._head_only:
+                self._left = declared
+            return f'Content-Length: {declared}\r\n'
+        if self._head_only:
+            return ''
+        self._chunked = True
+        return 'Transfer-Encoding: chunked\r\n'
 
     def _framed(self, part):
         if self._head_only:

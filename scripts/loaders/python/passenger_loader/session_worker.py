@@ -8,6 +8,7 @@ import io
 import os
 import select
 import socket
+import struct
 import sys
 import traceback
 from urllib.parse import unquote_to_bytes
@@ -17,14 +18,22 @@ from .response import ConnectionLost, Response
 
 MAX_HEAD = 256 * 1024
 READ_SIZE = 16 * 1024
+EVENTS_AT_ONCE = 64
 # A body that the app did not read is taken off the connection up to this size; a bigger one costs the connection.
 UNREAD_LIMIT = 128 * 1024
 
+# What is the same for every request, and a place for what every request has: so the dictionary need not grow.
 TEMPLATE = {
+    'REQUEST_METHOD': 'GET',
     'SCRIPT_NAME': '',
     'PATH_INFO': '',
     'QUERY_STRING': '',
+    'REQUEST_URI': '',
+    'SERVER_PROTOCOL': 'HTTP/1.1',
+    'SERVER_NAME': 'localhost',
+    'SERVER_PORT': '80',
     'SERVER_SOFTWARE': 'passenger',
+    'wsgi.input': None,
     'wsgi.version': (1, 0),
     'wsgi.url_scheme': 'http',
     'wsgi.multithread': False,
@@ -33,6 +42,7 @@ TEMPLATE = {
     # The input ends by itself, so frameworks may read bodies without a Content-Length.
     'wsgi.input_terminated': True,
 }
+HEAD_LENGTH = struct.Struct('>I')
 ERROR_BODY = b'The application raised an error; its log has the details.\n'
 ERROR_HEADERS = [('Content-Type', 'text/plain')]
 
@@ -47,9 +57,9 @@ class SessionWorker:
         self._connections = {}
         self._lingering = set()
         self._template = {**TEMPLATE, 'wsgi.errors': sys.stderr}
-        self._poll = select.poll()
-        self._poll.register(self._wake_reader, select.POLLIN)
-        self._poll.register(listener.fileno(), select.POLLIN)
+        self._poll = select.epoll()
+        self._poll.register(self._wake_reader, select.EPOLLIN)
+        self._poll.register(listener.fileno(), select.EPOLLIN)
 
     def stop(self, *_):
         """A signal handler: ends `run` after the current request."""
@@ -59,7 +69,7 @@ class SessionWorker:
     def run(self):
         poll = self._poll.poll
         while not self._stopping:
-            for descriptor, _ in poll():
+            for descriptor, _ in poll(-1, EVENTS_AT_ONCE):
                 self._attend(descriptor)
         # Requests that had been sent when the stop came are answered still, each as its connection's last.
         self._poll.unregister(self._wake_reader)
@@ -92,46 +102,52 @@ class SessionWorker:
             return
         connection.setblocking(True)
         self._connections[connection.fileno()] = connection
-        self._poll.register(connection.fileno(), select.POLLIN)
+        self._poll.register(connection.fileno(), select.EPOLLIN)
 
-    def _serve(self, connection):
+    def _serve(self, connection, length_of=HEAD_LENGTH.unpack_from):
         received = connection.recv(READ_SIZE)
+        rest = b''
+        # A head nearly always comes in one piece, and a body seldom with it.
+        if len(received) < 4 or len(received) != length_of(received)[0] + 4:
+            received = self._complete_head(connection, received)
+            if received is None:
+                return self._drop(connection)
+            end = length_of(received)[0] + 4
+            rest = received[end:]
+            received = received[:end]
+        texts = iter(str(received[4:], 'latin-1').split('\0'))
+        environ = self._template.copy()
+        environ.update(zip(texts, texts))
+        self._answer(connection, environ, rest)
+
+    def _complete_head(self, connection, received):
+        """Reads on until the head is there; None if the connection is of no use."""
         while len(received) < 4:
             more = connection.recv(READ_SIZE)
             if not received or not more:
-                return self._drop(connection)
+                return None
             received += more
-        end = int.from_bytes(received[:4], 'big') + 4
-        if end != len(received):
-            if end - 4 > MAX_HEAD:
-                print(f'passenger: a request head of {end - 4} bytes was refused', file=sys.stderr)
-                return self._drop(connection)
-            # A head nearly always comes in one piece.
-            while len(received) < end:
-                more = connection.recv(max(READ_SIZE, end - len(received)))
-                if not more:
-                    return self._drop(connection)
-                received += more
-        texts = iter(received[4:end].decode('latin-1').split('\0'))
-        environ = self._template.copy()
-        environ.update(zip(texts, texts))
-        self._answer(connection, environ, received[end:])
+        end = HEAD_LENGTH.unpack_from(received)[0] + 4
+        if end - 4 > MAX_HEAD:
+            print(f'passenger: a request head of {end - 4} bytes was refused', file=sys.stderr)
+            return None
+        while len(received) < end:
+            more = connection.recv(max(READ_SIZE, end - len(received)))
+            if not more:
+                return None
+            received += more
+        return received
 
     def _answer(self, connection, environ, rest):
         body = self._attach(connection, environ, rest)
-        response = Response(
-            connection,
-            environ['REQUEST_METHOD'] == 'HEAD',
-            lambda: not self._stopping and (body is None or body.is_here(UNREAD_LIMIT)),
-        )
+        response = Response(connection, environ['REQUEST_METHOD'] == 'HEAD', self._may_keep, body)
         try:
             parts = self._application(environ, response.start)
             try:
                 response.send(parts)
             finally:
-                close = getattr(parts, 'close', None)
-                if close is not None:
-                    close()
+                if hasattr(parts, 'close'):
+                    parts.close()
         except (ConnectionLost, BodyCutShort):
             return self._drop(connection)
         except Exception:
@@ -142,19 +158,21 @@ class SessionWorker:
         if not response.keep:
             self._end(connection, body)
 
+    def _may_keep(self, body):
+        return not self._stopping and (body is None or body.is_here(UNREAD_LIMIT))
+
     def _attach(self, connection, environ, rest):
         """Adds what depends on other variables; returns the part of the body that is not yet here, or None."""
         path = environ['PATH_INFO']
         if '%' in path:
             # The path is passed as it was sent; WSGI wants it decoded, its bytes as ISO-8859-1.
             environ['PATH_INFO'] = unquote_to_bytes(path).decode('latin-1')
-        if environ.get('HTTPS') == 'on':
+        if 'HTTPS' in environ and environ['HTTPS'] == 'on':
             environ['wsgi.url_scheme'] = 'https'
-        length = environ.get('CONTENT_LENGTH')
-        if length:
-            length = int(length)
-        elif environ.get('HTTP_TRANSFER_ENCODING') != 'chunked':
-            length = 0
+        if 'CONTENT_LENGTH' in environ:
+            length = int(environ['CONTENT_LENGTH'] or 0)
+        else:
+            length = None if environ.get('HTTP_TRANSFER_ENCODING') == 'chunked' else 0
         if length == len(rest):
             environ['wsgi.input'] = io.BytesIO(rest)
             return None
@@ -168,8 +186,7 @@ class SessionWorker:
         sys.stderr.flush()
 
     def _send_error(self, connection, environ, body):
-        keep = not self._stopping and (body is None or body.is_here(UNREAD_LIMIT))
-        response = Response(connection, environ['REQUEST_METHOD'] == 'HEAD', lambda: keep)
+        response = Response(connection, environ['REQUEST_METHOD'] == 'HEAD', self._may_keep, body)
         try:
             response.start('500 Internal Server Error', ERROR_HEADERS)
             response.send([ERROR_BODY])

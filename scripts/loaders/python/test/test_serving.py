@@ -283,6 +283,13 @@ class ServingTest(unittest.TestCase):
             self.assertEqual(self.get(path, connection).status, status)
         self.assertRegex(self.loader.log(), r'(?s)passenger: GET /raise failed: Traceback.*RuntimeError: the app failed')
 
+    def test_a_status_that_cannot_end_a_request_is_an_error(self):
+        connection = self.loader.connect()
+        for status in (100, 101, 103):
+            self.assertEqual(self.get(f'/status?{status}', connection).status, 500)
+        self.assertEqual(self.get('/', connection).status, 404)
+        self.assertIn('which cannot be a response of its own', self.loader.log())
+
     def test_an_exception_in_the_middle_of_a_response_ends_the_connection(self):
         connection = self.loader.connect()
         self.loader.send_request(connection, '/halfway')

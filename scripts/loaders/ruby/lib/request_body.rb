@@ -13,10 +13,10 @@ module PhusionPassenger
     READ_SIZE = 64 * 1024
     MAX_CHUNK_LINE = 4096
 
-    # +source+ yields more bytes: +call(string)+ fills the string, waiting as long as it takes, and returns nil at the end of
-    # the stream. +received+ is what came with the head. +length+ is nil for a body in HTTP/1.1 chunks.
-    def initialize(source, received, length)
-      @source = source
+    # +received+ is what came with the head. +length+ is nil for a body in HTTP/1.1 chunks.
+    def initialize(connection, received, length)
+      @connection = connection
+      @may_wait = true
       @received = received
       @length = length
       @remaining = length || 0
@@ -71,18 +71,18 @@ module PhusionPassenger
     end
 
     # Takes what is already there, up to the spool's limit in memory, without waiting: a small body that the app did not want
-    # need not cost its connection. The block reads without waiting: it returns bytes or nil.
+    # need not cost its connection.
     def finish_without_waiting
       return true if @finished
       return false if @length && @remaining > SPOOL_LIMIT
 
-      source, @source = @source, ->(into) { yield(into) }
+      @may_wait = false
       fetch_until(@spooled + SPOOL_LIMIT)
       @finished
     rescue CutShort
       false
     ensure
-      @source = source if source
+      @may_wait = true
     end
 
     private
@@ -144,9 +144,18 @@ module PhusionPassenger
 
     def more
       buffer = String.new(capacity: READ_SIZE)
-      raise CutShort, 'the request body ended early' unless @source.call(buffer)
+      raise CutShort, 'the request body ended early' unless fill(buffer)
 
       @received = @received.empty? ? buffer : @received << buffer
+    end
+
+    def fill(buffer)
+      return @connection.readpartial(READ_SIZE, buffer) if @may_wait
+
+      received = @connection.read_nonblock(READ_SIZE, buffer, exception: false)
+      received == :wait_readable ? nil : received
+    rescue EOFError, Errno::ECONNRESET
+      nil
     end
 
     def store(piece)

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative 'body_stream'
+
 module PhusionPassenger
   # Writes one Rack response (2 or 3) as HTTP/1.1. One object serves a worker for its life; `start` and
   # `write` are its whole use.
@@ -31,33 +33,50 @@ module PhusionPassenger
 
     # Above this, copying a part next to its head costs more than a second write.
     COALESCED = 32 * 1024
+    HEAD_SIZE = 512
     CLOSE = "Connection: close\r\n\r\n"
+    CHUNKED = "Transfer-Encoding: chunked\r\n"
     LAST_CHUNK = "0\r\n\r\n"
-    private_constant :CLOSE, :LAST_CHUNK
+    EARLY_HINTS = "HTTP/1.1 103 Early Hints\r\n"
+    private_constant :CLOSE, :CHUNKED, :LAST_CHUNK, :EARLY_HINTS
 
     # Whether anything of the response since `start` was given to the connection: after that there can be no error page.
     attr_reader :begun
 
-    def start
+    # The block is called with the connection of a streaming body that ended after `write` had returned, and whether to keep it.
+    def initialize(&on_return)
+      @on_return = on_return
+    end
+
+    # +input+ is the request's body, which a streaming response body may read from.
+    def start(connection, input)
+      @connection = connection
+      @input = input
       @begun = false
+    end
+
+    # An informational response (RFC 8297). Once the response itself has begun it is too late for one.
+    def write_early_hints(headers)
+      return if @begun
+
+      out = String.new(EARLY_HINTS)
+      headers.each { |name, value| append_field(out, name, value) }
+      give(out << "\r\n")
     end
 
     # +fate+ is :keep or :close: what shall become of the connection if the response does not decide it.
     # Returns :keep, :close, or :given_away when the app has taken the connection over.
-    def write(connection, head_only, status, headers, body, fate)
-      @connection = connection
+    def write(head_only, status, headers, body, fate)
       status = status.to_i
       collect(headers, status)
       fate = :close if @asked_to_close
-      head_only ||= status < 200 || status == 204 || status == 304
       return give_away(status, &@hijack.method(:call)) if @hijack
-      return write_head_only(status, body, fate) if head_only
+      return write_informational(status, body) if status < 200
+      return write_head_only(status, body, fate) if head_only || status == 204 || status == 304
       return write_parts(body.to_ary, fate) if body.respond_to?(:to_ary)
       return write_each(body, fate) if body.respond_to?(:each)
 
-      give_away(status) { |stream| body.call(stream) } # Rack 3: a streaming body
-    ensure
-      @connection = nil
+      write_stream(body, fate)
     end
 
     private
@@ -66,7 +85,7 @@ module PhusionPassenger
     def collect(headers, status)
       @length = @hijack = nil
       @asked_to_close = @framed_by_app = false
-      @head = fields = String.new(capacity: 1024) << STATUS_LINES[status]
+      @head = fields = String.new(capacity: HEAD_SIZE) << STATUS_LINES[status]
       headers.each do |name, value|
         name = name.to_s
         # The names that matter are told apart from the others by their size before any text is compared.
@@ -99,21 +118,19 @@ module PhusionPassenger
 
     # Several values are an Array in Rack 3, lines of one String in Rack 2.
     def append_field(fields, name, value)
-      if value.is_a?(Array)
-        value.each { |one| append_field(fields, name, one) }
+      return value.each { |one| append_field(fields, name, one) } if value.is_a?(Array)
+
+      value = value.to_s
+      if value.include?("\n")
+        value.split("\n").each { |one| append_field(fields, name, one) }
       else
-        value = value.to_s
-        if value.include?("\n")
-          value.split("\n").each { |one| append_field(fields, name, one) }
-        else
-          fields << name << ': ' << plain(value) << "\r\n"
-        end
+        fields << name << ': ' << plain(value) << "\r\n"
       end
     end
 
     # Text that can be appended to a binary string whatever it holds.
     def plain(text)
-      text.encoding == Encoding::BINARY || text.ascii_only? ? text : text.b
+      text.ascii_only? ? text : text.b
     end
 
     # Ends the head and hands it over; a small body may be appended. Where RFC 9110 (8.6) forbids Content-Length, +framing+ is nil.
@@ -129,8 +146,8 @@ module PhusionPassenger
 
     def write_head_only(status, body, fate)
       length = @length
-      length ||= total(body.to_ary) if status >= 200 && status != 204 && status != 304 && body.respond_to?(:to_ary)
-      length = nil if status < 200 || status == 204
+      length ||= total(body.to_ary) if status != 204 && status != 304 && body.respond_to?(:to_ary)
+      length = nil if status == 204
       push(head(length, fate))
       fate
     end
@@ -156,7 +173,7 @@ module PhusionPassenger
       return write_counted(body, fate) if @length && !@framed_by_app
       return write_as_framed(body, fate) if @framed_by_app
 
-      out = head("Transfer-Encoding: chunked\r\n", fate)
+      out = head(CHUNKED, fate)
       body.each do |part|
         next if part.empty?
 
@@ -193,6 +210,31 @@ module PhusionPassenger
       fate
     end
 
+    # After 101 the connection speaks another protocol, for which the app needs the connection. Any other status of this kind
+    # would leave the gateway waiting for the response.
+    def write_informational(status, body)
+      return give_away(status) { |connection| body.call(connection) } if status == 101 && body.respond_to?(:call)
+
+      raise ArgumentError, "the app answered with status #{status}, which cannot be a response of its own"
+    end
+
+    # Rack 3's streaming body. One that frames itself, or says how long it is, gets the connection as it is.
+    def write_stream(body, fate)
+      return give_away(200) { |connection| body.call(connection) } if @framed_by_app || @length
+
+      push(head(CHUNKED, fate))
+      stream = BodyStream.new(@connection, @input, fate == :keep, &@on_return)
+      begin
+        body.call(stream)
+      rescue Exception
+        stream.abandon
+        raise
+      end
+      stream.leave ? :given_away : fate
+    rescue Errno::EPIPE, Errno::ECONNRESET
+      raise lost
+    end
+
     # The app writes the rest by itself, and the end of the connection is the end of the body.
     def give_away(status)
       push(head(@length, status == 101 ? :keep : :close))
@@ -212,13 +254,21 @@ module PhusionPassenger
       return if bytes.empty?
 
       @begun = true
+      give(bytes)
+    end
+
+    def give(bytes)
       written = @connection.write_nonblock(bytes, exception: false)
       return if written == bytes.bytesize
 
       # The rest waits for the gateway, and lets the app's other threads run meanwhile.
       @connection.write(written == :wait_writable ? bytes : bytes.byteslice(written..-1))
     rescue Errno::EPIPE, Errno::ECONNRESET, IOError
-      raise ConnectionLost, 'the gateway closed the connection'
+      raise lost
+    end
+
+    def lost
+      ConnectionLost.new('the gateway closed the connection')
     end
   end
 end

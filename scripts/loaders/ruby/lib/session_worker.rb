@@ -14,12 +14,15 @@ module PhusionPassenger
     READ_SIZE = 16 * 1024
     ACCEPT_BATCH = 16
 
-    # What is the same in every request's environment.
+    # What is the same in every request's environment, and a place for what every request has: setting a key that is there
+    # neither copies the key nor makes the hash grow.
     TEMPLATE = {
-      'SCRIPT_NAME' => '', 'PATH_INFO' => '', 'QUERY_STRING' => '', 'SERVER_SOFTWARE' => 'passenger',
+      'REQUEST_METHOD' => 'GET', 'SCRIPT_NAME' => '', 'PATH_INFO' => '', 'QUERY_STRING' => '', 'REQUEST_URI' => '',
+      'SERVER_PROTOCOL' => 'HTTP/1.1', 'SERVER_NAME' => 'localhost', 'SERVER_PORT' => '80', 'SERVER_SOFTWARE' => 'passenger',
       'rack.multithread' => false, 'rack.multiprocess' => true, 'rack.run_once' => false,
-      'rack.url_scheme' => 'http', 'rack.hijack?' => true
+      'rack.url_scheme' => 'http', 'rack.input' => nil, 'rack.hijack?' => true
     }.freeze
+    SEPARATOR = "\0"
     NOTHING = ''.b.freeze
     ERROR_HEADERS = { 'content-type' => 'text/plain' }.freeze
     ERROR_BODY = ["The application raised an error; its log has the details.\n"].freeze
@@ -31,11 +34,11 @@ module PhusionPassenger
       @wake_reader, @wake_writer = IO.pipe
       @sources = [@wake_reader, @listener]
       @lingering = {}.compare_by_identity
-      @template = TEMPLATE.merge('rack.errors' => errors, 'rack.hijack' => self)
+      @returned = Thread::Queue.new
+      @template = TEMPLATE.merge('rack.errors' => errors, 'rack.hijack' => self, 'rack.early_hints' => method(:send_early_hints))
       @template['rack.version'] = rack_version if rack_version
       @buffer = String.new(capacity: READ_SIZE)
-      @response = Response.new
-      @waiting_read = method(:read_waiting)
+      @response = Response.new { |connection, keep| take_back(connection, keep) }
       @stopping = false
     end
 
@@ -56,14 +59,14 @@ module PhusionPassenger
     # `env['rack.hijack'].call`: the app takes the connection of the request that is being served.
     def call
       @hijacked = true
-      @connection
+      @env['rack.hijack_io'] = @connection
     end
 
     private
 
     def attend(source)
       if source.equal?(@listener) then accept
-      elsif source.equal?(@wake_reader) then nil
+      elsif source.equal?(@wake_reader) then take_what_was_returned
       elsif @lingering.key?(source) then linger(source)
       else serve(source)
       end
@@ -80,6 +83,21 @@ module PhusionPassenger
       @errors.puts "passenger: cannot accept a connection: #{e.message}"
     end
 
+    # The end of a streaming body whose app went on writing in a thread of its own: called in that thread.
+    def take_back(connection, keep)
+      @returned << [connection, keep]
+      @wake_writer.write_nonblock('.', exception: false)
+    end
+
+    def take_what_was_returned
+      @wake_reader.read_nonblock(READ_SIZE, @buffer, exception: false)
+      until @returned.empty?
+        connection, keep = @returned.pop
+        @sources << connection
+        begin_lingering(connection) unless keep
+      end
+    end
+
     # Requests that had been sent when the stop came are answered still, each as its connection's last.
     def finish_what_arrived
       while (ready = IO.select(@sources - [@wake_reader], nil, nil, 0))
@@ -91,32 +109,41 @@ module PhusionPassenger
       @connection = connection
       received = connection.read_nonblock(READ_SIZE, @buffer, exception: false)
       return if received == :wait_readable
-      return drop(connection) if received.nil? || !complete_head
+      return drop(connection) if received.nil?
 
-      length = @buffer.unpack1('N')
-      rest = @buffer.bytesize > length + 4 ? @buffer.byteslice(length + 4..-1) : NOTHING
-      answer(connection, environment(@buffer.byteslice(4, length)), rest)
+      # A head nearly always comes in one piece, and a body seldom with it.
+      length = @buffer.bytesize > 4 ? @buffer.unpack1('N') : nil
+      return answer(connection, environment(@buffer.byteslice(4, length)), NOTHING) if @buffer.bytesize == length&.+(4)
+
+      serve_pieces(connection)
     rescue Errno::ECONNRESET, Errno::EPIPE
       drop(connection)
     end
 
-    # A head nearly always comes in one piece.
+    def serve_pieces(connection)
+      return drop(connection) unless (length = complete_head)
+
+      rest = @buffer.bytesize > length + 4 ? @buffer.byteslice(length + 4..-1) : NOTHING
+      answer(connection, environment(@buffer.byteslice(4, length)), rest)
+    end
+
+    # Returns the head's length, or nil if the connection is of no use.
     def complete_head
       @buffer << @connection.readpartial(READ_SIZE) while @buffer.bytesize < 4
       length = @buffer.unpack1('N')
       if length > MAX_HEAD
         @errors.puts "passenger: a request head of #{length} bytes was refused"
-        return false
+        return nil
       end
       @buffer << @connection.readpartial(READ_SIZE) while @buffer.bytesize < length + 4
-      true
+      length
     rescue EOFError
-      false
+      nil
     end
 
     def environment(head)
       env = @template.dup
-      texts = head.split("\0", -1)
+      texts = head.split(SEPARATOR, -1)
       index = 0
       last = texts.size - 1
       while index < last
@@ -128,12 +155,13 @@ module PhusionPassenger
     end
 
     def answer(connection, env, rest)
+      @env = env
       @hijacked = false
-      @response.start
       body = attach_input(env, rest)
+      @response.start(connection, env['rack.input'])
       respond(connection, env, body)
     ensure
-      body&.release
+      body&.release unless @hijacked
     end
 
     # Returns the part of the body that is not yet here, or nil.
@@ -147,37 +175,61 @@ module PhusionPassenger
         env['rack.input'] = StringIO.new(rest)
         nil
       else
-        env['rack.input'] = RequestBody.new(@waiting_read, rest, length)
+        env['rack.input'] = RequestBody.new(@connection, rest, length)
       end
     end
 
     def respond(connection, env, request_body)
+      finished = env['rack.response_finished'] = []
       status, headers, body = @app.call(env)
-      return forget(connection) if @hijacked
+      @hijacked ? forget(connection) : deliver(connection, env, request_body, status, headers, body)
+    rescue Response::ConnectionLost, RequestBody::CutShort => error
+      drop(connection)
+    rescue StandardError, ScriptError, NoMemoryError, SystemStackError => error
+      report(error, env)
+      fail_request(connection, env, request_body)
+    ensure
+      call_back(finished, env, status, headers, error) unless finished.empty?
+    end
 
+    def deliver(connection, env, request_body, status, headers, body)
       begin
-        fate = @response.write(connection, env['REQUEST_METHOD'] == 'HEAD', status, headers, body, fate_after(request_body))
+        fate = @response.write(env['REQUEST_METHOD'] == 'HEAD', status, headers, body, fate_after(request_body))
       ensure
         body.close if body.respond_to?(:close)
       end
       settle(connection, fate, request_body)
-    rescue Response::ConnectionLost, RequestBody::CutShort
-      drop(connection)
-    rescue StandardError, ScriptError, NoMemoryError, SystemStackError => e
-      report(e, env)
-      fail_request(connection, env, request_body)
+    end
+
+    # What the app wants to have called once its response is done with (Rack 3), the last one first.
+    def call_back(finished, env, status, headers, error)
+      finished.reverse_each do |callable|
+        callable.call(env, status, headers, error)
+      rescue StandardError, ScriptError => e
+        report(e, env)
+      end
+    end
+
+    # A client that has gone is noticed by the response itself.
+    def send_early_hints(headers)
+      @response.write_early_hints(headers) unless @hijacked
+      nil
+    rescue Response::ConnectionLost
+      nil
     end
 
     def fate_after(request_body)
       return :close if @stopping
       return :keep if request_body.nil?
 
-      request_body.finish_without_waiting { |into| read_now(into) } ? :keep : :close
+      request_body.finish_without_waiting ? :keep : :close
     end
 
     def settle(connection, fate, request_body)
       case fate
-      when :given_away then forget(connection)
+      when :given_away
+        @hijacked = true
+        forget(connection)
       when :close then request_body.nil? || request_body.finished? ? drop(connection) : begin_lingering(connection)
       end
     end
@@ -186,7 +238,7 @@ module PhusionPassenger
       return forget(connection) if @hijacked
       return drop(connection) if @response.begun
 
-      fate = @response.write(connection, env['REQUEST_METHOD'] == 'HEAD', 500, ERROR_HEADERS, ERROR_BODY, fate_after(request_body))
+      fate = @response.write(env['REQUEST_METHOD'] == 'HEAD', 500, ERROR_HEADERS, ERROR_BODY, fate_after(request_body))
       settle(connection, fate, request_body)
     rescue Response::ConnectionLost
       drop(connection)
@@ -223,19 +275,6 @@ module PhusionPassenger
 
     def forget(connection)
       @sources.delete(connection)
-    end
-
-    def read_waiting(into)
-      @connection.readpartial(RequestBody::READ_SIZE, into)
-    rescue EOFError, Errno::ECONNRESET
-      nil
-    end
-
-    def read_now(into)
-      result = @connection.read_nonblock(RequestBody::READ_SIZE, into, exception: false)
-      result == :wait_readable ? nil : result
-    rescue Errno::ECONNRESET
-      nil
     end
   end
 end

@@ -7,6 +7,7 @@ require_relative 'loader_process'
 class TestServing < Minitest::Test
   APP = <<~'RUBY'
     require 'digest'
+    $go = Queue.new
     puts 'the app prints while it boots'
     at_exit do
       Process.kill(:TERM, Process.pid)
@@ -61,7 +62,49 @@ class TestServing < Minitest::Test
         [-1, {}, []]
       when '/partial'
         [200, type.merge('rack.hijack' => ->(io) { io.write('partial') && io.close }), []]
-      when '/streaming' then [200, type, ->(stream) { stream.write('streamed') && stream.close }]
+      when '/streaming' then [200, type, ->(stream) { stream << 'str' && stream.write('eam', 'ed', '') && stream.close }]
+      when '/streamed-echo' then [200, type, ->(stream) { stream.write(stream.read.reverse) && stream.close }]
+      when '/streamed-later'
+        [200, type, lambda do |stream|
+          Thread.new do
+            stream.write('first')
+            $go.pop
+            stream.write('later') && stream.close
+          end
+        end]
+      when '/go' then ($go << 1) && [200, type, ['gone']]
+      when '/streamed-halfway' then [200, type, ->(stream) { stream.write('abc') && raise('failed in the stream') }]
+      when '/hints'
+        env['rack.early_hints'].call('link' => "</a.css>; rel=preload\n</b.js>; rel=preload")
+        raise 'failed after the hints' if env['QUERY_STRING'] == 'fail'
+        [200, type, ['hinted']]
+      when '/finished'
+        env['rack.response_finished'] << ->(*) { puts 'first registered' }
+        env['rack.response_finished'] << ->(_, status, _, error) { puts "finished #{status.inspect} #{error.inspect}" }
+        raise 'unfinished' if env['QUERY_STRING'] == 'fail'
+        [201, type, ['ok']]
+      when '/upgrade' # the partial hijack of Rack 2
+        names = env.values_at('HTTP_CONNECTION', 'HTTP_UPGRADE')
+        upgrade = { 'Connection' => 'Upgrade', 'Upgrade' => 'echo' }
+        [101, upgrade.merge('rack.hijack' => ->(io) { Thread.new { io.write("#{names} #{io.readpartial(100)}") && io.close } }), []]
+      when '/upgrade3' # the streaming body of Rack 3
+        [101, { 'connection' => 'upgrade', 'upgrade' => 'echo' }, ->(io) { io.write(io.readpartial(100)) && io.close }]
+      when '/socket' # as Action Cable and Faye do it
+        env['rack.hijack'].call
+        io = env['rack.hijack_io']
+        Thread.new do
+          io.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+          io.write(io.readpartial(100)) until $go.size.positive?
+          io.close
+        end
+        [-1, {}, []]
+      when '/hijack-and-read'
+        io = env['rack.hijack'].call
+        Thread.new do
+          text = input.read
+          io.write("HTTP/1.1 200 OK\r\nContent-Length: #{text.bytesize}\r\n\r\n#{text}") && io.close
+        end
+        [-1, {}, []]
       when '/close' then [200, type.merge('Connection' => 'close'), ['bye']]
       else [404, type, ['no']]
       end
@@ -262,10 +305,94 @@ class TestServing < Minitest::Test
     connection = @loader.connect
     assert_equal 'hijacked', get('/hijack', connection: connection).body
     assert_closed connection
-    { '/partial' => 'partial', '/streaming' => 'streamed' }.each do |path, body|
-      response = get(path)
-      assert_equal [body, ['close']], [response.body, response.headers['connection']]
+    response = get('/partial')
+    assert_equal ['partial', ['close']], [response.body, response.headers['connection']]
+  end
+
+  def test_a_hijacker_may_read_the_request_body_while_the_worker_answers_others
+    connection = @loader.connect
+    @loader.send_request(connection, '/hijack-and-read', method: 'POST', body: 'abc', fields: { 'CONTENT_LENGTH' => '6' })
+    assert_equal 404, get('/').status
+    connection.write('def')
+    assert_equal 'abcdef', @loader.read_response(connection).body
+  end
+
+  def test_a_streaming_body_is_chunked_and_keeps_the_connection
+    connection = @loader.connect
+    2.times do
+      response = get('/streaming', connection: connection)
+      assert_equal ['streamed', ['chunked'], []],
+                   [response.body, response.headers['transfer-encoding'], response.headers['connection']]
     end
+    assert_equal 'cba', get('/streamed-echo', connection: connection, method: 'POST', body: 'abc').body
+  end
+
+  def test_a_streaming_body_may_go_on_in_a_thread_and_the_connection_comes_back
+    connection = @loader.connect
+    @loader.send_request(connection, '/streamed-later')
+    4.times { connection.gets("\r\n") }
+    assert_equal "5\r\n", connection.gets("\r\n")
+    assert_equal 'gone', get('/go').body
+    rest = "first\r\n5\r\nlater\r\n0\r\n\r\n"
+    assert_equal rest, Timeout.timeout(5) { connection.read(rest.bytesize) }
+    assert_equal 404, get('/', connection: connection).status
+  end
+
+  def test_a_streaming_body_that_fails_is_seen_as_cut_short
+    connection = @loader.connect
+    @loader.send_request(connection, '/streamed-halfway')
+    assert_match(/3\r\nabc\r\n\z/, Timeout.timeout(5) { connection.read })
+    assert_equal 404, get('/').status
+  end
+
+  def test_an_upgrade_gives_the_connection_to_the_app
+    fields = { 'HTTP_CONNECTION' => 'upgrade', 'HTTP_UPGRADE' => 'echo' }
+    { '/upgrade' => '["upgrade", "echo"] ping', '/upgrade3' => 'ping' }.each do |path, answer|
+      connection = @loader.connect
+      @loader.send_request(connection, path, fields: fields)
+      response = @loader.read_response(connection, head_only: true)
+      assert_equal [101, ['echo']], [response.status, response.headers['upgrade']]
+      assert_equal 'upgrade', response.headers['connection'].join.downcase
+      connection.write('ping')
+      assert_equal answer, Timeout.timeout(5) { connection.read }
+    end
+  end
+
+  def test_a_socket_taken_over_lives_beside_other_requests
+    connection = @loader.connect
+    @loader.send_request(connection, '/socket', fields: { 'HTTP_CONNECTION' => 'upgrade', 'HTTP_UPGRADE' => 'websocket' })
+    assert_equal 101, @loader.read_response(connection, head_only: true).status
+    %w[one two].each do |message|
+      assert_equal 404, get('/').status
+      connection.write(message)
+      assert_equal message, Timeout.timeout(5) { connection.readpartial(100) }
+    end
+    assert_equal 'gone', get('/go').body
+    connection.write('last')
+    assert_equal 'last', Timeout.timeout(5) { connection.read }
+  end
+
+  def test_a_status_that_cannot_end_a_request_is_an_error
+    connection = @loader.connect
+    [100, 101, 103].each { |status| assert_equal 500, get("/status?#{status}", connection: connection).status }
+  end
+
+  def test_early_hints_leave_before_the_response
+    connection = @loader.connect
+    @loader.send_request(connection, '/hints')
+    hints = @loader.read_response(connection, head_only: true)
+    assert_equal [103, ['</a.css>; rel=preload', '</b.js>; rel=preload']], [hints.status, hints.headers['link']]
+    assert_equal 'hinted', @loader.read_response(connection).body
+    assert_equal 103, get('/hints?fail', connection: connection, method: 'HEAD').status
+    assert_equal 500, @loader.read_response(connection, head_only: true).status
+    assert_equal 404, get('/', connection: connection).status
+  end
+
+  def test_the_app_is_told_that_its_response_is_finished
+    get('/finished')
+    get('/finished?fail')
+    get('/')
+    assert_match(/finished 201 nil\nfirst registered\n.*finished nil #<RuntimeError: unfinished>\nfirst registered\n/m, @loader.log)
   end
 
   def test_an_app_may_ask_for_the_connection_to_end
