@@ -1,1 +1,1 @@
-// Made room for.
+import Testing
