@@ -10,7 +10,8 @@ enum RangeSet: Equatable {
     static let most = 16
 
     init(_ value: UnsafeRawBufferPointer, size: Int) {
-        guard value.count > 6, value.upTo(6).equalsIgnoringCase("bytes=") else {
+        // Some clients ask for a range of everything; an empty file has none, and 416 would tell them that it is broken.
+        guard size > 0, value.count > 6, value.upTo(6).equalsIgnoringCase("bytes=") else {
             self = .ignored
             return
         }
