@@ -152,3 +152,69 @@ struct CacheTests {
         #expect(site.file("/a.txt")?.plain.size == 1)
     }
 }
+
+@Suite("The tables behind it")
+struct TableTests {
+    @Test("any order of setting and removing keys leaves what a dictionary would have")
+    func keyTable() {
+        let seed = UInt64.random(in: .min ... .max)
+        var random = SplitMix(state: seed)
+        for _ in 0..<50 {
+            var table = KeyTable(capacity: 16)
+            var model: [UInt64: Int] = [:]
+            for step in 0..<400 {
+                // Few keys, and many that start at the same place.
+                let key = random.next() % 8 * 32 + random.next() % 4
+                if model[key] == nil, model.count < 16, random.next() % 2 == 0 {
+                    table.set(key, step)
+                    model[key] = step
+                } else {
+                    table.remove(key)
+                    model[key] = nil
+                }
+                for high in 0..<UInt64(8) {
+                    for low in 0..<UInt64(4) {
+                        let found = table.value(high * 32 + low)
+                        #expect(found == model[high * 32 + low], "seed \(seed)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("no path that is accepted has a segment that is empty, hidden or leads up, whatever is in it")
+    func randomPaths() {
+        let seed = UInt64.random(in: .min ... .max)
+        var random = SplitMix(state: seed)
+        let parts = ["/", ".", "..", "%2e", "%2F", "%5c", "%00", "a", "\\", "%25", "2e", "/.well-known/", "%"]
+        var accepted = 0
+        for _ in 0..<20_000 {
+            let path =
+                "/" + (0..<random.next() % 8).map { _ in parts[Int(random.next() % UInt64(parts.count))] }.joined()
+            var decoded: [UInt8] = []
+            guard Array(path.utf8).withUnsafeBytes({ RequestPath.decode($0, into: &decoded) }),
+                decoded.withUnsafeBytes({ RequestPath.isServable($0) })
+            else { continue }
+            accepted += 1
+            var segments = String(decoding: decoded, as: UTF8.self).split(
+                separator: "/", omittingEmptySubsequences: false)
+            segments.removeFirst()
+            if segments.last == "" { segments.removeLast() }
+            if segments.first == ".well-known" { segments.removeFirst() }
+            #expect(
+                !segments.contains { $0.isEmpty || $0.hasPrefix(".") || $0.contains("\\") }, "seed \(seed): \(path)")
+        }
+        #expect(accepted > 100)
+    }
+}
+
+private struct SplitMix {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -29,18 +29,21 @@ final class FileEntry {
 
 /// A bounded table of entries by key. When it is full, the clock algorithm decides: the hand spares, once, whatever was
 /// asked for since it last came by.
-struct EntryTable {
+struct EntryTable: ~Copyable {
     private let capacity: Int
     private var slots: ContiguousArray<FileEntry> = []
-    private var places: [UInt64: Int] = [:]
+    private var places: KeyTable
     private var hand = 0
 
-    init(capacity: Int) { self.capacity = max(1, capacity) }
+    init(capacity: Int) {
+        self.capacity = max(1, capacity)
+        places = KeyTable(capacity: max(1, capacity))
+    }
 
     var count: Int { slots.count }
 
     func find(_ key: UInt64, _ site: StaticSite, _ path: UnsafeRawBufferPointer) -> FileEntry? {
-        guard let place = places[key] else { return nil }
+        guard let place = places.value(key) else { return nil }
         let entry = slots[place]
         guard entry.site === site, entry.path.withUnsafeBytes({ $0.equals(path) }) else { return nil }
         entry.isReferenced = true
@@ -48,33 +51,34 @@ struct EntryTable {
     }
 
     mutating func insert(_ entry: FileEntry) {
-        if let place = places[entry.key] {
+        if let place = places.value(entry.key) {
             entry.isReferenced = slots[place].isReferenced
             slots[place] = entry
         } else if slots.count < capacity {
-            places[entry.key] = slots.count
+            places.set(entry.key, slots.count)
             slots.append(entry)
         } else {
             let place = victim()
-            places[slots[place].key] = nil
-            places[entry.key] = place
+            places.remove(slots[place].key)
+            places.set(entry.key, place)
             slots[place] = entry
         }
     }
 
     mutating func remove(_ key: UInt64) {
-        guard let place = places.removeValue(forKey: key) else { return }
+        guard let place = places.value(key) else { return }
+        places.remove(key)
         let last = slots.removeLast()
         guard place < slots.count else { return }
         slots[place] = last
-        places[last.key] = place
+        places.set(last.key, place)
     }
 
     mutating func removeAll(where isGone: (FileEntry) -> Bool) {
         guard slots.contains(where: isGone) else { return }
         slots.removeAll(where: isGone)
-        places.removeAll(keepingCapacity: true)
-        for (place, entry) in slots.enumerated() { places[entry.key] = place }
+        places.removeAll()
+        for (place, entry) in slots.enumerated() { places.set(entry.key, place) }
         hand = 0
     }
 

@@ -24,6 +24,8 @@ package final class FileCache {
     /// Apart, so that asking for what is not there pushes nothing out that is.
     private var absences: EntryTable
     private var sites: [ObjectIdentifier: SiteDirectories] = [:]
+    /// The one that was asked last.
+    private var lastSite: SiteDirectories?
     private var scratch: [UInt8] = []
 
     /// Each entry has up to three descriptors.
@@ -53,12 +55,14 @@ package final class FileCache {
         files.removeAll { now - $0.lastUsed >= unused }
         absences.removeAll { now - $0.lastUsed >= unused }
         sites = sites.filter { now - $0.value.lastUsed < unused }
+        lastSite = nil
     }
 
     package func forget(_ site: StaticSite) {
         files.removeAll { $0.site === site }
         absences.removeAll { $0.site === site }
         sites[ObjectIdentifier(site)] = nil
+        lastSite = nil
     }
 
     package var openFileCount: Int { files.count }
@@ -112,7 +116,11 @@ package final class FileCache {
     }
 
     private func directories(of site: StaticSite, _ now: Instant) -> SiteDirectories {
-        if let known = sites[ObjectIdentifier(site)] { return known }
+        if let lastSite, lastSite.site === site { return lastSite }
+        if let known = sites[ObjectIdentifier(site)] {
+            lastSite = known
+            return known
+        }
         // It keeps the site alive, so that no other can have the same identity.
         let made = SiteDirectories(site, hash: hash, now: now)
         sites[ObjectIdentifier(site)] = made
