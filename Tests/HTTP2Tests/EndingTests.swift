@@ -109,7 +109,7 @@ import Testing
     @Test func anErrorBelowIsTheEnd() throws {
         let pair = try Pair()
         pair.request(1)
-        pair.server.pipeline.fireErrorCaught(ChannelError.eof)
+        pair.server.pipeline.fireErrorCaught(ChannelError.ioOnClosedChannel)
         #expect(pair.owner.streams[0].resets == 1)
         #expect(pair.owner.ends.count == 1 && !pair.server.isActive)
         pair.finish()

@@ -59,12 +59,14 @@ import Testing
         expectEnd(pair, Self.calm)
     }
 
-    @Test func moreStreamsThanAllowedAreRefusedBeforeSettingsAreKnown() throws {
+    @Test("more streams than allowed end the connection", arguments: [true, false])
+    func streams(_ settingsAreKnown: Bool) throws {
         let pair = try Pair(rawClient: true)
-        pair.raw(Raw.preface + Raw.settings)
-        for index in 0..<130 { pair.raw(Raw.request(UInt32(index * 2 + 1))) }
-        #expect(pair.owner.streams.count == 128 && pair.owner.ends.isEmpty)
-        pair.finish()
+        pair.raw(Raw.preface + Raw.settings + (settingsAreKnown ? Raw.settingsAck : []))
+        for index in 0..<130 where pair.server.isActive { pair.raw(Raw.request(UInt32(index * 2 + 1))) }
+        #expect(pair.owner.streams.count == (settingsAreKnown ? 128 : 100))
+        #expect(pair.owner.streams.allSatisfy { $0.resets == 1 })
+        expectEnd(pair, 1)
     }
 
     @Test func aContinuationFloodIsStopped() throws {
@@ -78,7 +80,8 @@ import Testing
         let pair = try opened()
         // A field of 4,000 bytes into the dynamic table, then two bytes for each copy of it.
         let value = [UInt8](repeating: 0x61, count: 4000)
-        let literal: [UInt8] = [0x40, 1, 0x78, 0x7f] + [UInt8((4000 - 127) & 127 | 128), UInt8((4000 - 127) >> 7)] + value
+        let literal: [UInt8] =
+            [0x40, 1, 0x78, 0x7f] + [UInt8((4000 - 127) & 127 | 128), UInt8((4000 - 127) >> 7)] + value
         let bomb = Raw.block + literal + [UInt8](repeating: 0xbe, count: 1000)
         pair.raw(Raw.frame(1, flags: 5, 1, bomb))
         #expect(pair.owner.streams.isEmpty)
@@ -89,7 +92,8 @@ import Testing
 
     @Test func aBlockThatIsTooLargeOnTheWireIsStopped() throws {
         let pair = try opened()
-        let field: [UInt8] = [0, 1, 0x78, 0x7f] + [UInt8((8000 - 127) & 127 | 128), UInt8((8000 - 127) >> 7)]
+        let field: [UInt8] =
+            [0, 1, 0x78, 0x7f] + [UInt8((8000 - 127) & 127 | 128), UInt8((8000 - 127) >> 7)]
             + [UInt8](repeating: 0x61, count: 8000)
         pair.raw(Raw.frame(1, flags: 1, 1, Raw.block + field))
         for _ in 0..<9 where pair.server.isActive { pair.raw(Raw.frame(9, flags: 0, 1, field)) }
@@ -138,8 +142,11 @@ import Testing
         ("data on an idle stream", Raw.preface + Raw.settings + Raw.frame(0, flags: 0, 1, [1])),
         ("a stream of the server's", Raw.preface + Raw.settings + Raw.request(2)),
         ("a stream twice", Raw.preface + Raw.settings + Raw.request(5) + Raw.request(3)),
-        ("data past the window", Raw.preface + Raw.settings + Raw.request(1, endStream: false)
-            + (0..<80).flatMap { _ in Raw.frame(0, flags: 0, 1, [UInt8](repeating: 0, count: 16_384)) }),
+        (
+            "data past the window",
+            Raw.preface + Raw.settings + Raw.request(1, endStream: false)
+                + (0..<80).flatMap { _ in Raw.frame(0, flags: 0, 1, [UInt8](repeating: 0, count: 16_384)) }
+        ),
     ]
 
     @Test("what is no HTTP/2 ends the connection", arguments: nonsense)

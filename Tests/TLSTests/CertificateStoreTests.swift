@@ -22,7 +22,9 @@ import Testing
         try made.make("exact", ["DNS:www.example.com", "DNS:example.com"])
         let store = store("first", "star", "exact")
         let table = store.table
-        let contexts = try ["example.com", "a.example.com", "www.example.com"].map { try #require(table.context(for: $0)) }
+        let contexts = try ["example.com", "a.example.com", "www.example.com"].map {
+            try #require(table.context(for: $0))
+        }
         #expect(contexts[0] === table.first)
         #expect(contexts[1] !== contexts[0] && contexts[2] !== contexts[1] && contexts[2] !== contexts[0])
         let selected: [(String?, Int)] = [
@@ -33,9 +35,10 @@ import Testing
         for (name, index) in selected {
             #expect(table.context(for: name) === contexts[index], "\(name ?? "none")")
         }
-        #expect(store.status(unixSeconds: wallClock()).map(\.names) == [
-            ["example.com"], ["*.example.com", "example.org"], ["www.example.com", "example.com"],
-        ])
+        #expect(
+            store.status(unixSeconds: wallClock()).map(\.names) == [
+                ["example.com"], ["*.example.com", "example.org"], ["www.example.com", "example.com"],
+            ])
     }
 
     @Test func theCommonNameCountsOnlyWithoutAlternatives() throws {

@@ -28,7 +28,9 @@ import Testing
         try made.make("first", ["DNS:example.com"])
         try made.make("star", ["DNS:*.example.com"])
         let server = try await Server(store("first", "star"))
-        for (name, expected) in [("example.com", "example.com"), ("a.example.com", "*.example.com"), ("b.org", "example.com")] {
+        for (name, expected) in [
+            ("example.com", "example.com"), ("a.example.com", "*.example.com"), ("b.org", "example.com"),
+        ] {
             let outcome = try await server.connect(name: name)
             #expect(outcome.names == [expected])
             #expect(try outcome.server.get() == TLSNegotiation(application: .http1, serverName: name))
@@ -170,7 +172,8 @@ private final class Server: Sendable {
         let result = try await nextResult()
         let isDone = (try? result.get()) != nil
         let facts = try? await channel.eventLoop.submit { () -> (TLSVersion?, [String]) in
-            guard isDone, let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self) else {
+            guard isDone, let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
+            else {
                 return (nil, [])
             }
             return (handler.tlsVersion, handler.peerCertificate.map(CertificateNames.of) ?? [])

@@ -86,6 +86,7 @@ extension HTTP2Connection {
         let streams = self.streams.values
         self.streams = [:]
         written = []
+        queued = 0
         for stream in streams { stream.close() }
         let owner = self.owner
         self.owner = nil

@@ -2,7 +2,7 @@ internal import NIOHTTP2
 
 /// What one HTTP/2 connection may ask for. Sizes are bytes.
 package struct HTTP2Limits: Sendable {
-    /// At once. A client that opens more before it has seen our settings gets them refused, which it may try again.
+    /// At once; the frame layer ends a connection that has more, and takes 100 before its client knows our settings.
     package var streams = 128
     /// Names, values and 32 for each field (RFC 9113 section 6.5.2): a small block may expand to no more than this.
     package var headerList = 64 << 10

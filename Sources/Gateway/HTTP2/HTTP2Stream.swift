@@ -5,7 +5,7 @@ package import NIOHTTP2
 
 /// One request and its answer. All calls on the connection's event loop; after the end, in whatever way, they do nothing.
 ///
-/// What is sent goes out at the next `flush`.
+/// What is sent goes out at the next `flush`; the end of an answer, and a reset, ask for it themselves.
 package final class HTTP2Stream {
     let id: HTTP2StreamID
     /// Nil from the end on.
@@ -46,8 +46,7 @@ package final class HTTP2Stream {
         headSent = true
         let headers = ResponseFields.headers(
             head, bytes, contentLength: contentLength, dropping: dropping, adding: adding)
-        connection.write(.headers(.init(headers: headers, endStream: endStream)), self)
-        if endStream { answerEnded = true }
+        send(.headers(.init(headers: headers, endStream: endStream)), connection, isEnd: endStream)
     }
 
     /// The same from the bytes of an HTTP/1.1 head, which may also be an informational one. False when they are none; then
@@ -73,8 +72,7 @@ package final class HTTP2Stream {
     package func sendBody(_ part: ByteBuffer, endStream: Bool = false) {
         guard let connection, headSent, !answerEnded, part.readableBytes > 0 || endStream else { return }
         connection.queue(part.readableBytes, on: self)
-        connection.write(.data(.init(data: .byteBuffer(part), endStream: endStream)), self)
-        if endStream { answerEnded = true }
+        send(.data(.init(data: .byteBuffer(part), endStream: endStream)), connection, isEnd: endStream)
     }
 
     package func sendEnd() { sendBody(ByteBuffer(), endStream: true) }
@@ -88,8 +86,7 @@ package final class HTTP2Stream {
         }
         var headers = HPACKHeaders()
         for field in fields { headers.add(name: field.name, value: field.value, indexing: .nonIndexable) }
-        connection.write(.headers(.init(headers: headers, endStream: true)), self)
-        answerEnded = true
+        send(.headers(.init(headers: headers, endStream: true)), connection, isEnd: true)
     }
 
     /// The owner hears nothing more of it.
@@ -103,6 +100,13 @@ package final class HTTP2Stream {
 
     /// At the end of this turn of the loop, with what other streams send in it.
     package func flush() { connection?.requestFlush() }
+
+    private func send(_ payload: HTTP2Frame.FramePayload, _ connection: HTTP2Connection, isEnd: Bool) {
+        // Before the write: that may close the stream, which then must know, and nobody can ask for the flush any more.
+        answerEnded = isEnd
+        connection.write(payload, self)
+        if isEnd { connection.requestFlush() }
+    }
 
     /// The end, however it came. The owner is told if it waits for something.
     func close() {

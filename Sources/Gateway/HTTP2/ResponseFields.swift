@@ -41,7 +41,8 @@ enum ResponseFields {
     /// secret is kept out of tables altogether (RFC 7541 section 7.1.3).
     private static func indexing(_ name: FieldName) -> HPACKIndexing {
         switch name {
-        case .server, .contentType, .cacheControl, .vary, .contentEncoding, .acceptRanges, .xPoweredBy, .expires, .pragma:
+        case .server, .contentType, .cacheControl, .vary, .contentEncoding, .acceptRanges, .xPoweredBy, .expires,
+            .pragma:
             .indexable
         case .setCookie: .neverIndexed
         default: .nonIndexable

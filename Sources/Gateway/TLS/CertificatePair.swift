@@ -46,7 +46,8 @@ extension CertificatePair {
         return certificates
     }
 
-    private static func key(_ bytes: [UInt8], _ files: CertificateFiles) throws(CertificateProblem) -> NIOSSLPrivateKey {
+    private static func key(_ bytes: [UInt8], _ files: CertificateFiles) throws(CertificateProblem) -> NIOSSLPrivateKey
+    {
         // Both spellings of RFC 7468 and of OpenSSL's own format have the word in their clear part.
         if contains(bytes, "ENCRYPTED") {
             throw CertificateProblem(files: files, path: files.key, reason: .encryptedKey)

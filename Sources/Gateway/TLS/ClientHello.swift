@@ -70,7 +70,8 @@ package enum ClientHello: Equatable, Sendable {
         while let type = extensions.integer(2), var body = extensions.block(lengthSize: 2) {
             guard type == 0 else { continue }
             // RFC 6066 section 3: a list, in which there is at most one name of type 0, and no other type is known.
-            guard var list = body.block(lengthSize: 2), list.integer(1) == 0, let name = list.block(lengthSize: 2) else {
+            guard var list = body.block(lengthSize: 2), list.integer(1) == 0, let name = list.block(lengthSize: 2)
+            else {
                 return nil
             }
             return hostName(name.rest)
