@@ -68,10 +68,18 @@ let package = Package(
         room("Compression", ["HTTP1", "CZlib"], path: "Sources/Gateway/Compression"),
         room("AccessLog", ["Model", "Linux"], path: "Sources/Gateway/AccessLog"),
         room(
-            "TLS", ["Linux", "Model", .product(name: "NIOSSL", package: "swift-nio-ssl")] + nio,
+            "TLS",
+            [
+                "Linux", "Model", .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+            ] + nio,
             path: "Sources/Gateway/TLS"),
         room(
-            "HTTP2", ["HTTP1", .product(name: "NIOHTTP2", package: "swift-nio-http2")] + nio,
+            "HTTP2",
+            [
+                "HTTP1", .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            ] + nio,
             path: "Sources/Gateway/HTTP2"),
         room(
             "Gateway",
