@@ -13,6 +13,8 @@ struct LogThread: ~Copyable {
 
     /// The last write failed; then only a new batch makes it try again.
     private var isFailing = false
+    /// The first failure of a row, to be told once its lines are counted: who hears of it finds the counters right.
+    private var untold: SystemError?
     /// What is in the file does not end with a line feed: a write broke off.
     private var isInsideLine = false
 
@@ -92,6 +94,10 @@ struct LogThread: ~Copyable {
             if written == bytes.count, batch.droppedBefore > 0 { state.isDropping = false }
             if state.closeBy != nil { state.lostAtEnd += lost }
         }
+        if let error = untold {
+            untold = nil
+            onEvent(.writeFailed(error))
+        }
         if isNoted { onEvent(.noted(dropped: batch.droppedBefore)) }
     }
 
@@ -131,7 +137,7 @@ struct LogThread: ~Copyable {
     private mutating func hasToWait(_ error: SystemError, _ mustAsk: inout Bool) -> Bool {
         if error.errno == EAGAIN { mustAsk = true }
         if error.isTransient { return true }
-        if !isFailing { onEvent(.writeFailed(error)) }
+        if !isFailing { untold = error }
         isFailing = true
         return false
     }
