@@ -1,11 +1,11 @@
 import NIOCore
 
-/// The pages that the gateway answers with by itself, from `templates/errors/error.html`.
+/// The answers that the gateway gives by itself, as pages from `templates/errors/error.html` or as JSON.
 package struct ErrorPages: Sendable {
-    private let template: String
+    private let template: ErrorTemplate
 
-    /// `template` has the placeholders `{{status}}`, `{{title}}`, `{{message}}`, `{{error_id}}`.
-    package init(template: String) { self.template = template }
+    /// `template` has the placeholders of `ErrorTemplate`.
+    package init(template: String) { self.template = ErrorTemplate(template) }
 
     /// When the templates are missing, a page is still a page.
     package static let plainTemplate = """
@@ -13,48 +13,28 @@ package struct ErrorPages: Sendable {
 
         """
 
-    /// A whole response. HEAD gets the head that GET would get (RFC 9110 section 9.3.2).
+    /// A whole HTML response in HTTP/1.1. HEAD gets the head that GET would get (RFC 9110 section 9.3.2).
     func page(_ failure: GatewayFailure, id: String, route: Route?, wantsBody: Bool, keepAlive: Bool) -> ByteBuffer {
-        let status = failure.status
-        let title = ErrorPages.reason(status)
+        let answer = answer(failure, id: id, route: route, accepts: .html)
+        let connection = "Connection: \(keepAlive ? "keep-alive" : "close")\r\n\r\n"
+        return ByteBuffer(string: answer.head + connection + (wantsBody ? answer.body : ""))
+    }
+
+    /// The same for any version of HTTP. `custom` is the app's own page.
+    func answer(
+        _ failure: GatewayFailure, id: String, route: Route?, accepts: ErrorFormat, custom: ErrorTemplate? = nil
+    ) -> ErrorAnswer {
         var message = failure.sentence
         if case .notBooted(let summary) = failure, route?.showsDetails == true { message = summary }
-        let body = fill(["status": "\(status)", "title": title, "message": message, "error_id": id])
-        var head = "HTTP/1.1 \(status) \(title)\r\nDate: \(HTTPDate.now())\r\n"
-        head += "Content-Type: text/html; charset=utf-8\r\nContent-Length: \(body.utf8.count)\r\n"
-        head += "Cache-Control: no-store\r\nX-Error-ID: \(id)\r\n"
-        if status == 503 { head += "Retry-After: 5\r\n" }
-        if status == 405 { head += "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" }
-        head += "Connection: \(keepAlive ? "keep-alive" : "close")\r\n\r\n"
-        return ByteBuffer(string: wantsBody ? head + body : head)
+        return answer(status: failure.status, message: message, id: id, accepts: accepts, custom: custom)
     }
 
-    /// Values are escaped for HTML.
-    private func fill(_ values: [String: String]) -> String {
-        var text = ""
-        var rest = template[...]
-        while let open = rest.firstRange(of: "{{"), let close = rest[open.upperBound...].firstRange(of: "}}") {
-            text += rest[..<open.lowerBound]
-            let name = String(rest[open.upperBound..<close.lowerBound])
-            text += ErrorPages.escape(values[name] ?? "")
-            rest = rest[close.upperBound...]
-        }
-        return text + rest
-    }
-
-    private static func escape(_ text: String) -> String {
-        var escaped = ""
-        for character in text {
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.append(character)
-            }
-        }
-        return escaped
+    /// Any error that has a status and a sentence for people.
+    func answer(
+        status: Int, message: String, id: String, accepts: ErrorFormat, custom: ErrorTemplate? = nil
+    ) -> ErrorAnswer {
+        let words = ErrorAnswer.Words(status: status, title: ErrorPages.reason(status), message: message, id: id)
+        return ErrorAnswer(words, format: accepts, template: custom ?? template, date: HTTPDate.now())
     }
 
     static func reason(_ status: Int) -> String {

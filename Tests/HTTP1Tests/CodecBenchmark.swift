@@ -29,6 +29,16 @@ import Testing
                     SessionHead.begin(head, raw, facts, Forwarding(body: .none), to: &writer)
                     _ = SessionHead.end(&writer)
                 }
+                let fields = ForwardedFields(
+                    peer: IPAddress(v4: 0x7f00_0001), serverPort: 3000, isSecure: false, isTrusted: false)
+                let ranges = AddressRanges(["10.0.0.0/8"])
+                var ids = RequestIDs()
+                report("write forwarding fields") {
+                    var writer = ByteWriter(target)
+                    let origin = fields.origin(
+                        head, raw, trusted: ranges, id: ids.next(), arrived: UnixTime(milliseconds: 1_732_555_555_007))
+                    fields.write(as: .session, head, raw, origin, to: &writer)
+                }
                 report("write HTTP head") {
                     var writer = ByteWriter(target)
                     ForwardHead.begin(head, raw, Forwarding(body: .none), to: &writer)

@@ -1,4 +1,5 @@
 import HTTP1
+import Testing
 
 /// A parsed request with everything copied out, so that two ways of parsing can be compared.
 struct ParsedRequest: Equatable {
@@ -119,5 +120,17 @@ struct SeededGenerator: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
         return mixed ^ (mixed >> 31)
+    }
+}
+
+/// Parses `text`, which must be a request, and gives its head and bytes to `body`.
+func withRequest<Result>(_ text: String, _ body: (RequestHead, UnsafeRawBufferPointer) throws -> Result) rethrows
+    -> Result
+{
+    var parser = RequestHeadParser()
+    var head = RequestHead()
+    return try Array(text.utf8).withUnsafeBytes { raw in
+        if case .complete = parser.parse(raw, into: &head) {} else { Issue.record("not a request: \(text)") }
+        return try body(head, raw)
     }
 }

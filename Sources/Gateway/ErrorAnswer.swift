@@ -1,0 +1,79 @@
+internal import HTTP1
+
+/// What a client takes an error in.
+package enum ErrorFormat: Equatable, Sendable {
+    case html, json
+
+    /// By Accept: JSON for those who ask for it, HTML for everybody else.
+    init(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) {
+        self = AcceptScan.prefersJSON(head, bytes) ? .json : .html
+    }
+}
+
+/// An answer of the gateway's own, for any version of HTTP: the connection's fields are left to its sender.
+package struct ErrorAnswer: Equatable, Sendable {
+    /// What it says. `message` is one sentence for people, `id` what the log has it under.
+    struct Words: Equatable, Sendable {
+        var status: Int
+        var title: String
+        var message: String
+        var id: String
+    }
+
+    package let status: Int
+    /// Without Connection. Content-Length is that of `body`, also where the body is not sent (HEAD).
+    package let fields: [Field]
+    package let body: String
+
+    package struct Field: Equatable, Sendable {
+        package let name: String
+        package let value: String
+    }
+
+    init(_ words: Words, format: ErrorFormat, template: ErrorTemplate, date: String) {
+        status = words.status
+        body = format == .json ? ErrorAnswer.json(words) : template.fill(words)
+        var fields = [
+            Field(name: "Date", value: date),
+            Field(
+                name: "Content-Type",
+                value: format == .json ? "application/json; charset=utf-8" : "text/html; charset=utf-8"),
+            Field(name: "Content-Length", value: "\(body.utf8.count)"), Field(name: "Cache-Control", value: "no-store"),
+            Field(name: "X-Error-ID", value: words.id),
+        ]
+        if words.status == 503 { fields.append(Field(name: "Retry-After", value: "5")) }
+        if words.status == 405 {
+            fields.append(Field(name: "Allow", value: "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"))
+        }
+        self.fields = fields
+    }
+
+    /// The head in HTTP/1.1, without Connection and without the empty line at its end.
+    package var head: String {
+        var text = "HTTP/1.1 \(status) \(ErrorPages.reason(status))\r\n"
+        for field in fields { text += "\(field.name): \(field.value)\r\n" }
+        return text
+    }
+
+    private static func json(_ words: Words) -> String {
+        "{\"status\":\(words.status),\"title\":\(quoted(words.title)),\"message\":\(quoted(words.message)),"
+            + "\"error_id\":\(quoted(words.id))}\n"
+    }
+
+    /// RFC 8259 section 7.
+    private static func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for character in text.unicodeScalars {
+            switch character {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\n": quoted += "\\n"
+            case _ where character.value < 32 || character.value == 127:
+                let digits = String(character.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(character)
+            }
+        }
+        return quoted + "\""
+    }
+}

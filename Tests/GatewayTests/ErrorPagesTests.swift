@@ -1,0 +1,67 @@
+import HTTP1
+import NIOCore
+import Testing
+
+@testable import Gateway
+
+@Suite struct ErrorPagesTests {
+    private let pages = ErrorPages(template: "{{status}} {{title}}|{{message}}|{{error_id}}|{{other}}|{{open")
+
+    private func field(_ name: String, _ answer: ErrorAnswer) -> String? {
+        answer.fields.first { $0.name == name }?.value
+    }
+
+    @Test(
+        "every failure has its status, title and sentence",
+        arguments: [
+            (GatewayFailure.unknownHost, 404, "Not Found"), (.badAnswer, 502, "Bad Gateway"),
+            (.queueFull(status: 503), 503, "Service Unavailable"), (.workerTimedOut, 504, "Gateway Timeout"),
+            (.queueTimeout(status: 504), 504, "Gateway Timeout"),
+            (.bufferFull(disk: true), 507, "Insufficient Storage"),
+        ])
+    func failures(_ failure: GatewayFailure, _ status: Int, _ title: String) {
+        let html = pages.answer(failure, id: "e1", route: nil, accepts: .html)
+        #expect(html.status == status)
+        #expect(html.body == "\(status) \(title)|\(failure.sentence)|e1||{{open".replacing("'", with: "&#39;"))
+        #expect(field("Content-Type", html) == "text/html; charset=utf-8")
+        #expect(field("Content-Length", html) == "\(html.body.utf8.count)")
+        #expect(field("Retry-After", html) == (status == 503 ? "5" : nil))
+        let json = pages.answer(failure, id: "e1", route: nil, accepts: .json)
+        #expect(
+            json.body
+                == "{\"status\":\(status),\"title\":\"\(title)\",\"message\":\"\(failure.sentence)\",\"error_id\":\"e1\"}\n"
+        )
+        #expect(field("Content-Type", json) == "application/json; charset=utf-8")
+    }
+
+    @Test("values are escaped in both formats, also in an app's own page")
+    func escaping() throws {
+        let message = "<a href=\"x\">&'\\\n\u{1}"
+        let custom = try #require(ErrorTemplate(custom: "<p>{{message}}</p>"))
+        let html = pages.answer(status: 500, message: message, id: "e", accepts: .html, custom: custom)
+        #expect(html.body == "<p>&lt;a href=&quot;x&quot;&gt;&amp;&#39;\\\n\u{1}</p>")
+        let json = pages.answer(status: 500, message: message, id: "e", accepts: .json, custom: custom)
+        #expect(json.body.contains("\"message\":\"<a href=\\\"x\\\">&'\\\\\\n\\u0001\""))
+    }
+
+    @Test("an app's own page is bounded")
+    func bounded() {
+        #expect(ErrorTemplate(custom: String(repeating: "x", count: 256 << 10)) != nil)
+        #expect(ErrorTemplate(custom: String(repeating: "x", count: 256 << 10 + 1)) == nil)
+    }
+
+    @Test("a value that looks like a placeholder stays what it is")
+    func placeholderInValue() {
+        let answer = pages.answer(status: 404, message: "{{error_id}}", id: "secret", accepts: .html)
+        #expect(answer.body.contains("|{{error_id}}|secret|"))
+    }
+
+    @Test("the head has neither Connection nor its end; the whole page has both")
+    func head() {
+        let answer = pages.answer(.unknownHost, id: "e1", route: nil, accepts: .html)
+        #expect(answer.head.hasPrefix("HTTP/1.1 404 Not Found\r\nDate: "))
+        #expect(answer.head.hasSuffix("X-Error-ID: e1\r\n"))
+        let page = String(buffer: pages.page(.unknownHost, id: "e1", route: nil, wantsBody: false, keepAlive: false))
+        #expect(page.hasSuffix("X-Error-ID: e1\r\nConnection: close\r\n\r\n"))
+    }
+}
