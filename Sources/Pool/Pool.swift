@@ -31,8 +31,16 @@ package final class Pool: Sendable {
 
     /// Claims the least busy worker of the generation that the app's traffic goes to; or queues, or refuses. When queued,
     /// the waiter is told later, exactly once, unless `cancel` comes first. A granted checkout allocates nothing.
-    package func checkout(_ app: AppIndex, waiter: any CheckoutWaiter) -> CheckoutAnswer {
-        shared.withLock { $0.machine.checkout(app, waiter, now: now) }
+    /// - Parameters:
+    ///   - preferring: the worker of a sticky session. While it serves, the request goes there, and waits for it when it is
+    ///     busy; else it is routed as if there were no session.
+    ///   - unlimited: takes no place of a worker's concurrency, and waits only while no worker is available at all. The
+    ///     claim counts as a stream from the start.
+    package func checkout(
+        _ app: AppIndex, waiter: any CheckoutWaiter, preferring sticky: StickyID? = nil, unlimited: Bool = false
+    ) -> CheckoutAnswer {
+        let wish = CheckoutWish(sticky: sticky, isUnlimited: unlimited)
+        return shared.withLock { $0.machine.checkout(app, waiter, wish, now: now) }
     }
 
     /// The client is gone. True: it left the queue and no callback will come. False: a grant or refusal is already under
@@ -48,6 +56,25 @@ package final class Pool: Sendable {
     package func checkin(_ claim: Claim, _ outcome: ExchangeOutcome) {
         let (handOver, rest) = shared.withLock { $0.machine.checkin(claim, outcome, now: now) }
         if let (next, claim) = handOver { next.waiter.checkoutGranted(claim) }
+        if !rest.isEmpty { perform(rest) }
+    }
+
+    /// A claim whose connection was upgraded or hijacked, or whose answer has no end in sight: its place is free again at
+    /// once, and its worker's drain waits for it by the streams' own clock, until `streamEnded`. At most once for a claim,
+    /// which is then *not* checked in. `outcome` is what the bake counts.
+    ///
+    /// Nil: it goes on. Else its worker is draining already, and the gateway closes it within so long.
+    @discardableResult
+    package func becomeStream(_ claim: Claim, _ outcome: ExchangeOutcome = .ok) -> Duration? {
+        let (handOver, rest, left) = shared.withLock { $0.machine.becomeStream(claim, outcome, now: now) }
+        if let (next, claim) = handOver { next.waiter.checkoutGranted(claim) }
+        if !rest.isEmpty { perform(rest) }
+        return left
+    }
+
+    /// The end of a claim that became a stream.
+    package func streamEnded(_ claim: Claim) {
+        let (_, rest) = shared.withLock { $0.machine.streamEnded(claim, now: now) }
         if !rest.isEmpty { perform(rest) }
     }
 
@@ -148,10 +175,11 @@ package final class Pool: Sendable {
         shared.withLock { $0.machine.apps[app.rawValue].table.primary }
     }
 
-    /// No new requests; those in flight finish; at the deadline the workers are stopped anyway. Not for a live generation:
-    /// switch first.
-    package func drain(_ generation: GenerationNumber, of app: AppIndex, within: Duration) {
-        decide { machine, now in machine.drain(generation, of: app, within: within, now: now) }
+    /// No new requests; those in flight finish; at the deadline the workers are stopped anyway. Streams have their own
+    /// time, `stream_drain` of the generation unless given, and are ended spread over it. A second call can shorten both.
+    /// Not for a live generation: switch first.
+    package func drain(_ generation: GenerationNumber, of app: AppIndex, within: Duration, streams: Duration? = nil) {
+        decide { machine, now in machine.drain(generation, of: app, within: within, streams: streams, now: now) }
     }
     /// Shrinks a standby; never below 1.
     package func park(_ generation: GenerationNumber, of app: AppIndex, workers: Int) {
@@ -174,7 +202,7 @@ package final class Pool: Sendable {
     }
     /// A boot that is given up, or a proved generation that nobody wants: everything stops now. Not for a live one.
     package func discard(_ generation: GenerationNumber, of app: AppIndex) {
-        drain(generation, of: app, within: .zero)
+        drain(generation, of: app, within: .zero, streams: .zero)
     }
 
     /// Refuses new requests, answers queued ones where a worker is there, stops all workers, and returns when every one
@@ -224,6 +252,8 @@ package final class Pool: Sendable {
         case .prove(let endpoint): delegate?.proveWorker(endpoint)
         case .stop(let worker, let endpoint, let grace):
             delegate?.stopWorker(worker, endpoint: endpoint, grace: grace)
+        case .endStreams(let app, let generation, let worker, let window):
+            delegate?.endStreams(of: app, generation: generation, worker: worker, spreadOver: window)
         case .grant(let checkout, let claim): checkout.waiter.checkoutGranted(claim)
         case .refuse(let checkout, let refusal): checkout.waiter.checkoutRefused(refusal)
         case .event(let event): delegate?.poolEvent(event)

@@ -45,6 +45,12 @@ final class Harness {
     var machine: PoolStateMachine
     var now = Instant(nanoseconds: 1_000_000_000)
     var app = AppIndex(0)
+    struct StreamsEnd: Equatable {
+        var generation: GenerationNumber
+        var worker: WorkerNumber?
+        var window: Duration
+    }
+    private(set) var streamEnds: [StreamsEnd] = []
     private(set) var spawned: [WorkerNumber] = []
     private(set) var proofs: [WorkerNumber] = []
     private(set) var stops: [Stop] = []
@@ -65,6 +71,8 @@ final class Harness {
             case .spawn(let worker, _, _): spawned.append(worker)
             case .prove(let endpoint): proofs.append(endpoint.worker)
             case .stop(let worker, _, let grace): stops.append(Stop(worker: worker, grace: grace))
+            case .endStreams(_, let generation, let worker, let window):
+                streamEnds.append(StreamsEnd(generation: generation, worker: worker, window: window))
             case .grant(let checkout, let claim): grant(checkout, claim)
             case .refuse(let checkout, let refusal):
                 checkout.waiter.checkoutRefused(refusal)
@@ -87,12 +95,12 @@ final class Harness {
 
     // MARK: Requests
 
-    func checkout(_ waiter: TestWaiter = TestWaiter()) -> CheckoutAnswer {
-        machine.checkout(app, waiter, now: { now })
+    func checkout(_ waiter: TestWaiter = TestWaiter(), _ wish: CheckoutWish = .any) -> CheckoutAnswer {
+        machine.checkout(app, waiter, wish, now: { now })
     }
     /// A claim that must be granted at once.
-    func claim(sourceLocation: SourceLocation = #_sourceLocation) throws -> Claim {
-        let answer = checkout()
+    func claim(_ wish: CheckoutWish = .any, sourceLocation: SourceLocation = #_sourceLocation) throws -> Claim {
+        let answer = checkout(TestWaiter(), wish)
         guard case .granted(let claim) = answer else {
             Issue.record("not granted: \(answer)", sourceLocation: sourceLocation)
             throw BootFailure(step: "test", summary: "no claim")
@@ -100,8 +108,10 @@ final class Harness {
         return claim
     }
     @discardableResult
-    func queue(_ waiter: TestWaiter, sourceLocation: SourceLocation = #_sourceLocation) throws -> Ticket {
-        let answer = checkout(waiter)
+    func queue(
+        _ waiter: TestWaiter, _ wish: CheckoutWish = .any, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> Ticket {
+        let answer = checkout(waiter, wish)
         guard case .queued(let ticket) = answer else {
             Issue.record("not queued: \(answer)", sourceLocation: sourceLocation)
             throw BootFailure(step: "test", summary: "no ticket")
@@ -116,6 +126,14 @@ final class Harness {
         if let (next, claim) = handOver { grant(next, claim) }
         take(rest)
     }
+    @discardableResult
+    func becomeStream(_ claim: Claim, _ outcome: ExchangeOutcome = .ok) -> Duration? {
+        let (handOver, rest, left) = machine.becomeStream(claim, outcome, now: { now })
+        if let (next, claim) = handOver { grant(next, claim) }
+        take(rest)
+        return left
+    }
+    func streamEnded(_ claim: Claim) { take(machine.streamEnded(claim, now: { now }).rest) }
     func unreachable(_ claim: Claim) { take(machine.checkinUnreachable(claim, now: now)) }
     func cancel(_ ticket: Ticket) -> Bool {
         let (cancelled, actions) = machine.cancel(ticket, now: now)

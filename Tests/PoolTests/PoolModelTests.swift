@@ -31,7 +31,13 @@ final class PoolWorld {
         .milliseconds(Int.random(in: milliseconds, using: &random))
     }
 
-    private func take(_ actions: [PoolAction]) { model.take(actions, now: now) }
+    private func take(_ actions: [PoolAction]) {
+        // Workers that the pool has just chosen to retire are waited for no more.
+        for generation in machine.snapshot().apps.flatMap(\.generations) {
+            for worker in generation.workers where worker.state == .draining { model.draining.insert(worker.number) }
+        }
+        model.take(actions, now: now)
+    }
 
     func step() {
         events += 1
@@ -52,48 +58,104 @@ final class PoolWorld {
         let app = Int.random(in: 0..<model.apps.count, using: &random)
         waiters += 1
         let waiter = TestWaiter(waiters)
-        switch machine.checkout(AppIndex(app), waiter, now: { now }) {
+        let wish = wish(app)
+        let own = wish.sticky.flatMap { id in model.stickies.first { $0.value == id }?.key }
+        let pin = own.flatMap { model.isRouted($0, app) ? $0 : nil }
+        switch machine.checkout(AppIndex(app), waiter, wish, now: { now }) {
         case .granted(let claim):
             model.answered[waiter.number] = 1
-            model.check(model.apps[app].queue.isEmpty, "a request overtook the queue")
+            let overtakes = pin == nil && !wish.isUnlimited
+            let waits = model.apps[app].queue.contains { $0.pin == nil && !$0.isUnlimited }
+            model.check(!overtakes || !waits, "a request overtook the queue")
+            model.check(pin == nil || claim.endpoint.worker == pin, "a session lost its worker")
+            model.check(claim.takesPlace != wish.isUnlimited, "a claim of the wrong kind")
             model.granted(claim, app: app, now: now)
         case .queued(let ticket):
-            model.apps[app].queue.append(waiter)
-            model.tickets[waiter.number] = (app, ticket)
+            queued(waiter, ticket, app: app, pin: pin, isUnlimited: wish.isUnlimited)
         case .refused: model.answered[waiter.number] = 1
         }
+    }
+
+    private func wish(_ app: Int) -> CheckoutWish {
+        var wish = CheckoutWish(sticky: nil, isUnlimited: chance(8))
+        if chance(25) {
+            let known = model.stickies.keys.filter { model.workers[$0]?.app == app || chance(5) }.sorted()
+            wish.sticky = known.randomElement(using: &random).flatMap { model.stickies[$0] }
+        }
+        return wish
+    }
+
+    private func queued(_ waiter: TestWaiter, _ ticket: Ticket, app: Int, pin: WorkerNumber?, isUnlimited: Bool) {
+        let pin = isUnlimited ? nil : pin
+        let serving = model.workers.keys.filter { model.isRouted($0, app) }
+        if isUnlimited {
+            model.check(serving.isEmpty, "a request waits for a place that it does not need")
+        } else if let pin {
+            model.check(!model.hasRoom(pin), "a request waits for its worker although that has room")
+        } else {
+            model.check(!serving.contains { model.hasRoom($0) }, "a request waits although a worker has room")
+        }
+        model.apps[app].queue.append(WorldRequest(waiter: waiter, pin: pin, isUnlimited: isUnlimited))
+        model.tickets[waiter.number] = (app, ticket)
     }
 
     private func checkin() {
         guard let index = model.claims.indices.randomElement(using: &random),
             model.claims[index].until <= now || chance(3)
         else { return }
-        let claim = model.claims.remove(at: index).claim
+        if !model.claims[index].isStream, chance(15) { return becomeStream(index) }
+        let ended = model.claims.remove(at: index)
+        let claim = ended.claim
         let number = claim.endpoint.worker
         let isThere = model.workers[number] != nil
-        if isThere { model.workers[number]?.claims -= 1 }
-        if chance(4) {
+        let isStream = ended.isStream || !claim.takesPlace
+        if isThere, isStream { model.workers[number]?.streams -= 1 }
+        if isThere, !isStream { model.workers[number]?.claims -= 1 }
+        if ended.isStream {
+            take(machine.streamEnded(claim, now: { now }).rest)
+        } else if chance(4) {
             let serves = isThere && model.workers[number]?.deadBy == nil && !isDraining(number)
             if serves { model.workers[number]?.suspected = true }
             take(machine.checkinUnreachable(claim, now: now))
         } else {
             let outcome = [ExchangeOutcome.ok, .appError, .gatewayError, .notForwarded].randomElement(using: &random)!
             let (handOver, rest) = machine.checkin(claim, outcome, now: { now })
-            if let (next, claim) = handOver {
-                model.answeredQueued(next.waiter as! TestWaiter, app: claim.endpoint.app.rawValue)
-                model.granted(claim, app: claim.endpoint.app.rawValue, now: now)
-            }
-            take(rest)
+            take(handOver, rest)
         }
+    }
+
+    private func becomeStream(_ index: Int) {
+        let claim = model.claims[index].claim
+        let number = claim.endpoint.worker
+        model.claims[index].isStream = true
+        model.claims[index].until = now + duration(0...6000)
+        let isThere = model.workers[number] != nil
+        if isThere, claim.takesPlace {
+            model.workers[number]?.claims -= 1
+            model.workers[number]?.streams += 1
+        }
+        let (handOver, rest, left) = machine.becomeStream(claim, .ok, now: { now })
+        model.check(left == nil || isThere, "a dead worker's streams have time left")
+        let isEnding = isThere && (isDraining(number) || model.workers[number]?.deadBy != nil)
+        model.check(left != nil || !isEnding, "no end was named")
+        take(handOver, rest)
+    }
+
+    private func take(_ handOver: (QueuedCheckout, Claim)?, _ rest: [PoolAction]) {
+        if let (next, claim) = handOver {
+            model.answeredQueued(next.waiter as! TestWaiter, claim, app: claim.endpoint.app.rawValue)
+            model.granted(claim, app: claim.endpoint.app.rawValue, now: now)
+        }
+        take(rest)
     }
 
     private func isDraining(_ number: WorkerNumber) -> Bool { model.draining.contains(number) }
 
     private func cancel() {
         guard let (number, place) = model.tickets.min(by: { $0.key < $1.key }) else { return }
-        let waiter = model.apps[place.app].queue.randomElement(using: &random)!
+        let waiter = model.apps[place.app].queue.randomElement(using: &random)!.waiter
         let ticket = model.tickets[waiter.number]?.ticket ?? model.tickets[number]!.ticket
-        model.apps[place.app].queue.removeAll { $0 === waiter }
+        model.apps[place.app].queue.removeAll { $0.waiter === waiter }
         model.tickets[waiter.number] = nil
         model.answered[waiter.number] = 1
         let (cancelled, actions) = machine.cancel(ticket, now: now)
@@ -181,6 +243,7 @@ final class PoolWorld {
             $0.pool.maxParallelSpawns = Int.random(in: 0...3, using: &random)
             $0.pool.stopTimeout = duration(500...4000)
             $0.deploy.drainTimeout = duration(500...4000)
+            $0.deploy.streamDrain = duration(0...6000)
         }
     }
 
@@ -220,6 +283,7 @@ final class PoolWorld {
                 let generation = model.apps[app].generations[number]!
                 if !generation.wasLive, generation.drainBy == nil {
                     model.apps[app].generations[number]!.drainBy = now
+                    model.apps[app].generations[number]!.streamsBy = now
                 }
             }
         }
@@ -239,7 +303,16 @@ final class PoolWorld {
         let by = now + within
         model.apps[app].generations[number]!.drainBy =
             min(by, model.apps[app].generations[number]!.drainBy ?? .distantFuture)
-        take(machine.drain(number, of: AppIndex(app), within: within, now: now))
+        let streams =
+            chance(20) ? duration(0...2000) : model.apps[app].generations[number]!.spec.settings.deploy.streamDrain
+        let streamsBy =
+            model.apps[app].generations[number]!.boot.map(model.openBoots.contains) == true ? now : now + streams
+        model.apps[app].generations[number]!.streamsBy = streamsBy
+        let actions = machine.drain(number, of: AppIndex(app), within: within, streams: streams, now: now)
+        let has = model.workers.values.contains { $0.app == app && $0.generation == number && $0.streams > 0 }
+        let told = actions.contains { if case .endStreams(_, number, nil, _) = $0 { true } else { false } }
+        model.check(told == has, "streams of a draining generation, and nobody is to end them")
+        take(actions)
     }
 
     private func cancelBoot() {
@@ -263,7 +336,13 @@ final class PoolWorld {
         for app in model.apps.indices { model.apps[app].closing = true }
         take(machine.shutdown(within: .seconds(5), hurry: chance(20), now: now))
         time(.seconds(12))
-        while let (claim, _) = model.claims.popLast() { _ = machine.checkin(claim, .ok, now: { now }) }
+        while let last = model.claims.popLast() {
+            if last.isStream {
+                _ = machine.streamEnded(last.claim, now: { now })
+            } else {
+                _ = machine.checkin(last.claim, .ok, now: { now })
+            }
+        }
         model.check(machine.context.workers.count == 0, "workers are left")
         model.check(model.openBoots.isEmpty && model.openWaits.isEmpty, "somebody still waits")
         model.check(model.tickets.isEmpty, "requests were never answered")

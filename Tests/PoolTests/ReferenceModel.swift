@@ -14,6 +14,9 @@ struct WorldWorker {
     var suspected = false
     var concurrency = 0
     var claims = 0
+    var streams = 0
+    /// By scaling down: its time is not that of its generation.
+    var isRetiredAlone = false
     /// Set by `stopWorker`: the process is dead by then.
     var deadBy: Instant?
 }
@@ -22,11 +25,26 @@ struct WorldGeneration {
     var spec: GenerationSpec
     var boot: WaitID?
     var drainBy: Instant?
+    /// Until when its streams may go on then.
+    var streamsBy: Instant?
     var wasLive = false
 }
 
+struct WorldRequest {
+    var waiter: TestWaiter
+    /// Waits for this worker.
+    var pin: WorkerNumber?
+    var isUnlimited = false
+}
+
+struct WorldClaim {
+    var claim: Claim
+    var until: Instant
+    var isStream = false
+}
+
 struct WorldApp {
-    var queue: [TestWaiter] = []
+    var queue: [WorldRequest] = []
     var live: GenerationNumber?
     var generations: [GenerationNumber: WorldGeneration] = [:]
     var closing = false
@@ -38,7 +56,9 @@ struct ReferenceModel {
     var apps: [WorldApp] = []
     /// Those that have not exited.
     var workers: [WorkerNumber: WorldWorker] = [:]
-    var claims: [(claim: Claim, until: Instant)] = []
+    var claims: [WorldClaim] = []
+    /// Those of workers that a claim or proof was seen of.
+    var stickies: [WorkerNumber: StickyID] = [:]
     /// Retired while they had requests, by scaling down for one. The pool chooses them, so its picture is asked.
     var draining: Set<WorkerNumber> = []
     private var grants = 0
@@ -59,7 +79,8 @@ struct ReferenceModel {
         let endpoint = claim.endpoint
         grants += 1
         // Every sixth request takes long: a drain has to wait for it, and sometimes to cut it.
-        claims.append((claim, grants.isMultiple(of: 6) ? now + .seconds(8) : now))
+        claims.append(WorldClaim(claim: claim, until: grants.isMultiple(of: 6) ? now + .seconds(8) : now))
+        stickies[endpoint.worker] = endpoint.sticky
         check(!draining.contains(endpoint.worker), "a draining worker was claimed")
         guard var worker = workers[endpoint.worker] else {
             return violations.append("\(endpoint.worker) was claimed and is not there")
@@ -73,18 +94,52 @@ struct ReferenceModel {
         check(worker.deadBy == nil, "a stopped worker was claimed")
         let generation = apps[app].generations[worker.generation]
         check(generation?.drainBy == nil, "a worker of a draining generation was claimed")
-        worker.claims += 1
+        if claim.takesPlace { worker.claims += 1 } else { worker.streams += 1 }
         check(
             worker.concurrency == 0 || worker.claims <= worker.concurrency, "\(endpoint.worker) has too many requests")
         workers[endpoint.worker] = worker
     }
 
-    /// A queued request was answered: it must have been the first.
-    mutating func answeredQueued(_ waiter: TestWaiter, app: Int) {
+    /// Whether an app's requests may go to a worker now.
+    func isRouted(_ number: WorkerNumber, _ app: Int) -> Bool {
+        guard let worker = workers[number], worker.app == app, worker.generation == apps[app].live else { return false }
+        return worker.stage == .proved && !worker.suspected && worker.deadBy == nil && !draining.contains(number)
+    }
+
+    func hasRoom(_ number: WorkerNumber) -> Bool {
+        workers[number].map { $0.concurrency == 0 || $0.claims < $0.concurrency } ?? false
+    }
+
+    /// A worker that is out of service once is waited for no more, even if it comes back.
+    mutating func dropPins() {
+        for app in apps.indices {
+            for index in apps[app].queue.indices {
+                guard let pin = apps[app].queue[index].pin, !isRouted(pin, app) else { continue }
+                apps[app].queue[index].pin = nil
+            }
+        }
+    }
+
+    /// A queued request was granted a worker: it must have been the first of those that could have it.
+    mutating func answeredQueued(_ waiter: TestWaiter, _ claim: Claim, app: Int) {
+        dropPins()
+        let worker = claim.endpoint.worker
+        guard let request = apps[app].queue.first(where: { $0.waiter === waiter }) else {
+            return violations.append("request \(waiter.number) was not in the queue")
+        }
+        let first = apps[app].queue.first { other in
+            request.isUnlimited
+                ? other.isUnlimited : !other.isUnlimited && (other.pin == nil || other.pin == worker)
+        }
+        check(claim.takesPlace != request.isUnlimited, "request \(waiter.number) got the wrong kind of claim")
+        check(first?.waiter === waiter, "request \(waiter.number) was answered out of turn")
+        leaveQueue(waiter, app: app)
+    }
+
+    private mutating func leaveQueue(_ waiter: TestWaiter, app: Int) {
         answered[waiter.number, default: 0] += 1
         check(answered[waiter.number] == 1, "request \(waiter.number) was answered twice")
-        check(apps[app].queue.first === waiter, "request \(waiter.number) was answered out of turn")
-        apps[app].queue.removeAll { $0 === waiter }
+        apps[app].queue.removeAll { $0.waiter === waiter }
         tickets[waiter.number] = nil
     }
 
@@ -104,19 +159,33 @@ struct ReferenceModel {
             check(apps[app].generations[generation]?.drainBy == nil, "a draining generation got a worker")
             check(!apps[app].closing, "a closing app got a worker")
             workers[number] = WorldWorker(app: app, generation: generation)
-        case .prove(let endpoint): workers[endpoint.worker]?.owesProof = true
+        case .prove(let endpoint):
+            workers[endpoint.worker]?.owesProof = true
+            check(
+                stickies.allSatisfy { $0.key == endpoint.worker || $0.value != endpoint.sticky },
+                "two workers have one sticky id")
+            stickies[endpoint.worker] = endpoint.sticky
+        case .endStreams(let app, let generation, let worker, _):
+            let ends = workers.contains { number, known in
+                known.app == app.rawValue && known.generation == generation && known.streams > 0
+                    && (worker == nil || worker == number)
+            }
+            check(ends, "streams were to be ended where there are none")
         case .stop(let number, _, let grace):
             guard let worker = workers[number] else {
                 return violations.append("\(number) was stopped and is not there")
             }
+            checkCut(worker, number, now: now)
             workers[number]?.deadBy = min(worker.deadBy ?? .distantFuture, now + grace)
         case .grant(let checkout, let claim):
             let app = claim.endpoint.app.rawValue
-            answeredQueued(checkout.waiter as! TestWaiter, app: app)
+            answeredQueued(checkout.waiter as! TestWaiter, claim, app: app)
             granted(claim, app: app, now: now)
         case .refuse(let checkout, _):
             let waiter = checkout.waiter as! TestWaiter
-            answeredQueued(waiter, app: tickets[waiter.number]?.app ?? 0)
+            let app = tickets[waiter.number]?.app ?? 0
+            check(apps[app].queue.first?.waiter === waiter, "request \(waiter.number) was refused out of turn")
+            leaveQueue(waiter, app: app)
         case .bootFinished(let id, let result):
             check(openBoots.remove(id) != nil, "a boot ended twice")
             if case .failure(let failure) = result { bootFailed(id, failure.generation, now: now) }
@@ -132,9 +201,20 @@ struct ReferenceModel {
         }
     }
 
+    /// A draining generation's requests and streams have each their own time.
+    private mutating func checkCut(_ worker: WorldWorker, _ number: WorkerNumber, now: Instant) {
+        guard worker.deadBy == nil, !worker.isRetiredAlone, !apps[worker.app].closing,
+            let generation = apps[worker.app].generations[worker.generation], let drainBy = generation.drainBy
+        else { return }
+        check(worker.claims == 0 || now >= drainBy, "\(number) was stopped before its requests' time was up")
+        let streamsBy = generation.streamsBy ?? drainBy
+        check(worker.streams == 0 || now >= streamsBy, "\(number) was stopped before its streams' time was up")
+    }
+
     private mutating func bootFailed(_ id: WaitID, _ generation: GenerationNumber, now: Instant) {
         for app in apps.indices where apps[app].generations[generation]?.boot == id {
             apps[app].generations[generation]?.drainBy = now
+            apps[app].generations[generation]?.streamsBy = now
         }
     }
 
@@ -154,6 +234,7 @@ struct ReferenceModel {
                 for worker in generation.workers { compare(worker, generation, now: now) }
             }
         }
+        dropPins()
         let alive = workers.count
         check(known == alive, "the pool knows \(known) workers, \(alive) are there")
     }
@@ -161,13 +242,19 @@ struct ReferenceModel {
     private mutating func compare(_ worker: WorkerSnapshot, _ generation: GenerationSnapshot, now: Instant) {
         guard let model = workers[worker.number] else { return violations.append("an invented worker") }
         check(model.claims == worker.requestsNow, "\(worker.number) has \(model.claims), not \(worker.requestsNow)")
+        check(model.streams == worker.streamsNow, "\(worker.number) has \(model.streams) streams")
         check(model.generation == generation.number, "\(worker.number) changed its generation")
         if draining.contains(worker.number), worker.state != .draining, worker.state != .stopping {
             violations.append("\(worker.number) came back from draining")
         }
-        if worker.state == .draining { draining.insert(worker.number) }
+        if worker.state == .draining {
+            draining.insert(worker.number)
+            let isWhole = apps[model.app].generations[generation.number]?.drainBy != nil
+            if !isWhole { workers[worker.number]?.isRetiredAlone = true }
+        }
         if model.suspected, worker.state == .available { violations.append("\(worker.number) is suspected") }
-        if let drainBy = apps[model.app].generations[generation.number]?.drainBy, now >= drainBy {
+        guard let known = apps[model.app].generations[generation.number], let drainBy = known.drainBy else { return }
+        if now >= drainBy, model.streams == 0 || now >= known.streamsBy ?? drainBy {
             check(model.deadBy != nil, "\(worker.number) outlives its drain")
         }
     }

@@ -1,9 +1,26 @@
-/// A request's claim on a worker. Whoever has one gives it back exactly once: `Pool.checkin` or
-/// `Pool.checkinUnreachable`, also when the worker has died meanwhile.
+/// A request's claim on a worker. Whoever has one gives it back exactly once: `Pool.checkin`, `Pool.checkinUnreachable`, or
+/// `Pool.becomeStream` with `Pool.streamEnded` after it; also when the worker has died meanwhile.
 package struct Claim: Sendable, Equatable {
     package let endpoint: WorkerEndpoint
-    package init(endpoint: WorkerEndpoint) { self.endpoint = endpoint }
-    package static func == (a: Claim, b: Claim) -> Bool { a.endpoint === b.endpoint }
+    /// False for requests of `unlimited_concurrency_paths`: they are counted as streams from the start.
+    package let takesPlace: Bool
+    package init(endpoint: WorkerEndpoint, takesPlace: Bool = true) {
+        self.endpoint = endpoint
+        self.takesPlace = takesPlace
+    }
+    package static func == (a: Claim, b: Claim) -> Bool {
+        a.endpoint === b.endpoint && a.takesPlace == b.takesPlace
+    }
+}
+
+/// Which worker a request wants, where that is not just the least busy one.
+struct CheckoutWish: Equatable {
+    /// This one, as long as it serves.
+    var sticky: StickyID?
+    /// Takes no place of the worker's concurrency.
+    var isUnlimited = false
+
+    static let any = CheckoutWish()
 }
 
 /// How the exchange ended, for the bake's counters.

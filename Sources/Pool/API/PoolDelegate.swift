@@ -13,8 +13,21 @@ package protocol PoolDelegate: AnyObject, Sendable {
     /// Drop idle gateway connections to it first, then signal; KILL the group after `grace`. Answers with
     /// `workerExited`. Also for workers that still boot (no endpoint), even if nothing was spawned yet.
     func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration)
+    /// The streams of a draining generation (of one worker of it, when that alone drains) are to be closed by the gateway,
+    /// spread over so long, so that their clients do not come back all together. At its end the workers are stopped.
+    /// Repeated with less time when the drain is shortened. A request that becomes a stream only later hears of it from
+    /// `Pool.becomeStream`.
+    func endStreams(
+        of app: AppIndex, generation: GenerationNumber, worker: WorkerNumber?, spreadOver window: Duration)
     /// For logs.
     func poolEvent(_ event: PoolEvent)
+}
+
+extension PoolDelegate {
+    /// Where nobody has streams (a transient core, tests), there are none to end.
+    package func endStreams(
+        of app: AppIndex, generation: GenerationNumber, worker: WorkerNumber?, spreadOver window: Duration
+    ) {}
 }
 
 /// Something that people may want to read about.
@@ -38,7 +51,7 @@ package struct PoolEvent: Sendable, Equatable {
         case bootFailed(WorkerNumber, BootFailure, retryIn: Duration?)
         case switched(from: GenerationNumber?, queued: Int)
         case draining(workers: Int, inFlight: Int)
-        /// The drain's time was up with so many requests still in flight.
+        /// The drain's time was up with so many requests and streams still in flight.
         case drainDeadline(inFlight: Int)
         case generationGone
         /// Died on its own while it could have served.

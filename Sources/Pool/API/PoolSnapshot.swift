@@ -48,6 +48,8 @@ package struct WorkerSnapshot: Sendable, Equatable {
     package var pid: Int32?
     package var state: WorkerState
     package var requestsNow: Int
+    /// Upgraded connections, other long answers, and requests of `unlimited_concurrency_paths`: they take no place.
+    package var streamsNow: Int
     package var requestsTotal: UInt64
     /// 0 is unlimited.
     package var concurrency: Int

@@ -33,19 +33,22 @@ package final class WorkerEndpoint: Sendable {
     /// Small reusable index (0…), over all apps, for per-loop connection tables. A slot is used again once its worker has
     /// exited, so a table entry belongs to a worker only while (`slot`, `worker`) agree.
     package let slot: Int
+    /// What the sticky session cookie of this worker's clients holds.
+    package let sticky: StickyID
     package let address: WorkerAddress
     package let wireProtocol: WorkerProtocol
     /// The settings of its generation.
     package let settings: AppSettings
 
     package init(
-        worker: WorkerNumber, generation: GenerationNumber, app: AppIndex, slot: Int, address: WorkerAddress,
-        wireProtocol: WorkerProtocol, settings: AppSettings
+        worker: WorkerNumber, generation: GenerationNumber, app: AppIndex, slot: Int, sticky: StickyID,
+        address: WorkerAddress, wireProtocol: WorkerProtocol, settings: AppSettings
     ) {
         self.worker = worker
         self.generation = generation
         self.app = app
         self.slot = slot
+        self.sticky = sticky
         self.address = address
         self.wireProtocol = wireProtocol
         self.settings = settings

@@ -24,7 +24,7 @@ extension AppPool {
         let attempt = generations[position].retries.popLast() ?? 1
         let slot = context.workers.add(
             generation: generations[position].number, app: index, attempt: attempt, bornAt: context.now,
-            deadline: context.now + generations[position].startTimeout)
+            deadline: context.now + generations[position].startTimeout, random: &context.stickyRandom)
         generations[position].add(slot)
         totals.spawned += 1
         context.act(.spawn(context.workers[slot].number, generations[position].number, generations[position].spec))
@@ -62,7 +62,7 @@ extension AppPool {
             generation: generation.number, failure: failure, failures: generation.failures)
         tell(.generationFailed(result), about: generation.number, &context)
         if case .beside(let wait) = generation.purpose { context.act(.bootFinished(wait, .failure(result))) }
-        beginDrain(position, until: context.now, &context)
+        beginDrain(position, until: .now(context), &context)
     }
 
     /// A worker came up: the first one of a pending generation takes the traffic, the last one of a booting one proves it.

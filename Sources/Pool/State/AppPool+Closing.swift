@@ -22,13 +22,13 @@ extension AppPool {
                 let aborted = BootFailure(step: "aborted", summary: "the app is being shut down")
                 fail(position, aborted, &context)
             } else if !table.contains(generations[position].number) {
-                beginDrain(position, until: closing.deadline, &context)
+                beginDrain(position, until: drainDeadline(position, closing, context), &context)
             } else {
                 for slot in generations[position].slots where context.workers[slot].state.isBooting {
-                    retire(slot, position, until: closing.deadline, &context)
+                    retire(slot, position, until: drainDeadline(position, closing, context), &context)
                 }
                 for slot in generations[position].slots where context.workers[slot].state == .draining {
-                    retire(slot, position, until: closing.deadline, &context)
+                    retire(slot, position, until: drainDeadline(position, closing, context), &context)
                 }
             }
         }
@@ -47,9 +47,17 @@ extension AppPool {
         route(by: .empty)
         for number in routed {
             guard let position = position(of: number) else { continue }
-            beginDrain(position, until: closing.deadline, &context)
+            beginDrain(position, until: drainDeadline(position, closing, context), &context)
         }
         forgetGone(&context)
+    }
+
+    /// Streams have no longer than everything else then, and less if `stream_drain` says so.
+    private func drainDeadline(
+        _ position: Int, _ closing: Closing, _ context: borrowing PoolContext
+    ) -> DrainDeadline {
+        DrainDeadline(requests: closing.deadline, streams: context.now + generations[position].streamDrain)
+            .limited(to: closing.deadline)
     }
 
     private func isServing(_ context: borrowing PoolContext) -> Bool {

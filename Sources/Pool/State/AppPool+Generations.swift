@@ -28,7 +28,7 @@ extension AppPool {
         tell(.switched(from: previous, queued: queue.count), about: number, &context)
         // One that waited to be the first has come too late.
         for position in generations.indices where generations[position].isPending {
-            beginDrain(position, until: context.now, &context)
+            beginDrain(position, until: .now(context), &context)
         }
         forgetGone(&context)
         if let position = position(of: number) {
@@ -64,7 +64,7 @@ extension AppPool {
     }
 
     /// No more requests, for ever. A live generation is left alone: the table would be empty.
-    mutating func drain(_ position: Int, until deadline: Instant, _ context: inout PoolContext) {
+    mutating func drain(_ position: Int, until deadline: DrainDeadline, _ context: inout PoolContext) {
         guard !table.contains(generations[position].number) else { return }
         if generations[position].canFail {
             let aborted = BootFailure(step: "aborted", summary: "the boot was given up before it was complete")
@@ -75,16 +75,24 @@ extension AppPool {
         settle(position, &context)
     }
 
-    mutating func beginDrain(_ position: Int, until deadline: Instant, _ context: inout PoolContext) {
+    mutating func beginDrain(_ position: Int, until deadline: DrainDeadline, _ context: inout PoolContext) {
         let number = generations[position].number
+        let streams = generations[position].slots.reduce(0) { $0 + context.workers[$1].streams }
         if generations[position].state != .draining {
             generations[position].move(to: .draining)
             var inFlight = 0
             for slot in generations[position].slots { inFlight += context.workers[slot].busy }
             tell(.draining(workers: generations[position].slots.count, inFlight: inFlight), about: number, &context)
         }
-        let earliest = min(deadline, generations[position].drainDeadline ?? deadline)
-        generations[position].drainDeadline = earliest
+        let before = generations[position].streamDeadline ?? .distantFuture
+        let earliest = DrainDeadline(
+            requests: min(deadline.requests, generations[position].drainDeadline ?? deadline.requests),
+            streams: min(deadline.streams, before))
+        generations[position].drainDeadline = earliest.requests
+        generations[position].streamDeadline = earliest.streams
+        if streams > 0, earliest.streams < before {
+            context.act(.endStreams(index, number, nil, spreadOver: max(earliest.streams - context.now, .zero)))
+        }
         for slot in generations[position].slots { retire(slot, position, until: earliest, &context) }
     }
 
@@ -93,8 +101,7 @@ extension AppPool {
         generations[position].target = target
         let excess = generations[position].count(in: context.workers) { $0.state.isKept } - target
         if excess > 0 {
-            let deadline = context.now + generations[position].drainTimeout
-            for slot in victims(position, excess, context) { retire(slot, position, until: deadline, &context) }
+            for slot in victims(position, excess, context) { retireAlone(slot, position, &context) }
         }
         topUp(position, &context)
     }
@@ -104,7 +111,7 @@ extension AppPool {
         var candidates: [(rank: Int, number: WorkerNumber, slot: Int)] = []
         for slot in generations[position].slots where context.workers[slot].state.isKept {
             let worker = context.workers[slot]
-            let rank = worker.state.isBooting ? -2 : worker.state == .suspected ? -1 : worker.busy
+            let rank = worker.state.isBooting ? -2 : worker.state == .suspected ? -1 : worker.busy + worker.streams
             candidates.append((rank, worker.number, slot))
         }
         candidates.sort { $0.rank != $1.rank ? $0.rank < $1.rank : $0.number > $1.number }
@@ -121,5 +128,20 @@ extension AppPool {
 
     mutating func forgetGone(_ context: inout PoolContext) {
         for position in generations.indices.reversed() { forgetIfGone(position, &context) }
+    }
+}
+
+/// When what a draining worker still has is cut: requests and streams have each their own time.
+struct DrainDeadline {
+    var requests: Instant
+    var streams: Instant
+
+    static func now(_ context: borrowing PoolContext) -> DrainDeadline {
+        DrainDeadline(requests: context.now, streams: context.now)
+    }
+
+    /// Neither later than `limit`.
+    func limited(to limit: Instant) -> DrainDeadline {
+        DrainDeadline(requests: min(requests, limit), streams: min(streams, limit))
     }
 }

@@ -12,7 +12,16 @@ extension AppPool {
         assert(queue.isEmpty == (queue.first == nil))
         if !queue.isEmpty {
             let room = generations.contains { $0.state == .live && $0.ready.count > 0 }
-            assert(!room, "a request waits although a worker has room")
+            assert(!room || !queue.hasAnyPlace, "a request waits although a worker has room")
+            let serves = generations.contains { $0.state == .live && $0.inService.count > 0 }
+            assert(!serves || !queue.hasUnlimited, "a request waits for a place that it does not need")
+            for number in queue.pinnedWorkers {
+                let slot = context.workers.slot(of: number)
+                let worker = slot.map { context.workers[$0] }
+                let isRouted = worker.map { table.contains($0.generation) } ?? false
+                assert(isRouted && worker?.state == .available, "a request waits for a worker that is out of service")
+                assert(worker?.hasRoom == false, "a request waits for its worker although that has room")
+            }
             assert(hopelessness(context) == nil, "a request waits for nothing")
         }
         assert(closing == nil || !table.isEmpty || queue.isEmpty, "a closed app has requests waiting")
@@ -35,20 +44,31 @@ extension AppPool {
         let listed = generation.ready.slots(in: context.workers)
         assert(listed.count == ready, "ready workers are not all listed")
         if let first = generation.ready.first { assert(listed.first == first, "the least busy is not the first") }
+        let available = generation.available(in: context.workers)
+        assert(available == generation.inService.count, "workers in service were miscounted")
+        assert(
+            generation.inService.slots(in: context.workers).count == available, "workers in service are not all listed")
     }
 
     private func assertInvariants(of worker: borrowing Worker, _ generation: borrowing Generation) {
         assert(worker.generation == generation.number && worker.app == index, "a worker in two places")
-        assert(worker.state != .gone && worker.busy >= 0)
+        assert(worker.state != .gone && worker.busy >= 0 && worker.streams >= 0)
         assert(worker.concurrency == 0 || worker.busy <= worker.concurrency, "more requests than a worker takes")
-        assert(worker.endpoint != nil || worker.busy == 0, "requests at a worker without an address")
+        assert(worker.endpoint != nil || worker.isIdle, "requests at a worker without an address")
         let isReady = worker.state == .available && worker.hasRoom
         assert(generation.ready.contains(worker) == isReady, "ready is available with room")
-        if isReady { assert(Int(worker.link.bucket) == ReadyWorkers.bucket(busy: worker.busy), "in the wrong bucket") }
+        if isReady {
+            assert(Int(worker.link.bucket) == RankedWorkers<ByRequests>.bucket(worker), "in the wrong bucket")
+        }
+        let serves = worker.state == .available
+        assert(generation.inService.contains(worker) == serves, "in service is available")
+        if serves {
+            assert(Int(worker.streamLink.bucket) == RankedWorkers<ByStreams>.bucket(worker), "in the wrong bucket")
+        }
         if generation.state == .draining {
             assert(worker.state == .draining || worker.state == .stopping, "a draining generation keeps a worker")
         }
-        if worker.state == .draining { assert(worker.busy > 0 && worker.deadline != nil, "an idle worker drains") }
+        if worker.state == .draining { assert(!worker.isIdle && worker.due != nil, "an idle worker drains") }
         switch worker.state {
         case .available, .suspected, .proving, .draining: assert(worker.endpoint != nil)
         case .launching, .loading, .stopping, .gone: break

@@ -12,19 +12,52 @@ enum CheckinAnswer {
 extension AppPool {
     /// Granted without an allocation: this is what every request runs through.
     mutating func checkout(
-        _ waiter: any CheckoutWaiter, now: () -> Instant, _ context: inout PoolContext
+        _ waiter: any CheckoutWaiter, _ wish: CheckoutWish, now: () -> Instant, _ context: inout PoolContext
     ) -> CheckoutAnswer {
-        // Nothing may overtake the queue, and as long as there is one no routed worker has room (an invariant).
-        if queue.isEmpty, closing == nil, let claim = claimLeastBusy(&context) {
-            totals.granted += 1
-            return .granted(claim)
+        var line = wish.isUnlimited ? CheckoutQueue.Line.unlimited : .anyPlace
+        if closing == nil {
+            let sticky = wish.sticky.flatMap { routedWorker($0, context) }
+            if let claim = claim(wish, sticky, &context) {
+                totals.granted += 1
+                return .granted(claim)
+            }
+            if let sticky, !wish.isUnlimited { line = .worker(context.workers[sticky.slot].number) }
         }
         if let refusal = refusalAtTheDoor(context) {
             count(refusal)
             return .refused(refusal)
         }
         totals.queued += 1
-        return .queued(queue.append(waiter, at: now()))
+        return .queued(queue.append(waiter, to: line, at: now()))
+    }
+
+    /// A request whose worker is busy waits for that one. (Passenger does so too: the session's data may be there alone.)
+    private mutating func claim(
+        _ wish: CheckoutWish, _ sticky: (position: Int, slot: Int)?, _ context: inout PoolContext
+    ) -> Claim? {
+        if let sticky {
+            if wish.isUnlimited {
+                return generations[sticky.position].claimStream(sticky.slot, &context.workers)
+            }
+            // With room, nobody waits for it (an invariant).
+            guard context.workers[sticky.slot].hasRoom else { return nil }
+            return generations[sticky.position].claim(sticky.slot, &context.workers)
+        }
+        if wish.isUnlimited { return claimStream(&context) }
+        // Nothing may overtake the queue, and as long as there is one no routed worker has room (an invariant).
+        return queue.hasAnyPlace ? nil : claimLeastBusy(&context)
+    }
+
+    /// The worker of that id, if this app's requests may go there.
+    private func routedWorker(
+        _ id: StickyID, _ context: borrowing PoolContext
+    ) -> (position: Int, slot: Int)? {
+        guard let slot = context.workers.slot(of: id) else { return nil }
+        guard context.workers[slot].app == index, context.workers[slot].state == .available,
+            table.contains(context.workers[slot].generation),
+            let position = position(of: context.workers[slot].generation)
+        else { return nil }
+        return (position, slot)
     }
 
     /// False when it was answered already (a grant wins over a cancel).
@@ -42,43 +75,99 @@ extension AppPool {
         generations[position].count(outcome)
         guard context.workers.holds(claim) else { return .done }
         let slot = claim.endpoint.slot
+        guard claim.takesPlace else { return streamEnded(slot, of: position, &context) }
         generations[position].release(slot, &context.workers)
-        if context.workers[slot].state == .draining {
-            return context.workers[slot].busy == 0 ? .lastOfWorker(slot: slot) : .done
+        return placeFreed(slot, of: position, &context)
+    }
+
+    /// The connection goes on for as long as it likes, without the place that it had; but no longer than its worker's
+    /// drain, when that one drains.
+    mutating func becomeStream(
+        _ claim: Claim, _ outcome: ExchangeOutcome, _ context: inout PoolContext
+    ) -> (answer: CheckinAnswer, drainsUntil: Instant?) {
+        guard let position = position(of: claim.endpoint.generation) else { return (.done, nil) }
+        generations[position].count(outcome)
+        guard context.workers.holds(claim) else { return (.done, nil) }
+        let slot = claim.endpoint.slot
+        if claim.takesPlace {
+            generations[position].addStream(slot, &context.workers)
+            generations[position].release(slot, &context.workers)
         }
+        let answer = placeFreed(slot, of: position, &context)
+        switch context.workers[slot].state {
+        case .draining: return (answer, context.workers[slot].streamDeadline)
+        case .stopping: return (answer, .zero)
+        case .launching, .loading, .proving, .available, .suspected, .gone: return (answer, nil)
+        }
+    }
+
+    mutating func streamEnded(_ claim: Claim, _ context: inout PoolContext) -> CheckinAnswer {
+        guard let position = position(of: claim.endpoint.generation), context.workers.holds(claim) else { return .done }
+        return streamEnded(claim.endpoint.slot, of: position, &context)
+    }
+
+    private mutating func streamEnded(_ slot: Int, of position: Int, _ context: inout PoolContext) -> CheckinAnswer {
+        generations[position].removeStream(slot, &context.workers)
+        return context.workers[slot].state == .draining ? ofDraining(slot, context) : .done
+    }
+
+    private mutating func placeFreed(_ slot: Int, of position: Int, _ context: inout PoolContext) -> CheckinAnswer {
+        if context.workers[slot].state == .draining { return ofDraining(slot, context) }
         guard !queue.isEmpty, let next = takeOver(slot, of: position, &context) else { return .done }
         return .handOver(next.0, next.1)
     }
 
-    /// The worker that has just got room takes the queue's head. It is the only one with room, so no choice is made.
+    /// Perhaps it was only waited for what is gone now.
+    private func ofDraining(_ slot: Int, _ context: borrowing PoolContext) -> CheckinAnswer {
+        let isOver = context.workers[slot].due ?? .zero <= context.now
+        return isOver ? .lastOfWorker(slot: slot) : .done
+    }
+
+    /// The worker that has just got room takes the oldest request that waits for it or for any. It is the only one with
+    /// room for those, so no choice is made.
     private mutating func takeOver(
         _ slot: Int, of position: Int, _ context: inout PoolContext
     ) -> (QueuedCheckout, Claim)? {
         guard table.contains(generations[position].number), context.workers[slot].state == .available,
-            let claim = generations[position].claimLeastBusy(&context.workers), let head = queue.popFirst()
+            context.workers[slot].hasRoom, let head = queue.popFirst(for: context.workers[slot].number)
         else { return nil }
         totals.granted += 1
-        return (head, claim)
+        return (head, generations[position].claim(slot, &context.workers))
     }
 
     /// Whenever a routed worker may have got room, or hope for one may be gone.
     mutating func dispatch(_ context: inout PoolContext) {
-        while !queue.isEmpty, let claim = claimLeastBusy(&context) {
-            guard let head = queue.popFirst() else { return }
-            totals.granted += 1
-            context.act(.grant(head, claim))
-        }
+        while queue.hasUnlimited, let claim = claimStream(&context) { grant(claim, .unlimited, &context) }
+        while queue.hasAnyPlace, let claim = claimLeastBusy(&context) { grant(claim, .anyPlace, &context) }
         if !queue.isEmpty, let reason = hopelessness(context) { refuseQueue(reason, &context) }
     }
 
-    /// The table's choice; the other generations in it when that one has no room.
+    private mutating func grant(_ claim: Claim, _ line: CheckoutQueue.Line, _ context: inout PoolContext) {
+        guard let head = queue.popFirst(of: line) else { return }
+        totals.granted += 1
+        context.act(.grant(head, claim))
+    }
+
     private mutating func claimLeastBusy(_ context: inout PoolContext) -> Claim? {
+        guard let position = choose(&context, where: { $0.ready.count > 0 }) else { return nil }
+        return generations[position].claimLeastBusy(&context.workers)
+    }
+
+    /// The worker with the fewest streams, busy or not.
+    private mutating func claimStream(_ context: inout PoolContext) -> Claim? {
+        guard let position = choose(&context, where: { $0.inService.count > 0 }),
+            let slot = generations[position].inService.first
+        else { return nil }
+        return generations[position].claimStream(slot, &context.workers)
+    }
+
+    /// The table's choice; the next of the other generations in it when that one does not do.
+    private func choose(_ context: inout PoolContext, where does: (borrowing Generation) -> Bool) -> Int? {
         guard !table.isEmpty else { return nil }
         let chosen = table.choose(context.random.next())
         for step in 0..<table.entries.count {
             let number = table.entries[(chosen + step) % table.entries.count].generation
-            guard let position = position(of: number) else { continue }
-            if let claim = generations[position].claimLeastBusy(&context.workers) { return claim }
+            if let position = position(of: number), does(generations[position]) { return position }
         }
         return nil
     }
@@ -135,12 +224,53 @@ extension AppPool {
 extension Generation {
     mutating func claimLeastBusy(_ workers: inout WorkerTable) -> Claim? {
         guard let slot = ready.first else { return nil }
+        return claim(slot, &workers)
+    }
+
+    /// A worker that is ready.
+    mutating func claim(_ slot: Int, _ workers: inout WorkerTable) -> Claim {
         ready.remove(slot, from: &workers)
         workers[slot].busy += 1
         workers[slot].requests += 1
         if workers[slot].hasRoom { ready.insert(slot, into: &workers) }
         // A ready worker has had its handshake, which made the endpoint (an invariant).
         return Claim(endpoint: workers[slot].endpoint!)
+    }
+
+    /// A worker in service, with room or without.
+    mutating func claimStream(_ slot: Int, _ workers: inout WorkerTable) -> Claim {
+        addStream(slot, &workers)
+        workers[slot].requests += 1
+        // As above.
+        return Claim(endpoint: workers[slot].endpoint!, takesPlace: false)
+    }
+
+    mutating func addStream(_ slot: Int, _ workers: inout WorkerTable) { changeStreams(slot, by: 1, &workers) }
+
+    mutating func removeStream(_ slot: Int, _ workers: inout WorkerTable) {
+        assert(workers[slot].streams > 0, "worker \(workers[slot].number) had more streams end than begin")
+        changeStreams(slot, by: -1, &workers)
+    }
+
+    private mutating func changeStreams(_ slot: Int, by change: Int, _ workers: inout WorkerTable) {
+        let isListed = inService.contains(workers[slot])
+        inService.remove(slot, from: &workers)
+        workers[slot].streams += change
+        if isListed { inService.insert(slot, into: &workers) }
+    }
+
+    /// It has become available.
+    mutating func enterService(_ slot: Int, _ workers: inout WorkerTable) {
+        ready.prepare(limit: workers[slot].concurrency)
+        inService.prepare(limit: 0)
+        if workers[slot].hasRoom { ready.insert(slot, into: &workers) }
+        inService.insert(slot, into: &workers)
+    }
+
+    /// It is not available any more.
+    mutating func leaveService(_ slot: Int, _ workers: inout WorkerTable) {
+        ready.remove(slot, from: &workers)
+        inService.remove(slot, from: &workers)
     }
 
     mutating func release(_ slot: Int, _ workers: inout WorkerTable) {

@@ -7,8 +7,10 @@ extension AppPool {
         for position in generations.indices {
             var cut = 0
             for slot in generations[position].slots {
-                guard let deadline = context.workers[slot].deadline, deadline <= context.now else { continue }
-                if context.workers[slot].state == .draining { cut += context.workers[slot].busy }
+                guard let due = context.workers[slot].due, due <= context.now else { continue }
+                if context.workers[slot].state == .draining {
+                    cut += context.workers[slot].busy + context.workers[slot].streams
+                }
                 deadlinePassed(slot, position, &context)
             }
             if cut > 0 { tell(.drainDeadline(inFlight: cut), about: generations[position].number, &context) }

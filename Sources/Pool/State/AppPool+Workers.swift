@@ -17,8 +17,8 @@ extension AppPool {
         let settings = generations[position].spec.settings
         let forced = settings.pool.forceMaxConcurrentRequestsPerProcess
         let endpoint = WorkerEndpoint(
-            worker: worker.number, generation: worker.generation, app: index, slot: slot, address: address,
-            wireProtocol: wireProtocol, settings: settings)
+            worker: worker.number, generation: worker.generation, app: index, slot: slot,
+            sticky: worker.sticky, address: address, wireProtocol: wireProtocol, settings: settings)
         context.workers[slot].endpoint = endpoint
         context.workers[slot].concurrency = forced >= 0 ? forced : max(0, concurrency)
         guard worker.state == .launching || worker.state == .loading else {
@@ -44,7 +44,7 @@ extension AppPool {
             topUp(position, &context)
         case .suspected:
             context.workers[slot].move(to: .available)
-            if context.workers[slot].hasRoom { generations[position].ready.insert(slot, into: &context.workers) }
+            generations[position].enterService(slot, &context.workers)
             tell(.workerReturned(context.workers[slot].number), about: generations[position].number, &context)
             advance(position, &context)
             dispatch(&context)
@@ -57,8 +57,7 @@ extension AppPool {
     ) {
         context.workers[slot].move(to: .available)
         context.workers[slot].provedAt = context.now
-        generations[position].ready.prepare(concurrency: context.workers[slot].concurrency)
-        generations[position].ready.insert(slot, into: &context.workers)
+        generations[position].enterService(slot, &context.workers)
         generations[position].bootFailure = nil
         lastBootFailure = nil
         let worker = context.workers[slot]
@@ -74,7 +73,7 @@ extension AppPool {
         guard let position = position(of: context.workers[slot].generation),
             context.workers[slot].state == .available, let endpoint = context.workers[slot].endpoint
         else { return }
-        generations[position].ready.remove(slot, from: &context.workers)
+        leaveService(slot, position, &context)
         let proof = generations[position].proofTimeout + context.limits.proofSlack
         context.workers[slot].move(to: .suspected, until: context.now + proof)
         tell(.workerSuspected(endpoint.worker), about: endpoint.generation, &context)
@@ -104,7 +103,7 @@ extension AppPool {
                 return tell(.unhealthyWorkerKept(worker.number, failure), about: worker.generation, &context)
             }
             tell(.workerUnhealthy(worker.number, failure), about: worker.generation, &context)
-            retire(slot, position, until: context.now + generations[position].drainTimeout, &context)
+            retireAlone(slot, position, &context)
         case .launching, .loading, .draining, .stopping, .gone: break
         }
     }
@@ -112,7 +111,7 @@ extension AppPool {
     /// The last word. Claims on it that were not given back yet come later and are only counted.
     mutating func workerExited(_ slot: Int, _ failure: BootFailure, _ context: inout PoolContext) {
         guard let position = position(of: context.workers[slot].generation) else { return }
-        generations[position].ready.remove(slot, from: &context.workers)
+        leaveService(slot, position, &context)
         generations[position].remove(slot)
         let before = context.workers[slot]
         _ = context.workers.remove(slot)
@@ -167,29 +166,42 @@ extension AppPool {
     mutating func stop(_ slot: Int, grace: Duration, _ context: inout PoolContext) {
         let worker = context.workers[slot]
         if let position = position(of: worker.generation) {
-            generations[position].ready.remove(slot, from: &context.workers)
+            leaveService(slot, position, &context)
         }
         context.workers[slot].move(to: .stopping)
         context.act(.stop(worker.number, worker.endpoint, grace: min(grace, closing?.grace(context) ?? grace)))
     }
 
-    /// No more requests for this worker; it stops when it is idle, and at the deadline whatever it does.
-    mutating func retire(_ slot: Int, _ position: Int, until deadline: Instant, _ context: inout PoolContext) {
+    /// No more requests for this worker, and who waits for it takes any other.
+    private mutating func leaveService(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
+        generations[position].leaveService(slot, &context.workers)
+        queue.unpin(context.workers[slot].number)
+    }
+
+    /// It stops when it is idle, and in any case once its requests and its streams have each had their time.
+    mutating func retire(_ slot: Int, _ position: Int, until drain: DrainDeadline, _ context: inout PoolContext) {
         switch context.workers[slot].state {
         case .launching, .loading, .proving:
             stop(slot, grace: shortGrace(of: position, context), &context)
-        case .available, .suspected:
-            generations[position].ready.remove(slot, from: &context.workers)
-            if context.workers[slot].busy == 0 || deadline <= context.now {
-                stop(slot, grace: generations[position].stopTimeout, &context)
-            } else {
-                context.workers[slot].move(to: .draining, until: deadline)
-            }
-        case .draining:
-            context.workers[slot].hasten(to: deadline)
-            if deadline <= context.now { stop(slot, grace: generations[position].stopTimeout, &context) }
+        case .available, .suspected, .draining:
+            leaveService(slot, position, &context)
+            context.workers[slot].drain(requestsUntil: drain.requests, streamsUntil: drain.streams)
+            guard context.workers[slot].due ?? .zero <= context.now else { return }
+            stop(slot, grace: generations[position].stopTimeout, &context)
         case .stopping, .gone: break
         }
+    }
+
+    /// One worker of a generation that goes on.
+    mutating func retireAlone(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
+        let drain = DrainDeadline(
+            requests: context.now + generations[position].drainTimeout,
+            streams: context.now + generations[position].streamDrain)
+        retire(slot, position, until: drain, &context)
+        let worker = context.workers[slot]
+        guard worker.state == .draining, worker.streams > 0 else { return }
+        context.act(
+            .endStreams(index, worker.generation, worker.number, spreadOver: drain.streams - context.now))
     }
 
     func shortGrace(of position: Int, _ context: borrowing PoolContext) -> Duration {
@@ -199,6 +211,7 @@ extension AppPool {
 
 extension Generation {
     var drainTimeout: Duration { spec.settings.deploy.drainTimeout }
+    var streamDrain: Duration { spec.settings.deploy.streamDrain }
 }
 
 extension BootFailure {

@@ -49,6 +49,8 @@ struct AppPool {
             generations[position].traffic = TrafficCounts()
         }
         if next.isEmpty == false { totals.switches += 1 }
+        // The worker they wait for may not be routed to any more; whoever changes the table dispatches afterwards.
+        queue.unpinAll()
     }
 
     func tell(_ kind: PoolEvent.Kind, about generation: GenerationNumber?, _ context: inout PoolContext) {

@@ -22,7 +22,9 @@ struct Generation {
     /// Slots of all its workers that have not exited, oldest first.
     private(set) var slots: [Int] = []
     /// Those of them that can take a request now.
-    var ready = ReadyWorkers()
+    var ready = RankedWorkers<ByRequests>()
+    /// Those of them that can take what needs no place.
+    var inService = RankedWorkers<ByStreams>()
     var backOff = BackOff()
     /// For each failed boot that is to be repeated: the number of the next attempt.
     var retries: [Int] = []
@@ -35,6 +37,7 @@ struct Generation {
     /// Set by a failed boot, cleared by the next worker that comes up.
     var bootFailure: BootFailure?
     var drainDeadline: Instant?
+    var streamDeadline: Instant?
 
     init(
         number: GenerationNumber, spec: GenerationSpec, purpose: Purpose, target: Int, bornAt: Instant

@@ -10,6 +10,8 @@ enum PoolAction: Sendable, Equatable {
     case spawn(WorkerNumber, GenerationNumber, GenerationSpec)
     case prove(WorkerEndpoint)
     case stop(WorkerNumber, WorkerEndpoint?, grace: Duration)
+    /// Worker nil: all of the generation.
+    case endStreams(AppIndex, GenerationNumber, WorkerNumber?, spreadOver: Duration)
     case grant(QueuedCheckout, Claim)
     case refuse(QueuedCheckout, Refusal)
     case event(PoolEvent)
@@ -21,6 +23,8 @@ enum PoolAction: Sendable, Equatable {
         case (.spawn(let a, let b, let c), .spawn(let x, let y, let z)): (a, b) == (x, y) && c == z
         case (.prove(let a), .prove(let x)): a === x
         case (.stop(let a, let b, let c), .stop(let x, let y, let z)): a == x && b === y && c == z
+        case (.endStreams(let a, let b, let c, let d), .endStreams(let x, let y, let z, let w)):
+            (a, b, c, d) == (x, y, z, w)
         case (.grant(let a, let b), .grant(let x, let y)): a == x && b == y
         case (.refuse(let a, let b), .refuse(let x, let y)): a == x && b == y
         case (.event(let a), .event(let x)): a == x

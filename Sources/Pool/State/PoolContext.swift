@@ -4,6 +4,8 @@ import Model
 struct PoolContext {
     var workers = WorkerTable()
     var random: SplitMix64
+    /// Of its own, so that who gets which id changes no other decision.
+    var stickyRandom: SplitMix64
     let limits: PoolLimits
     var now = Instant.zero
     private var actions: [PoolAction] = []
@@ -11,6 +13,7 @@ struct PoolContext {
     init(limits: PoolLimits) {
         self.limits = limits
         random = SplitMix64(seed: limits.seed)
+        stickyRandom = SplitMix64(seed: ~limits.seed)
     }
 
     mutating func act(_ action: PoolAction) { actions.append(action) }

@@ -31,7 +31,7 @@ extension Generation {
 extension Worker {
     func snapshot() -> WorkerSnapshot {
         WorkerSnapshot(
-            number: number, pid: pid, state: state, requestsNow: busy, requestsTotal: requests,
+            number: number, pid: pid, state: state, requestsNow: busy, streamsNow: streams, requestsTotal: requests,
             concurrency: concurrency, bornAt: bornAt, address: endpoint?.address)
     }
 }

@@ -16,9 +16,9 @@ struct PoolStateMachine {
     // MARK: Requests
 
     mutating func checkout(
-        _ app: AppIndex, _ waiter: any CheckoutWaiter, now: () -> Instant
+        _ app: AppIndex, _ waiter: any CheckoutWaiter, _ wish: CheckoutWish = .any, now: () -> Instant
     ) -> CheckoutAnswer {
-        let answer = apps[app.rawValue].checkout(waiter, now: now, &context)
+        let answer = apps[app.rawValue].checkout(waiter, wish, now: now, &context)
         assertInvariants()
         return answer
     }
@@ -36,7 +36,31 @@ struct PoolStateMachine {
         _ claim: Claim, _ outcome: ExchangeOutcome, now: () -> Instant
     ) -> (handOver: (QueuedCheckout, Claim)?, rest: [PoolAction]) {
         let app = claim.endpoint.app.rawValue
-        switch apps[app].checkin(claim, outcome, &context) {
+        return act(on: apps[app].checkin(claim, outcome, &context), app, now)
+    }
+
+    /// What is left of the time that a draining worker's streams have; nil when it does not drain.
+    mutating func becomeStream(
+        _ claim: Claim, _ outcome: ExchangeOutcome, now: () -> Instant
+    ) -> (handOver: (QueuedCheckout, Claim)?, rest: [PoolAction], left: Duration?) {
+        let app = claim.endpoint.app.rawValue
+        let (answer, deadline) = apps[app].becomeStream(claim, outcome, &context)
+        let left = deadline.map { max($0 - now(), .zero) }
+        let (handOver, rest) = act(on: answer, app, now)
+        return (handOver, rest, left)
+    }
+
+    mutating func streamEnded(
+        _ claim: Claim, now: () -> Instant
+    ) -> (handOver: (QueuedCheckout, Claim)?, rest: [PoolAction]) {
+        let app = claim.endpoint.app.rawValue
+        return act(on: apps[app].streamEnded(claim, &context), app, now)
+    }
+
+    private mutating func act(
+        on answer: CheckinAnswer, _ app: Int, _ now: () -> Instant
+    ) -> (handOver: (QueuedCheckout, Claim)?, rest: [PoolAction]) {
+        switch answer {
         case .done:
             assertInvariants()
             return (nil, [])
@@ -63,6 +87,8 @@ struct PoolStateMachine {
         if case .lastOfWorker(let slot) = apps[app].checkin(claim, .notForwarded, &context) {
             apps[app].lastRequestDone(slot, &context)
         }
+        // Those that waited for just this worker may find another.
+        if !apps[app].queue.isEmpty { apps[app].dispatch(&context) }
         return finish()
     }
 
@@ -155,9 +181,11 @@ struct PoolStateMachine {
     }
 
     mutating func drain(
-        _ number: GenerationNumber, of app: AppIndex, within: Duration, now: Instant
+        _ number: GenerationNumber, of app: AppIndex, within: Duration, streams: Duration? = nil, now: Instant
     ) -> [PoolAction] {
-        withGeneration(number, app, now) { app, position, context in app.drain(position, until: now + within, &context)
+        withGeneration(number, app, now) { app, position, context in
+            let streams = streams ?? app.generations[position].streamDrain
+            app.drain(position, until: DrainDeadline(requests: now + within, streams: now + streams), &context)
         }
     }
 
@@ -230,7 +258,7 @@ struct PoolStateMachine {
         }
         for app in apps.indices {
             let booting = apps[app].generations.firstIndex { $0.purpose == .beside(id) && $0.canFail }
-            if let booting { apps[app].drain(booting, until: now, &context) }
+            if let booting { apps[app].drain(booting, until: .now(context), &context) }
         }
         return finish()
     }

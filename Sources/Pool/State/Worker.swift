@@ -6,6 +6,7 @@ struct Worker {
     let generation: GenerationNumber
     let app: AppIndex
     let slot: Int
+    let sticky: StickyID
     let bornAt: Instant
     /// 1, or one more than that of the failed boot which this one repeats.
     let attempt: Int
@@ -18,25 +19,32 @@ struct Worker {
     var endpoint: WorkerEndpoint?
     /// Requests at a time; 0 is unlimited.
     var concurrency = 0
-    /// Claims that were not given back.
+    /// Claims on a place that were not given back.
     var busy = 0
+    /// Claims without a place, and those that became streams.
+    var streams = 0
     var requests: UInt64 = 0
     /// When it first became available.
     var provedAt: Instant?
     /// It is being stopped because its boot took too long. Told once the process has ended, because only then is all of
     /// its output known, and until then nothing takes its place.
     var timeout: BootFailure?
+    /// Draining: when it is stopped even if streams go on. `deadline` is that of its requests.
+    private(set) var streamDeadline: Instant?
     /// Its place among the ready workers of its generation.
     var link = ReadyLink()
+    /// Its place among those in service.
+    var streamLink = ReadyLink()
 
     init(
-        number: WorkerNumber, generation: GenerationNumber, app: AppIndex, slot: Int, attempt: Int, bornAt: Instant,
-        deadline: Instant
+        number: WorkerNumber, generation: GenerationNumber, app: AppIndex, slot: Int, sticky: StickyID, attempt: Int,
+        bornAt: Instant, deadline: Instant
     ) {
         self.number = number
         self.generation = generation
         self.app = app
         self.slot = slot
+        self.sticky = sticky
         self.attempt = attempt
         self.bornAt = bornAt
         self.deadline = deadline
@@ -47,6 +55,17 @@ struct Worker {
     /// Takes part in `maxParallelSpawns`: loading code is what costs, waiting for a probe is not.
     var isLoading: Bool { state == .launching || state == .loading || timeout != nil }
     var hasRoom: Bool { concurrency == 0 || busy < concurrency }
+    var isIdle: Bool { busy == 0 && streams == 0 }
+    /// When the shell's timer has something to do about it. While it drains: the last of the deadlines that it still has
+    /// requests or streams for.
+    var due: Instant? {
+        guard state == .draining, let deadline, let streamDeadline else { return deadline }
+        return due(requests: deadline, streams: streamDeadline)
+    }
+
+    func due(requests: Instant, streams deadline: Instant) -> Instant {
+        max(busy > 0 ? requests : .zero, streams > 0 ? deadline : .zero)
+    }
 
     mutating func move(to next: WorkerState, until deadline: Instant? = nil) {
         assert(state.mayBecome(next), "worker \(number) cannot go from \(state) to \(next)")
@@ -54,7 +73,9 @@ struct Worker {
         self.deadline = deadline
     }
 
-    mutating func hasten(to earlier: Instant) {
-        if let deadline, earlier < deadline { self.deadline = earlier }
+    mutating func drain(requestsUntil requests: Instant, streamsUntil streams: Instant) {
+        if state != .draining { move(to: .draining, until: .distantFuture) }
+        deadline = min(requests, deadline ?? requests)
+        streamDeadline = min(streams, streamDeadline ?? streams)
     }
 }

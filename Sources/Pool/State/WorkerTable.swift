@@ -6,6 +6,7 @@ struct WorkerTable {
     private(set) var slots: [Worker?] = []
     private var free: [Int] = []
     private var slotOfNumber: [WorkerNumber: Int] = [:]
+    private var slotOfSticky: [StickyID: Int] = [:]
     private var lastNumber: UInt32 = 0
 
     var count: Int { slotOfNumber.count }
@@ -18,6 +19,8 @@ struct WorkerTable {
 
     func slot(of number: WorkerNumber) -> Int? { slotOfNumber[number] }
 
+    func slot(of sticky: StickyID) -> Int? { slotOfSticky[sticky] }
+
     /// Whether the claimed worker is still the one in its slot.
     func holds(_ claim: Claim) -> Bool {
         let slot = claim.endpoint.slot
@@ -25,16 +28,27 @@ struct WorkerTable {
     }
 
     mutating func add(
-        generation: GenerationNumber, app: AppIndex, attempt: Int, bornAt: Instant, deadline: Instant
+        generation: GenerationNumber, app: AppIndex, attempt: Int, bornAt: Instant, deadline: Instant,
+        random: inout SplitMix64
     ) -> Int {
         lastNumber += 1
+        let sticky = unusedStickyID(&random)
         let slot = free.popLast() ?? slots.count
         let worker = Worker(
-            number: WorkerNumber(lastNumber), generation: generation, app: app, slot: slot, attempt: attempt,
-            bornAt: bornAt, deadline: deadline)
+            number: WorkerNumber(lastNumber), generation: generation, app: app, slot: slot, sticky: sticky,
+            attempt: attempt, bornAt: bornAt, deadline: deadline)
         if slot == slots.count { slots.append(worker) } else { slots[slot] = worker }
         slotOfNumber[worker.number] = slot
+        slotOfSticky[sticky] = slot
         return slot
+    }
+
+    /// Made of two numbers, so that one id does not give away the generator's state, and with it all the others.
+    private func unusedStickyID(_ random: inout SplitMix64) -> StickyID {
+        while true {
+            let id = StickyID(rawValue: random.next() &* (random.next() | 1))
+            if id.rawValue != 0, slotOfSticky[id] == nil { return id }
+        }
     }
 
     /// The last word about a worker: its slot is free again.
@@ -42,6 +56,7 @@ struct WorkerTable {
         var worker = self[slot]
         worker.move(to: .gone)
         slotOfNumber[worker.number] = nil
+        slotOfSticky[worker.sticky] = nil
         slots[slot] = nil
         free.append(slot)
         return worker
