@@ -2,7 +2,8 @@ import Model
 
 extension KeyTable {
     /// Keys that an app's own files may set.
-    static let appKeys: [ConfigKey] = codeKeys + poolKeys + queueKeys + httpKeys + healthKeys
+    static let appKeys: [ConfigKey] =
+        codeKeys + poolKeys + queueKeys + routingKeys + httpKeys + fileKeys + healthKeys
 
     private static let codeKeys: [ConfigKey] = [
         ConfigKey(
@@ -73,6 +74,30 @@ extension KeyTable {
             by: .restart, "Status of the answer when a request has waited too long"),
     ]
 
+    private static let routingKeys: [ConfigKey] = [
+        ConfigKey(
+            "base_uri", .app, .urlPrefix("/shop"), \.app.http.baseURI, by: .restart,
+            "Path that the app is mounted at"),
+        ConfigKey(
+            "sticky_sessions", .app, .boolean, \.app.http.stickySessions, by: .restart,
+            "Send a client's requests to the worker that served its first one"),
+        ConfigKey(
+            "sticky_sessions_cookie_name", .app, .cookieName("_passenger_route"), \.app.http.stickySessionsCookieName,
+            by: .restart, "Cookie that names that worker"),
+        ConfigKey(
+            "sticky_sessions_cookie_attributes", .app, .cookieAttributes, \.app.http.stickySessionsCookieAttributes,
+            by: .restart, "What is set beside the cookie's value"),
+        ConfigKey(
+            "unlimited_concurrency_paths", .app,
+            .list(
+                of: .urlPrefix("/cable"), expected: "a list of paths that start with '/'", example: "[/cable]"),
+            \.app.http.unlimitedConcurrencyPaths, by: .restart,
+            "Paths, with all below them, whose requests do not count for a worker's concurrency"),
+        ConfigKey(
+            "abort_websockets_on_process_shutdown", .app, .boolean, \.app.http.abortWebsocketsOnProcessShutdown,
+            by: .restart, "Close WebSockets and other streams of a worker that is to stop"),
+    ]
+
     private static let httpKeys: [ConfigKey] = [
         ConfigKey(
             "max_request_body", .app, .size("1GB", zeroIsUnlimited: true), \.app.http.maxRequestBody, by: .restart,
@@ -89,6 +114,39 @@ extension KeyTable {
         ConfigKey(
             "max_request_time", .app, .duration("30s", zeroIsUnlimited: true), \.app.http.maxRequestTime, by: .restart,
             "How long a worker may take to answer (0: no limit)"),
+        ConfigKey(
+            "request_buffering", .app, .boolean, \.app.http.requestBuffering, by: .restart,
+            "Collect a request's body before a worker gets it"),
+        ConfigKey(
+            "response_buffer_high_watermark", .app, .size("128MB"), \.app.http.responseBufferHighWatermark,
+            by: .restart,
+            "How much of an answer may wait for a slow client before its worker has to"),
+        ConfigKey(
+            "gzip", .app, .boolean, \.app.http.gzip, by: .restart, "Compress text for clients that take it"),
+        ConfigKey(
+            "turbocaching", .app, .boolean, \.app.http.cache.isOn, by: .restart,
+            "Keep answers in memory as far as their Cache-Control allows"),
+        ConfigKey(
+            "vary_turbocache_by_cookie", .app, .cookieName("language"), \.app.http.cache.varyByCookie, by: .restart,
+            "Cookie whose value tells cached answers apart"),
+        ConfigKey(
+            "set_headers", .app, .responseHeaders, by: .restart, "Header fields for every answer, over the app's own",
+            set: { $0.app.http.merge(headers: $1) }),
+        ConfigKey(
+            "custom_error_page", .app, .pathInApp("public/500.html"), \.app.http.customErrorPage, by: .restart,
+            "HTML file that is shown instead of the server's own error pages"),
+    ]
+
+    private static let fileKeys: [ConfigKey] = [
+        ConfigKey(
+            "static_files_dir", .app, .pathInAppOrOff("public"), \.app.http.files.staticFilesDirectory, by: .restart,
+            "Directory of files that are served without the app (off: none)"),
+        ConfigKey(
+            merging: "static_paths", .app, .directories("{/assets: dist/assets}"), \.app.http.files.staticPaths,
+            by: .restart, "Further directories of such files, by the path that they are served at"),
+        ConfigKey(
+            merging: "accel_redirects", .app, .directories("{/protected: storage}"), \.app.http.files.accelRedirects,
+            by: .restart, "Directories that X-Accel-Redirect may name files in, by the path that it uses"),
     ]
 
     private static let healthKeys: [ConfigKey] = [
@@ -122,4 +180,14 @@ extension KeyTable {
             "health.deadline", .app, .positiveDuration("90s"), \.app.health.deadline, by: .restart,
             "How long a worker may take to be proved (start_timeout)"),
     ]
+}
+
+extension HTTPSettings {
+    /// Names differ by more than case, as two of one name would both be sent.
+    fileprivate mutating func merge(headers: [String: String]) {
+        for (name, value) in headers {
+            for known in setHeaders.keys where known.lowercased() == name.lowercased() { setHeaders[known] = nil }
+            setHeaders[name] = value
+        }
+    }
 }

@@ -41,6 +41,17 @@ extension KeyTable {
                 draft.isDrainTimeoutSet = true
             }),
         ConfigKey(
+            "deploy.stream_drain", .app, .duration("10m"), \.app.deploy.streamDrain, by: .deploy,
+            "How long WebSockets and other streams of the old generation may go on after a switch"),
+        ConfigKey(
+            "deploy.asset_overlap", .app, .assetOverlap, by: .deploy,
+            "Releases, and time, for which fingerprinted files of the past are still served",
+            set: { draft, overlap in
+                draft.app.http.files.assetOverlapReleases =
+                    overlap.releases ?? draft.app.http.files.assetOverlapReleases
+                draft.app.http.files.assetOverlapTime = overlap.time ?? draft.app.http.files.assetOverlapTime
+            }),
+        ConfigKey(
             "deploy.bake", .app, .duration("30s"), \.app.deploy.bake, by: .deploy,
             "How long a new generation is watched after a switch"),
         ConfigKey(

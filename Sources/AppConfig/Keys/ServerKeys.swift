@@ -2,7 +2,7 @@ import Model
 
 extension KeyTable {
     /// Keys of the server: listeners, users, files, directories, ceilings. An app's own file may not set them.
-    static let serverKeys: [ConfigKey] = listenKeys + processKeys + userKeys
+    static let serverKeys: [ConfigKey] = listenKeys + tlsKeys + processKeys + userKeys + placeKeys
 
     private static let listenKeys: [ConfigKey] = [
         ConfigKey(
@@ -26,9 +26,39 @@ extension KeyTable {
         ConfigKey(
             "server_names", .server,
             .list(
-                of: .name("a host name", "www.example.com"), expected: "a list of host names",
-                example: "[www.example.com]"),
-            by: .reload, "Host names of the app", set: { $0.app.serverNames = $1.map { $0.lowercased() } }),
+                of: .hostPattern, expected: "a list of host names", example: "[www.example.com, '*.example.org']"),
+            by: .reload, "Host names of the app; *.example.com stands for all below it",
+            set: { $0.app.serverNames = $1 }),
+        ConfigKey(
+            "proxy_protocol", .server, .boolean, \.server.proxyProtocol, by: .upgrade,
+            "Connections begin with a PROXY protocol header (versions 1 and 2)"),
+    ]
+
+    private static let tlsKeys: [ConfigKey] = [
+        ConfigKey("ssl", .server, .boolean, \.ssl, by: .upgrade, "Speak TLS: on ssl_port if that is set, else on port"),
+        ConfigKey(
+            "ssl_certificate", .server, .paths("/etc/ssl/blog.pem"), \.certificates, by: .upgrade,
+            "Certificate and chain, PEM; a list for several server names"),
+        ConfigKey(
+            "ssl_certificate_key", .server, .paths("/etc/ssl/blog.key"), \.certificateKeys, by: .upgrade,
+            "Private key of ssl_certificate, PEM; as many as there are certificates"),
+        ConfigKey(
+            "ssl_port", .server, .integer(0...65535, 3443), \.sslPort, by: .upgrade,
+            "TCP port that speaks TLS, beside the plain one"),
+        ConfigKey("http2", .server, .boolean, \.server.tls.http2, by: .upgrade, "Offer HTTP/2 on TLS"),
+        ConfigKey(
+            "ssl_redirect", .server, .boolean, \.server.tls.redirect, by: .reload,
+            "Send clients of the plain port to https"),
+    ]
+
+    /// Of one app each, but about places that its own files may not open up.
+    private static let placeKeys: [ConfigKey] = [
+        ConfigKey(
+            "static_roots", .server, .paths("/srv/media"), \.app.http.files.staticRoots, by: .restart,
+            "Directories outside of the app that links in its static files may lead to"),
+        ConfigKey(
+            "sendfile_roots", .server, .paths("/srv/media"), \.app.http.files.sendfileRoots, by: .restart,
+            "Directories outside of the app that X-Sendfile may name files in"),
     ]
 
     private static let processKeys: [ConfigKey] = [
@@ -42,6 +72,12 @@ extension KeyTable {
         ConfigKey(
             "log_file", .server, .path("log/passenger.log"), \.server.logFile, by: .reload,
             "File for the server's log, instead of standard error"),
+        ConfigKey(
+            "access_log", .server, .oneOf(AccessLogFormat.self), \.server.accessLog, by: .reload,
+            "One line for each request, as text (combined format) or JSON"),
+        ConfigKey(
+            "access_log_file", .server, .path("log/access.log"), \.server.accessLogFile, by: .reload,
+            "File for the access log, instead of the server's log"),
         ConfigKey("log_level", .server, .logLevel, \.server.logLevel, by: .reload, "How much is logged"),
         ConfigKey(
             "core_user", .server, .name("a user's name", "passenger"), \.server.coreUser, by: .upgrade,
@@ -61,6 +97,9 @@ extension KeyTable {
         ConfigKey(
             "buffer_disk_limit", .server, .size("8GB"), \.server.bufferDiskLimit, by: .reload,
             "Disk space for buffered bodies, all together"),
+        ConfigKey(
+            "turbocaching_memory", .server, .size("64MB"), \.server.cacheMemoryLimit, by: .reload,
+            "Memory for cached answers, all apps together"),
         ConfigKey(
             "shutdown_timeout", .server, .duration("25s"), \.server.shutdownTimeout, by: .reload,
             "How long requests in flight may take when the server stops"),

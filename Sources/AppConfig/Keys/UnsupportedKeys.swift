@@ -4,20 +4,15 @@ extension KeyTable {
     static let unsupported: Set<String> = planned.union(passengers)
 
     private static let planned: Set<String> = [
-        "ssl", "ssl_certificate", "ssl_certificate_key", "ssl_port", "http2", "proxy_protocol", "shutdown_delay",
-        "load_shell_envvars", "preload_bundler", "base_uri", "custom_error_page", "app_log_file", "processes", "apps",
-        "max_instances", "pool_idle_time", "spawn_method", "max_preloader_idle_time", "concurrency_model",
-        "thread_count",
-        "max_requests", "memory_limit", "hard_memory_limit", "prestart", "sticky_sessions",
-        "sticky_sessions_cookie_name",
-        "sticky_sessions_cookie_attributes", "unlimited_concurrency_paths", "static_files_dir", "static_paths",
-        "static_roots", "turbocaching", "vary_turbocache_by_cookie", "set_headers", "access_log",
-        "abort_websockets_on_process_shutdown", "health.after_switch_interval", "health.failures", "health.warmup",
-        "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks", "deploy.before_switch",
-        "deploy.after_switch", "deploy.after_stable", "deploy.after_drain", "deploy.on_failure", "deploy.on_rollback",
-        "deploy.irreversible", "deploy.idempotent", "deploy.strategy", "deploy.surge", "deploy.stream_drain",
-        "deploy.auto_rollback.latency_factor", "deploy.canary", "deploy.approve", "deploy.asset_overlap",
-        "deploy.webhook", "max_generations", "request_buffering", "response_buffer_high_watermark", "log_format",
+        "shutdown_delay", "load_shell_envvars", "preload_bundler", "app_log_file", "processes", "apps", "max_instances",
+        "pool_idle_time", "spawn_method", "max_preloader_idle_time", "concurrency_model", "thread_count",
+        "max_requests",
+        "memory_limit", "hard_memory_limit", "prestart", "health.after_switch_interval", "health.failures",
+        "health.warmup", "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",
+        "deploy.before_switch", "deploy.after_switch", "deploy.after_stable", "deploy.after_drain", "deploy.on_failure",
+        "deploy.on_rollback", "deploy.irreversible", "deploy.idempotent", "deploy.strategy", "deploy.surge",
+        "deploy.auto_rollback.latency_factor", "deploy.canary", "deploy.approve", "deploy.webhook", "max_generations",
+        "log_format",
     ]
 
     /// Of Phusion Passenger, standalone and integrated.

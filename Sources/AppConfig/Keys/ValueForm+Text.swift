@@ -134,17 +134,7 @@ extension ValueForm where Value == [String: String] {
     static var headers: ValueForm {
         map(
             expected: "a mapping of header names to values", example: "{X-Forwarded-Proto: https}",
-            isName: { name in
-                !name.isEmpty
-                    && name.utf8.allSatisfy { byte in
-                        switch byte {
-                        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                            UInt8(ascii: "0")...UInt8(ascii: "9"):
-                            true
-                        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-                        }
-                    }
-            },
+            isName: HTTPText.isToken,
             // A line end here would be a header, or a request, of the value's own making.
             isValue: { $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 } })
     }

@@ -24,6 +24,7 @@ struct AppAssembly {
         app.ruby = interpreters.ruby(draft.ruby)
         app.python = interpreters.python(draft.python)
         app.nodejs = interpreters.nodejs(draft.nodejs)
+        app.http.files.staticPaths.merge(FrameworkFiles.staticPaths(in: app.directory)) { configured, _ in configured }
         return app
     }
 
@@ -35,7 +36,7 @@ struct AppAssembly {
         app.directory = directory
         app.environment = draft.environment ?? standardEnvironment
         app.friendlyErrorPages = draft.friendlyErrorPages ?? (app.environment == "development")
-        app.health.host = app.health.host ?? app.serverNames.first
+        app.health.host = app.health.host ?? app.serverNames.first { !$0.hasPrefix("*") }
         app.envFile = app.envFile ?? standardEnvFile
         if !draft.isDrainTimeoutSet, app.http.maxRequestTime > .zero {
             app.deploy.drainTimeout = app.http.maxRequestTime

@@ -73,5 +73,7 @@ extension OperatorLayers {
 
 extension ConfigLoader {
     /// Server keys that end up in `AppSettings`.
-    static let appsServerKeys: Set = ["server_names", "user", "group", "deploy_user"]
+    static let appsServerKeys: Set = [
+        "server_names", "user", "group", "deploy_user", "static_roots", "sendfile_roots",
+    ]
 }

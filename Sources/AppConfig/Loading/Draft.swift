@@ -11,6 +11,11 @@ struct Draft: Sendable {
     var port = 3000
     var socketFile: String?
     var runtimeDirectory: String?
+    // And these `ServerSettings.tls`.
+    var ssl: Bool?
+    var sslPort: Int?
+    var certificates: [String] = []
+    var certificateKeys: [String] = []
 
     // Together with the files that there are, these become kind, startup file and command (`Startup`).
     var kind: AppKind?

@@ -11,19 +11,31 @@ struct ServerAssembly {
 
     func settings(_ merge: Merge, _ app: AppSettings) throws(ConfigError) -> ServerSettings {
         var server = merge.draft.server
-        server.listen = [try listenAddress(merge, app)]
+        let plain = try listenAddress(merge, app)
+        server.tls.certificates = try TLSAssembly.certificates(merge)
+        let speaksTLS = TLSAssembly.isOn(merge.draft)
+        if speaksTLS, let port = try TLSAssembly.port(merge) {
+            server.listen = [plain]
+            server.tls.listen = [.tcp(host: host(merge, app), port: port)]
+        } else {
+            server.listen = speaksTLS ? [] : [plain]
+            server.tls.listen = speaksTLS ? [plain] : []
+        }
         server.runtimeDirectory = try runtimeDirectory(merge)
         server.pidFile = server.pidFile ?? standardPidFile(server)
         return server
     }
 
     func warnings(_ merge: Merge) -> [ConfigProblem] {
-        guard merge.draft.socketFile != nil else { return [] }
-        return ["address", "port"].compactMap { key in
-            merge.origins[key].map {
-                ConfigProblem(at: $0, key: key, "'\(key)' is ignored, because 'socket_file' is set")
-            }
+        var warnings = TLSAssembly.warnings(merge)
+        guard merge.draft.socketFile != nil else { return warnings }
+        let usesAddress = TLSAssembly.isOn(merge.draft) && merge.draft.sslPort != nil
+        for key in usesAddress ? ["port"] : ["address", "port"] {
+            guard let origin = merge.origins[key] else { continue }
+            warnings.append(
+                ConfigProblem(at: origin, key: key, "'\(key)' is ignored, because 'socket_file' is set"))
         }
+        return warnings
     }
 
     private func listenAddress(_ merge: Merge, _ app: AppSettings) throws(ConfigError) -> ListenAddress {
@@ -34,10 +46,13 @@ struct ServerAssembly {
             }
             return .unix(path: path)
         }
+        return .tcp(host: host(merge, app), port: draft.port)
+    }
+
+    private func host(_ merge: Merge, _ app: AppSettings) -> String {
         let isPrivate = app.environment == "development" && !location.isDeployRoot
-        var host = draft.address ?? (isPrivate ? "127.0.0.1" : "0.0.0.0")
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        return .tcp(host: host, port: draft.port)
+        let host = merge.draft.address ?? (isPrivate ? "127.0.0.1" : "0.0.0.0")
+        return host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
     }
 
     private func runtimeDirectory(_ merge: Merge) throws(ConfigError) -> String {
@@ -67,7 +82,9 @@ struct ServerAssembly {
         guard server.daemonize || isThere else { return nil }
         // Often `tmp` alone is the app user's.
         if userID == 0, isThere, PathTrust.objection(to: FilePath.join(pids, "x"), user: 0) != nil { return nil }
-        if case .tcp(_, let port) = server.listen.first { return FilePath.join(pids, "passenger.\(port).pid") }
+        if case .tcp(_, let port) = server.listen.first ?? server.tls.listen.first {
+            return FilePath.join(pids, "passenger.\(port).pid")
+        }
         return FilePath.join(pids, "passenger.pid")
     }
 

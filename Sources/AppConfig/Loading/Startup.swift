@@ -1,4 +1,3 @@
-import Foundation
 import Model
 
 /// How an app is started: what its configuration says, or what its files suggest (FEATURES section 2, row `detection`).
@@ -84,15 +83,5 @@ struct Startup: Equatable {
                 hint: "Add one of these, or set 'app_start_command'."))
     }
 
-    private struct PackageFile: Decodable {
-        var scripts: [String: String]?
-    }
-
-    /// An unreadable or malformed package.json suggests nothing; npm will have more to say about it than we could.
-    private static func hasStartScript(_ path: String) -> Bool {
-        let place = ConfigPlace(source: .releaseFile(path))
-        guard let file = try? ConfigFile.read(place, path: path) else { return false }
-        let package = try? JSONDecoder().decode(PackageFile.self, from: Data(file.text.utf8))
-        return package?.scripts?["start"] != nil
-    }
+    private static func hasStartScript(_ path: String) -> Bool { PackageFile.read(path)?.scripts?["start"] != nil }
 }

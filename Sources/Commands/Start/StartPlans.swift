@@ -17,7 +17,10 @@ struct StartPlans {
     ) throws {
         var server = configuration.server
         server.runtimeDirectory = (files.directory as NSString).deletingLastPathComponent
-        if request.isTransient { server.listen = [] }
+        if request.isTransient {
+            server.listen = []
+            server.tls.listen = []
+        }
         core = CoreBootPlan(
             programVersion: ProductVersion.current, server: server, location: configuration.location,
             appName: configuration.app.name, settings: configuration.app,
@@ -48,16 +51,19 @@ struct StartPlans {
         // the instance's directory.
         let admin = ListenerPlan(
             name: "admin", address: .unix(path: files.adminSocket), backlog: 128, mode: 0o666)
-        let plans = server.listen.enumerated().map { index, address in
-            switch address {
-            case .tcp:
-                ListenerPlan(
-                    name: "http-tcp:\(index)", address: address, backlog: server.socketBacklog, count: max(1, loops))
-            case .unix:
-                ListenerPlan(name: "http-unix:\(index)", address: address, backlog: server.socketBacklog)
+        func plans(_ addresses: [ListenAddress], _ scheme: String) -> [ListenerPlan] {
+            addresses.enumerated().map { index, address in
+                switch address {
+                case .tcp:
+                    ListenerPlan(
+                        name: "\(scheme)-tcp:\(index)", address: address, backlog: server.socketBacklog,
+                        count: max(1, loops))
+                case .unix:
+                    ListenerPlan(name: "\(scheme)-unix:\(index)", address: address, backlog: server.socketBacklog)
+                }
             }
         }
-        return [admin] + plans
+        return [admin] + plans(server.listen, "http") + plans(server.tls.listen, "https")
     }
 }
 

@@ -15,13 +15,21 @@ struct SettingsList: Sendable {
             guard let label else { continue }
             let name = SettingsList.snakeCase(label)
             if let text = SettingsList.text(child) {
-                values.append((prefix + name, text))
+                values.append((SettingsList.keyNames[prefix + name] ?? prefix + name, text))
             } else {
-                let isGroup = ["pool", "queue", "http", "users"].contains(name)
+                let isGroup = ["pool", "queue", "http", "files", "users"].contains(name)
                 collect(child, prefix: isGroup ? prefix : "\(prefix)\(name).")
             }
         }
     }
+
+    /// Where a key is not called as its setting is.
+    private static let keyNames = [
+        "static_files_directory": "static_files_dir", "base_u_r_i": "base_uri", "cache.is_on": "turbocaching",
+        "cache.vary_by_cookie": "vary_turbocache_by_cookie", "cache_memory_limit": "turbocaching_memory",
+        "tls.http2": "http2", "tls.redirect": "ssl_redirect", "tls.certificates": "ssl_certificate",
+        "asset_overlap_releases": "deploy.asset_overlap",
+    ]
 
     /// Nil for a struct of further settings.
     private static func text(_ value: Any) -> String? {

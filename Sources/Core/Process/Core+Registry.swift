@@ -8,9 +8,13 @@ import Spawning
 extension Core {
     /// What is really listened on: port 0 has become a number by now.
     func boundAddresses() throws -> [String] {
-        try plan.server.listen.enumerated().map { index, address in
+        try bound(plan.server.listen, "http") + bound(plan.server.tls.listen, "https")
+    }
+
+    private func bound(_ addresses: [ListenAddress], _ scheme: String) throws -> [String] {
+        try addresses.enumerated().map { index, address in
             guard case .tcp(let host, 0) = address,
-                let listener = inheritance.listeners.first(where: { $0.name == "http-tcp:\(index)" })
+                let listener = inheritance.listeners.first(where: { $0.name == "\(scheme)-tcp:\(index)" })
             else { return address.description }
             return ListenAddress.tcp(host: host, port: Int(try boundPort(listener.descriptor))).description
         }

@@ -134,7 +134,7 @@ final class Core: Sendable {
     }
 
     private func open(_ gateway: Gateway) async throws {
-        let listeners = inheritance.listeners.filter { $0.name.hasPrefix("http") }
+        let listeners = inheritance.listeners.filter { $0.name.hasPrefix("http-") }
         try await gateway.open(
             listeners.map { GatewayListener(descriptor: $0.descriptor, isShared: $0.name.hasPrefix("http-unix")) })
     }
