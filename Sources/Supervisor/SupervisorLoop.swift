@@ -19,6 +19,7 @@ final class SupervisorLoop {
     private let epoll: Epoll
     private let signals: SignalDescriptor
     private let listeners: Listeners
+    private let readableFiles: ReadableFiles
     private let launcher: Launcher
     private let coreLauncher: CoreLauncher
     private var machine: SupervisorStateMachine
@@ -35,6 +36,7 @@ final class SupervisorLoop {
         self.plan = plan
         self.signals = signals
         self.listeners = listeners
+        readableFiles = ReadableFiles(paths: plan.readableFiles)
         policy = SpawnPolicy(users: plan.users, allowsOwnUser: plan.allowsOwnUser, ownUser: geteuid())
         epoll = try Epoll()
         launcher = try Launcher(launchProgram: plan.launchProgram)
@@ -103,6 +105,9 @@ final class SupervisorLoop {
             case .message(.spawn(let request), let descriptors):
                 spawn(request, descriptors)
                 closeDescriptors(descriptors)
+            case .message(.openFile(let path), let descriptors):
+                closeDescriptors(descriptors)
+                open(path)
             case .message(let message, let descriptors):
                 closeDescriptors(descriptors)
                 perform(machine.received(message, now: monotonicNow()))
@@ -197,6 +202,20 @@ final class SupervisorLoop {
             let reason = (error as? Refusal)?.reason ?? "\(error)"
             writeLog("refused to start \(request.title): \(reason)")
             perform([.send(.spawnRefused(tag: request.tag, reason: reason))])
+        }
+    }
+
+    private func open(_ path: String) {
+        guard let connection else { return }
+        ignoringClosedCore { () throws(SystemError) in
+            let file: Descriptor
+            do {
+                file = try readableFiles.open(path)
+            } catch {
+                let reason = (error as? Refusal)?.reason ?? (error as? SystemError)?.reason ?? "\(error)"
+                return try connection.send(.fileOpened(path: path, failure: reason))
+            }
+            try connection.send(.fileOpened(path: path, failure: nil), descriptors: [file.number])
         }
     }
 

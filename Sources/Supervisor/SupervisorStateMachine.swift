@@ -203,7 +203,7 @@ package struct SupervisorStateMachine: Sendable {
             core = .running(life)
             restarts.coreIsReady()
             return [.log("core \(life.number) is ready: \(summary)")] + report(.ready(summary: summary))
-        case .status, .spawn:
+        case .status, .spawn, .openFile:
             return []
         case .signal(let tag, let signal, let scope):
             guard (1...64).contains(signal), let row = row(tag, of: life.number) else { return [] }

@@ -15,7 +15,7 @@ struct MessageCodecTests {
         .spawn(SpawnRequest(tag: ChildTag(8), role: .tool, user: nil, targets: [], outputPipes: false, title: "")),
         .signal(tag: ChildTag(1), signal: 15, scope: .group), .signal(tag: ChildTag(1), signal: -1, scope: .leader),
         .ready(summary: "listening on http://127.0.0.1:3000/"), .status("é\0x"),
-        .failed(reason: "port taken", exitCode: -5), .done,
+        .failed(reason: "port taken", exitCode: -5), .done, .openFile(path: "/etc/ssl/blog.key"),
     ]
 
     static let supervisorMessages: [SupervisorMessage] = [
@@ -26,6 +26,7 @@ struct MessageCodecTests {
             tag: ChildTag(5), pid: 9, reason: .signalled(11, dumpedCore: true),
             launchFailure: LaunchFailure(step: "chdir", errno: 2, subject: "/nowhere")),
         .shutdown(hurry: true), .shutdown(hurry: false), .reload, .reopenLogs,
+        .fileOpened(path: "/c", failure: nil), .fileOpened(path: "/c", failure: "permission denied"),
     ]
 
     static var supervisorPlan: SupervisorPlan {
@@ -46,6 +47,7 @@ struct MessageCodecTests {
         plan.pidFile = "/run/pid"
         plan.instanceDirectory = "/run/passenger/default"
         plan.reportDescriptor = 9
+        plan.readableFiles = ["/etc/ssl/blog.pem", "/etc/ssl/blog.key"]
         return plan
     }
 

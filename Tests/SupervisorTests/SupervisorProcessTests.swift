@@ -7,6 +7,42 @@ import Testing
 
 @Suite("Supervisor process", .serialized, .timeLimit(.minutes(1)))
 struct SupervisorProcessTests {
+    @Test("files of the plan are opened for the core, as they are at the time, and no others")
+    func readableFiles() throws {
+        let files = try TemporaryDirectory()
+        let key = files.path + "/blog.key"
+        let fifo = files.path + "/fifo"
+        try writeFileAtomically(directory: files.path, name: "blog.key", bytes: [1], mode: 0o600)
+        #expect(mkfifo(fifo, 0o600) == 0)
+        let supervisor = try RunningSupervisor { plan, directory in
+            plan.readableFiles = [key, fifo, files.path, files.path + "/none"]
+        }
+        let core = try supervisor.nextCore()
+        try core.start()
+        for content in [1, 2] as [UInt8] {
+            try writeFileAtomically(directory: files.path, name: "blog.key", bytes: [content], mode: 0o600)
+            try core.send(.openFile(path: key))
+            let answer = try core.receive()
+            #expect(answer.message == .fileOpened(path: key, failure: nil))
+            let file = Descriptor(owning: try #require(answer.descriptors.first))
+            #expect(try readWholeFile(file.number, limit: 10) == [content])
+        }
+        for (path, reason) in [
+            (files.path + "/blog.pem", "the server was not started with this file"),
+            (files.path + "/../" + files.path + "/blog.key", "the server was not started with this file"),
+            (fifo, "it is not a regular file"), (files.path, "it is not a regular file"),
+            (files.path + "/none", "No such file or directory"),
+        ] {
+            try core.send(.openFile(path: path))
+            let answer = try core.receive()
+            guard case .fileOpened(path, let failure?) = answer.message else {
+                throw TimedOut(what: "refusal, not \(answer.message)")
+            }
+            #expect(failure.lowercased().contains(reason.lowercased()))
+            #expect(answer.descriptors.isEmpty)
+        }
+    }
+
     @Test("a core gets boot plan and listeners, its children's output and exits; TERM, done and all is over")
     func wholeLife() throws {
         let report = try Pipe()

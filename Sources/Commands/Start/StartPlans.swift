@@ -31,7 +31,10 @@ struct StartPlans {
             templateDirectory: library.templates, instanceDirectory: files.directory, stateDirectory: files.state,
             socketDirectory: files.sockets, isTransient: request.isTransient, ownUser: geteuid(),
             coreUser: users.core?.uid ?? geteuid(), openFilesSoft: openFiles.soft, openFilesHard: openFiles.hard)
+        let certificates = CertificatePaths(server.tls.certificates, isRoot: geteuid() == 0)
+        core.warnings += certificates.warnings
         supervisor = SupervisorPlan()
+        supervisor.readableFiles = certificates.trusted
         supervisor.listeners = Self.listeners(server, files)
         supervisor.users = users.policy
         supervisor.coreUser = users.core?.name

@@ -1,5 +1,5 @@
 extension MessageCodec {
-    private enum Kind: UInt8 { case hello = 1, spawn, signal, ready, status, failed, done }
+    private enum Kind: UInt8 { case hello = 1, spawn, signal, ready, status, failed, done, openFile }
 
     package static func encode(_ message: CoreMessage) -> [UInt8] {
         var writer = writer(.core)
@@ -27,6 +27,9 @@ extension MessageCodec {
             writer.integer(exitCode)
         case .done:
             writer.integer(Kind.done.rawValue)
+        case .openFile(let path):
+            writer.integer(Kind.openFile.rawValue)
+            writer.text(path)
         }
         return writer.bytes
     }
@@ -47,6 +50,7 @@ extension MessageCodec {
             case .status: return .status(try reader.text())
             case .failed: return .failed(reason: try reader.text(), exitCode: try reader.integer())
             case .done: return .done
+            case .openFile: return .openFile(path: try reader.text())
             }
         }
     }

@@ -1,6 +1,7 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
-        case welcome = 1, listener, child, begin, spawned, spawnRefused, exited, shutdown, reload, reopenLogs
+        case welcome = 1, listener, child, begin, spawned, spawnRefused, exited, shutdown, reload, reopenLogs,
+            fileOpened
     }
 
     package static func encode(_ message: SupervisorMessage) -> [UInt8] {
@@ -40,6 +41,10 @@ extension MessageCodec {
             writer.integer(Kind.reload.rawValue)
         case .reopenLogs:
             writer.integer(Kind.reopenLogs.rawValue)
+        case .fileOpened(let path, let failure):
+            writer.integer(Kind.fileOpened.rawValue)
+            writer.text(path)
+            writer.optional(failure) { $0.text($1) }
         }
         return writer.bytes
     }
@@ -65,6 +70,10 @@ extension MessageCodec {
             case .shutdown: return .shutdown(hurry: try reader.flag())
             case .reload: return .reload
             case .reopenLogs: return .reopenLogs
+            case .fileOpened:
+                return .fileOpened(
+                    path: try reader.text(),
+                    failure: try reader.optional { reader throws(CodecError) in try reader.text() })
             }
         }
     }

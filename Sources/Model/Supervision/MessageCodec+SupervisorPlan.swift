@@ -14,6 +14,7 @@ extension MessageCodec {
         writer.optional(plan.pidFile) { $0.text($1) }
         writer.text(plan.instanceDirectory)
         writer.optional(plan.reportDescriptor) { $0.integer($1) }
+        writer.list(plan.readableFiles) { $0.text($1) }
         return writer.bytes
     }
 
@@ -33,6 +34,7 @@ extension MessageCodec {
             plan.pidFile = try reader.optional { reader throws(CodecError) in try reader.text() }
             plan.instanceDirectory = try reader.text()
             plan.reportDescriptor = try reader.optional { reader throws(CodecError) in try reader.integer() }
+            plan.readableFiles = try reader.list { reader throws(CodecError) in try reader.text() }
             return plan
         }
     }

@@ -59,6 +59,8 @@ package enum CoreMessage: Sendable, Equatable {
     case failed(reason: String, exitCode: Int32)
     /// An orderly shutdown is complete: no worker is needed any more; the supervisor ends what is left and exits.
     case done
+    /// One of the plan's `readableFiles` is wanted, as it is now: a certificate or key that the core may not read itself.
+    case openFile(path: String)
 }
 
 /// How a child ended, as wait(2) tells it.
@@ -123,4 +125,6 @@ package enum SupervisorMessage: Sendable, Equatable {
     case shutdown(hurry: Bool)
     case reload
     case reopenLogs
+    /// Answers `openFile`, in order. One descriptor to read from, or none and the reason.
+    case fileOpened(path: String, failure: String?)
 }

@@ -28,6 +28,9 @@ package struct SupervisorPlan: Sendable, Equatable {
     /// Descriptor on which `ready` or `failed` is reported to the process that waits for the daemon (one encoded
     /// `StartReport`), if any.
     package var reportDescriptor: Int32?
+    /// Absolute paths of files that the core may have opened by the supervisor, which may be able to read more: certificates
+    /// and keys. Whoever makes the plan has seen to it that nobody with less rights can put another file there.
+    package var readableFiles: [String] = []
     package init() {}
 }
 

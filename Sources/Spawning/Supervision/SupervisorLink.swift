@@ -1,4 +1,4 @@
-import Linux
+package import Linux
 package import Model
 import Synchronization
 
@@ -38,6 +38,9 @@ package final class SupervisorLink: Sendable {
     private struct State {
         var nextTag: UInt64 = 1
         var handlers: [ChildTag: any ChildHandler] = [:]
+        /// By path, in the order of the questions, which is that of the answers.
+        var opening: [String: [CheckedContinuation<Int32, any Error>]] = [:]
+        var isSupervisorGone = false
     }
 
     private let descriptor: Int32
@@ -82,6 +85,7 @@ package final class SupervisorLink: Sendable {
                     for number in descriptors { _ = Descriptor(owning: number) }
                 }
             }
+            abandonFiles()
             control(.supervisorGone)
         }
     }
@@ -120,6 +124,51 @@ package final class SupervisorLink: Sendable {
         try? send(.signal(tag: tag, signal: signal, scope: scope))
     }
 
+    /// A descriptor to read a file from, as the supervisor's user sees it now; its position may be shared, so `pread` it
+    /// (`readWholeFile`). Only for the plan's `readableFiles`; throws `LinkError.notOpened` for all others, and when the
+    /// file is not there or no regular file. Not before `start`.
+    package func openFile(_ path: String) async throws -> Descriptor {
+        let number = try await withCheckedThrowingContinuation { continuation in
+            // Asked under the lock, so that two questions for one path stand in the same order here and there.
+            let failure: (any Error)? = state.withLock { state in
+                if state.isSupervisorGone { return LinkError.supervisorGone }
+                do {
+                    try send(.openFile(path: path))
+                } catch {
+                    return error
+                }
+                state.opening[path, default: []].append(continuation)
+                return nil
+            }
+            if let failure { continuation.resume(throwing: failure) }
+        }
+        return Descriptor(owning: number)
+    }
+
+    private func fileOpened(_ path: String, _ descriptor: Int32?, _ failure: String?) {
+        let waiting = state.withLock { state -> CheckedContinuation<Int32, any Error>? in
+            guard var line = state.opening.removeValue(forKey: path) else { return nil }
+            let first = line.removeFirst()
+            if !line.isEmpty { state.opening[path] = line }
+            return first
+        }
+        switch (waiting, descriptor) {
+        case (let waiting?, let descriptor?): waiting.resume(returning: descriptor)
+        case (let waiting?, nil): waiting.resume(throwing: LinkError.notOpened(path, failure ?? "no descriptor came"))
+        case (nil, let descriptor?): _ = Descriptor(owning: descriptor)
+        case (nil, nil): break
+        }
+    }
+
+    private func abandonFiles() {
+        let waiting = state.withLock { state in
+            state.isSupervisorGone = true
+            defer { state.opening = [:] }
+            return state.opening.values.flatMap { $0 }
+        }
+        for continuation in waiting { continuation.resume(throwing: LinkError.supervisorGone) }
+    }
+
     package func send(_ message: CoreMessage) throws {
         try MessageSocket.send(descriptor, MessageCodec.encode(message), descriptors: [])
     }
@@ -140,6 +189,10 @@ package final class SupervisorLink: Sendable {
         case .shutdown(let hurry): control(.shutdown(hurry: hurry))
         case .reload: control(.reload)
         case .reopenLogs: control(.reopenLogs)
+        case .fileOpened(let path, let failure):
+            fileOpened(path, descriptors.first, failure)
+            for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
+            return
         case .welcome, .listener, .child, .begin: break
         }
         for number in descriptors { _ = Descriptor(owning: number) }
@@ -149,11 +202,14 @@ package final class SupervisorLink: Sendable {
 package enum LinkError: Error, CustomStringConvertible {
     case incompatible(UInt16)
     case supervisorGone
+    /// The path, and why the supervisor did not open it.
+    case notOpened(String, String)
 
     package var description: String {
         switch self {
         case .incompatible(let version): "the supervisor speaks version \(version) of the control protocol"
         case .supervisorGone: "the supervisor is gone"
+        case .notOpened(let path, let reason): "\(path): \(reason)"
         }
     }
 }

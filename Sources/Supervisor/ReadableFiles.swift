@@ -1,0 +1,23 @@
+import Glibc
+import Linux
+
+/// Opens files for a core that may not read them itself: those of the plan and no others.
+struct ReadableFiles {
+    /// Certificates are a few KiB; a path that leads to a disk or a dump by mistake is not handed out.
+    static let largest = 1 << 20
+
+    private let paths: Set<String>
+
+    init(paths: [String]) { self.paths = Set(paths) }
+
+    func open(_ path: String) throws -> Descriptor {
+        guard paths.contains(path) else { throw Refusal(reason: "the server was not started with this file") }
+        // Links are followed, as renewals are often links that change. Not blocking: it might be a FIFO.
+        let file = try openFile(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        var status = stat()
+        guard fstat(file.number, &status) == 0 else { throw SystemError(call: "fstat", subject: path) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw Refusal(reason: "it is not a regular file") }
+        guard status.st_size <= Self.largest else { throw Refusal(reason: "it is larger than \(Self.largest) bytes") }
+        return file
+    }
+}
