@@ -101,7 +101,8 @@ let package = Package(
         room(
             "Core",
             [
-                "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Sockets", "Gateway", "Spawning", "AppConfig",
+                "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Sockets", "StaticFiles",
+                "ResponseCache", "AccessLog", "Gateway", "Spawning", "AppConfig",
                 "Releases",
                 "Watching", "Deploys", "AdminAPI", "AdminServer", logging,
             ] + nio),
@@ -146,7 +147,10 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio),
         tests("PoolTests", ["Model", "Pool"]),
-        tests("GatewayTests", ["Model", "Gateway", "Sockets", "HTTP1", "Pool", "Linux"] + nio),
+        tests(
+            "GatewayTests",
+            ["Model", "Gateway", "Sockets", "StaticFiles", "ResponseCache", "AccessLog", "HTTP1", "Pool", "Linux"] + nio
+        ),
         tests("SpawningTests", ["Model", "Spawning", "Pool", "Linux"]),
         tests("AppConfigTests", ["Model", "AppConfig"]),
         tests("ReleasesTests", ["Model", "Linux", "Releases", "passenger"]),

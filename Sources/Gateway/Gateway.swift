@@ -1,7 +1,12 @@
+package import AccessLog
+package import Compression
+package import HTTP1
 import Linux
+package import Model
 package import NIOCore
 package import NIOPosix
 package import Pool
+package import ResponseCache
 package import Sockets
 import Synchronization
 
@@ -14,17 +19,21 @@ package struct GatewayParts: Sendable {
     package var errorPages: ErrorPages
     /// Value of the Server field for answers without one; empty for none.
     package var serverField: String
-    package var trustedProxies: TrustedProxies
+    package var trusted: AddressRanges
     package var maxConnections: Int
     /// How often deadlines are looked at.
     package var sweepInterval = TimeAmount.seconds(1)
     /// How long a connection whose answers are all out is read on, before it is closed.
     package var lingerTime = TimeAmount.seconds(2)
+    package var streamAge = TimeAmount.seconds(10)
+    package var cache: ResponseCache?
+    package var accessLog: AccessLogWriter?
+    package var gzipBudget = GzipBudget()
     package var report: @Sendable (GatewayEvent) -> Void
 
     package init(
         pool: Pool, budget: BufferBudget, threads: NIOThreadPool, bufferDirectory: String, errorPages: ErrorPages,
-        serverField: String, trustedProxies: TrustedProxies, maxConnections: Int,
+        serverField: String, trusted: AddressRanges, maxConnections: Int,
         report: @escaping @Sendable (GatewayEvent) -> Void
     ) {
         self.pool = pool
@@ -33,7 +42,7 @@ package struct GatewayParts: Sendable {
         self.bufferDirectory = bufferDirectory
         self.errorPages = errorPages
         self.serverField = serverField
-        self.trustedProxies = trustedProxies
+        self.trusted = trusted
         self.maxConnections = maxConnections
         self.report = report
     }
@@ -132,7 +141,11 @@ package final class Gateway: Sendable {
             transport.attach(socket)
             let address = socket.peerAddress
             if address != nil { socket.setNoDelay() }
-            let peer = PeerFacts(peer: address, local: socket.localAddress, trusted: parts.trustedProxies)
+            let peer = PeerFacts(
+                peer: address.flatMap { peer in
+                    Array(peer.address.utf8).withUnsafeBytes { IPAddress(text: $0) }.map { ($0, peer.port) }
+                },
+                local: socket.localAddress, isSecure: false, trusted: parts.trusted)
             _ = ClientConnection(loop: context, peer: peer, transport: transport)
         } catch {
             connections.remove()
@@ -159,6 +172,20 @@ package final class Gateway: Sendable {
                 loop.context.value.upstreams.forget(endpoint.worker)
             }
         }
+    }
+
+    /// `PoolDelegate.endStreams`.
+    package func endStreams(
+        of app: AppIndex, generation: GenerationNumber, worker: WorkerNumber?, spreadOver window: Duration
+    ) {
+        for loop in loops {
+            loop.eventLoop.execute { loop.context.value.endStreams(of: app, generation, worker, window) }
+        }
+    }
+
+    /// The generation is gone, and so is what its workers answered.
+    package func forget(_ generation: GenerationNumber, of app: AppName) {
+        parts.cache?.dropGeneration(generation, of: app, now: monotonicNow())
     }
 
     /// Stops accepting, ends idle connections, lets busy ones finish (their answers say `Connection: close`).

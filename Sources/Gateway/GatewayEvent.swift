@@ -14,6 +14,10 @@ package enum GatewayEvent: Sendable {
     case tooManyConnections(limit: Int)
     /// Nothing is accepted for a moment: no descriptors, or no memory. Clients wait in the kernel's queue.
     case acceptFailed(reason: String)
+    /// A static file could not be opened for want of descriptors, or because the disk failed.
+    case fileFailed(reason: String)
+    /// An app named a file that it may not send.
+    case fileRefused(reason: String)
     /// Events that were not sent because there were too many in one second.
     case suppressed(Int)
 }

@@ -1,9 +1,14 @@
+import AccessLog
+import Compression
+import Glibc
 import HTTP1
 import Model
 import NIOCore
 import NIOPosix
 import Pool
+import ResponseCache
 import Sockets
+import StaticFiles
 
 /// Everything that the connections of one event loop share. Used on that loop only, so it needs no lock.
 final class LoopContext {
@@ -23,6 +28,16 @@ final class LoopContext {
     var router = Router([])
     private(set) var isDraining = false
     let lingerTime: TimeAmount
+    /// How long an answer of unknown length may go on before it counts as a stream.
+    let streamAge: TimeAmount
+    let trusted: AddressRanges
+    var requestIDs = RequestIDs()
+    let files: FileCache
+    let gzip: GzipStreams
+    let cache: ResponseCache?
+    var accessLog: AccessLogBuffer?
+    /// Wall clock minus monotonic clock, in nanoseconds; looked at once a second.
+    private var wallOffset: Int64 = 0
     private var sweepsToTrim = LoopContext.trimInterval
     /// Where heads are written before they are sent. Nothing in it lives longer than the event that wrote it.
     var scratch = RawBytes()
@@ -42,8 +57,30 @@ final class LoopContext {
         answerFields = AnswerFields(server: shared.serverField)
         report = shared.report
         lingerTime = shared.lingerTime
+        streamAge = shared.streamAge
+        trusted = shared.trusted
+        files = FileCache()
+        gzip = GzipStreams(budget: shared.gzipBudget)
+        cache = shared.cache
+        accessLog = shared.accessLog.map { AccessLogBuffer(writer: $0) }
         upstreams = Upstreams(loop: eventLoop)
+        readWallClock()
     }
+
+    /// Of the event that is being handled.
+    var instant: Instant { Instant(nanoseconds: Int64(eventLoop.time.uptimeNanoseconds)) }
+    var wallTime: UnixTime { UnixTime(milliseconds: wallMicroseconds(at: eventLoop.time) / 1000) }
+
+    func wallMicroseconds(at time: NIODeadline) -> Int64 { (Int64(time.uptimeNanoseconds) + wallOffset) / 1000 }
+
+    private func readWallClock() {
+        var wall = timespec()
+        clock_gettime(CLOCK_REALTIME, &wall)
+        let now = Int64(NIODeadline.now().uptimeNanoseconds)
+        wallOffset = Int64(wall.tv_sec) * 1_000_000_000 + Int64(wall.tv_nsec) - now
+    }
+
+    func random() -> UInt64 { errorIDs.next() }
 
     var connectionCount: Int { connections.count }
 
@@ -69,6 +106,8 @@ final class LoopContext {
     func sweep() {
         let now = eventLoop.time
         answerFields.refresh()
+        readWallClock()
+        files.sweep(now: instant)
         if events > Self.eventLimit { report(.suppressed(events - Self.eventLimit)) }
         events = 0
         sweepsToTrim -= 1
@@ -77,14 +116,25 @@ final class LoopContext {
             upstreams.trim()
         }
         // A copy: a fired timer may end its connection.
-        for connection in connections where connection.timer.kind != .none && connection.timer.deadline <= now {
-            connection.timerFired()
+        for connection in connections {
+            if connection.timer.kind != .none, connection.timer.deadline <= now { connection.timerFired() }
+            connection.deadlinesPassed(now)
         }
     }
 
     func beginDrain() {
         isDraining = true
         for connection in connections { connection.beginDrain() }
+    }
+
+    /// The streams of a draining generation, or of one worker of it.
+    func endStreams(of app: AppIndex, _ generation: GenerationNumber, _ worker: WorkerNumber?, _ window: Duration) {
+        for connection in connections where connection.isStream {
+            guard let endpoint = connection.claim?.endpoint, endpoint.app == app, endpoint.generation == generation,
+                worker == nil || endpoint.worker == worker
+            else { continue }
+            connection.endStream(within: window)
+        }
     }
 
     func closeAll() {

@@ -63,6 +63,8 @@ struct ExchangeModel {
     /// Once written to a worker that then was lost: it may have run.
     private var mayHaveRun = 0
     private var isClosed = false
+    private var hasLostBody = false
+    private var isStream = false
 
     init(seed: UInt64) { random = SeededGenerator(state: seed) }
 
@@ -81,6 +83,8 @@ struct ExchangeModel {
     private mutating func next() {
         switch machine.state {
         case .idle: begin()
+        case .looking: look()
+        case .tunnel: apply("tunnel ended", machine.tunnelEnded())
         case .receiving:
             if chance(6) {
                 apply("refused", machine.requestRefused(.requestTimeout))
@@ -97,13 +101,22 @@ struct ExchangeModel {
 
     private mutating func begin() {
         totals.requests += 1
-        let new = ExchangeStateMachine.Request(isIdempotent: chance(2), hasBody: chance(2))
-        (request, answered, sends, mayHaveRun) = (new, 0, 0, 0)
+        let new = ExchangeStateMachine.Request(isIdempotent: chance(2), hasBody: chance(2), streamsBody: chance(4))
+        (request, answered, sends, mayHaveRun, hasLostBody, isStream) = (new, 0, 0, 0, false, false)
         if chance(20) {
             apply("bad head", machine.requestRefused(.badRequest(status: 400, reason: "")))
+        } else if chance(8) {
+            answer()
+            apply("a file", machine.answeredWithoutWorker(keepClient: chance(4) == false))
         } else {
-            apply("head", machine.requestHead(new))
+            apply("head", machine.requestHead(new, looksFirst: chance(4)))
         }
+    }
+
+    private mutating func look() {
+        guard chance(2) else { return apply("nothing found", machine.foundNothing()) }
+        answer()
+        apply("found", machine.answeredWithoutWorker(keepClient: chance(4) == false))
     }
 
     private mutating func pool() {
@@ -131,7 +144,14 @@ struct ExchangeModel {
     }
 
     private mutating func worker() {
-        switch roll(8) {
+        if request?.streamsBody == true, chance(2) {
+            machine.bodyWasStreamed()
+            hasLostBody = true
+        }
+        switch roll(9) {
+        case 8:
+            answer()
+            apply("upgraded", machine.upgraded())
         case 0: apply("write failed", machine.writeFailed())
         case 1, 2:
             mayHaveRun += 1
@@ -151,6 +171,7 @@ struct ExchangeModel {
         switch roll(8) {
         case 0: apply("lost", machine.upstreamLost(.workerDied))
         case 1: apply("garbage", machine.upstreamSentGarbage())
+        case 2 where !isStream: apply("stream", machine.answerIsStream())
         default:
             apply(
                 "end",
@@ -178,6 +199,10 @@ struct ExchangeModel {
                 pick(
                     { ("stale body", $0.bodyEnded()) }, { ("stale lost", $0.upstreamLost(.workerDied)) },
                     { ("stale refusal", $0.refused(.shuttingDown)) })
+            case .looking, .tunnel:
+                pick(
+                    { ("stale answer", $0.answerHead()) }, { ("stale connect", $0.connected(reused: true)) },
+                    { ("stale body", $0.bodyEnded()) })
             case .receiving:
                 pick(
                     { ("stale connect", $0.connected(reused: false)) }, { ("stale answer", $0.answerHead()) },
@@ -244,6 +269,9 @@ struct ExchangeModel {
             check(holdsClaim, "a claim was given back that nobody had")
             holdsClaim = false
             claimsReturned += 1
+        case .becomeStream:
+            check(holdsClaim && !isStream, "a claim became a stream that nobody had, or twice")
+            isStream = true
         case .cancelTicket:
             check(holdsTicket, "a place in the queue was left that nobody had")
             holdsTicket = false
@@ -257,6 +285,7 @@ struct ExchangeModel {
         case .none, .receiveBody: break
         case .checkout:
             check(answered == 0, "sent again after an answer")
+            check(!hasLostBody, "sent again without its body")
             check(!holdsClaim && !holdsTicket && !holdsUpstream, "asked for a worker with one in hand")
             check(mayHaveRun == 0 || request?.isIdempotent == true, "sent again what may have run")
             holdsTicket = true

@@ -13,7 +13,7 @@ import Testing
     }
 
     private func write(
-        _ fields: ForwardedFields, as form: WorkerProtocol, _ clientFields: String, host: String? = "example.com"
+        _ fields: ForwardedFields, as form: HeadForm, _ clientFields: String, host: String? = "example.com"
     ) -> (String, RequestOrigin) {
         let version = host == nil ? "1.0" : "1.1"
         let request = "GET / HTTP/\(version)\r\n\(host.map { "Host: \($0)\r\n" } ?? "")\(clientFields)\r\n"

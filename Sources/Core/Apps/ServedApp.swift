@@ -13,6 +13,8 @@ struct ServedApp: Sendable {
     let plan: CoreBootPlan
     let settings: SettingsClient
     let operations: AppOperations
+    /// Nil in a transient core, which serves nobody.
+    let routes: AppRoutes?
     /// Writes what an operation does to the log.
     let log: @Sendable (OperationHandle) -> Void
 

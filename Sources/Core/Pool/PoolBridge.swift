@@ -31,5 +31,11 @@ final class PoolBridge: PoolDelegate {
         }
     }
 
+    func endStreams(
+        of app: AppIndex, generation: GenerationNumber, worker: WorkerNumber?, spreadOver window: Duration
+    ) {
+        gateway?.endStreams(of: app, generation: generation, worker: worker, spreadOver: window)
+    }
+
     func poolEvent(_ event: PoolEvent) { report(event) }
 }

@@ -6,8 +6,7 @@ import Pool
 struct PoolHost: GenerationHost {
     let pool: Pool
     let app: AppIndex
-    /// Told before a generation gets the traffic: the gateway's routes follow the settings of what is live.
-    let willServe: @Sendable (AppSettings) -> Void
+    let routes: AppRoutes
 
     func liveGeneration() -> LiveGeneration? {
         guard let live = pool.snapshot()[app]?.live else { return nil }
@@ -16,7 +15,7 @@ struct PoolHost: GenerationHost {
 
     func boot(_ spec: GenerationSpec) async throws(GenerationFailure) -> BootedGeneration {
         let booted = try await pool.boot(app, spec)
-        willServe(spec.settings)
+        routes.booted(booted.number, spec.settings)
         return booted
     }
 
@@ -30,12 +29,17 @@ struct PoolHost: GenerationHost {
     }
 
     func bootLive(_ spec: GenerationSpec) -> GenerationNumber {
-        willServe(spec.settings)
-        return pool.bootLive(app, spec)
+        pool.setQueue(app, spec.settings.queue)
+        let number = pool.bootLive(app, spec)
+        routes.booted(number, spec.settings)
+        routes.refresh()
+        return number
     }
 
     func switchTraffic(to generation: GenerationNumber) -> GenerationNumber? {
-        pool.switchTraffic(app, to: generation)
+        let previous = pool.switchTraffic(app, to: generation)
+        routes.refresh()
+        return previous
     }
 
     func drain(_ generation: GenerationNumber, within: Duration) { pool.drain(generation, of: app, within: within) }

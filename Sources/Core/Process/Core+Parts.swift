@@ -1,14 +1,17 @@
+import AccessLog
 import AdminAPI
 import AppConfig
 import Deploys
 import Foundation
 import Gateway
+import HTTP1
 import Linux
 import Logging
 import Model
 import NIOCore
 import NIOPosix
 import Pool
+import ResponseCache
 import Sockets
 import Spawning
 
@@ -18,16 +21,24 @@ extension Core {
         let template = try? readFile("\(plan.templateDirectory)/errors/error.html")
         let server = plan.server
         let name = server.showVersionInHeader ? "passenger/\(plan.programVersion)" : "passenger"
-        return try await Gateway(
-            group: SocketLoopGroup(count: server.eventLoops > 0 ? server.eventLoops : System.coreCount),
-            parts: GatewayParts(
-                pool: pool,
-                budget: BufferBudget(memoryLimit: server.bufferMemoryLimit, diskLimit: server.bufferDiskLimit),
-                threads: threads, bufferDirectory: server.dataBufferDirectory,
-                errorPages: ErrorPages(
-                    template: template.map { String(decoding: $0, as: UTF8.self) } ?? ErrorPages.plainTemplate),
-                serverField: name, trustedProxies: TrustedProxies(server.trustedProxies),
-                maxConnections: server.maxConnections, report: { [events] in events.gateway($0) }))
+        var parts = GatewayParts(
+            pool: pool, budget: BufferBudget(memoryLimit: server.bufferMemoryLimit, diskLimit: server.bufferDiskLimit),
+            threads: threads, bufferDirectory: server.dataBufferDirectory,
+            errorPages: ErrorPages(
+                template: template.map { String(decoding: $0, as: UTF8.self) } ?? ErrorPages.plainTemplate),
+            serverField: name, trusted: AddressRanges(server.trustedProxies), maxConnections: server.maxConnections,
+            report: { [events] in events.gateway($0) })
+        parts.cache = ResponseCache(limits: CacheLimits(memory: server.cacheMemoryLimit))
+        parts.accessLog = try makeAccessLog()
+        let count = server.eventLoops > 0 ? server.eventLoops : System.coreCount
+        return try await Gateway(group: SocketLoopGroup(count: count), parts: parts)
+    }
+
+    private func makeAccessLog() throws -> AccessLogWriter? {
+        let server = plan.server
+        guard server.accessLog != .off else { return nil }
+        let target = server.accessLogFile.map { AccessLogTarget(path: $0) } ?? .inherited(2)
+        return try AccessLogWriter(target, format: server.accessLog) { [events] in events.accessLog($0) }
     }
 
     func spawningParts(_ settings: SettingsClient) -> SpawningParts {
@@ -52,10 +63,9 @@ extension Core {
         let index = pool.addApp(plan.appName, queue: plan.settings.queue)
         let pool = self.pool
         let host = gateway.map { gateway in
-            PoolHost(pool: pool, app: index) { settings in
-                pool.setQueue(index, settings.queue)
-                gateway.setRoutes([Route(app: index, settings: settings)])
-            }
+            PoolHost(
+                pool: pool, app: index,
+                routes: AppRoutes(pool: pool, app: index, location: plan.location, gateway: gateway))
         }
         let journal = try plan.stateDirectory.map { try Journal(directory: $0) }
         // What operations do is told by their events; of their own log only problems are wanted.
@@ -73,7 +83,7 @@ extension Core {
         }
         return ServedApp(
             name: plan.appName, index: index, mode: plan.location.isDeployRoot ? .deployRoot : .inPlace, plan: plan,
-            settings: settings, operations: AppOperations(app: plan.appName, parts: parts),
+            settings: settings, operations: AppOperations(app: plan.appName, parts: parts), routes: host?.routes,
             log: { [events, name = plan.appName] handle in
                 Task {
                     for await logged in handle.events() { events.operation(name, handle.operation, logged.event) }

@@ -91,13 +91,14 @@ final class Core: Sendable {
             events.pool(event)
             switch event.kind {
             case .bootFailed, .switched: bootEnded.yield()
+            case .generationGone: if let generation = event.generation { gateway?.forget(generation, of: event.app) }
             default: break
             }
         }
         pool.start(delegate: bridge)
         let app = try makeApp(gateway, settings)
         startTicking(app)
-        gateway?.setRoutes([Route(app: app.index, settings: plan.settings)])
+        app.routes?.begin(plan.settings)
         let listeners = try boundAddresses()
         let admin = startAdmin(app, listeners)
         let watcher = plan.isTransient ? nil : WatcherClient(tools: tools, app: app, logger: logger)

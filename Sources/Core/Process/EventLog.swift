@@ -1,3 +1,4 @@
+import AccessLog
 import Deploys
 import Gateway
 import Logging
@@ -65,7 +66,19 @@ struct EventLog: Sendable {
         case .tooManyConnections(let limit): logger.warning("gateway: max_connections (\(limit)) reached")
         case .acceptFailed(let reason):
             logger.error("gateway: no connections are accepted for a moment: \(reason)")
+        case .fileFailed(let reason): logger.error("gateway: a static file could not be opened: \(reason)")
+        case .fileRefused(let reason): logger.error("gateway: a file that the app named is not sent: \(reason)")
         case .suppressed(let count): logger.warning("gateway: \(count) more events in the last second")
+        }
+    }
+
+    func accessLog(_ event: AccessLogEvent) {
+        switch event {
+        case .reopened: logger.info("access log: opened again")
+        case .reopenFailed(let error): logger.error("access log: not opened again: \(error)")
+        case .writeFailed(let error): logger.error("access log: lines are lost: \(error)")
+        case .dropping: logger.warning("access log: lines come faster than they can be written, and are dropped")
+        case .noted(let dropped): logger.warning("access log: \(dropped) lines were dropped")
         }
     }
 

@@ -1,130 +1,85 @@
+import AccessLog
+import Compression
 import HTTP1
 import Model
 import NIOCore
 import Pool
+import ResponseCache
 import Sockets
+import StaticFiles
 
 extension ClientConnection {
+    /// Interim answers of a worker before its final one.
+    private static let interimLimit = 16
+
+    /// A 1xx answer: passed on, but 100, which the gateway has said itself, and not to HTTP/1.0 clients, who know none
+    /// (RFC 9110 section 15.2).
+    func upstreamInterim(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) {
+        guard case .sent = exchange.state else { return }
+        answer.interimCount += 1
+        guard answer.interimCount <= Self.interimLimit else { return upstreamSentGarbage("too many 1xx answers") }
+        guard response.status != 100, head.versionMinor > 0 else { return }
+        loop.scratch.removeAll()
+        let isWritten = loop.scratch.write(AnswerHead.encodedSize(response, headLength: bytes.count)) { memory in
+            var writer = ByteWriter(memory)
+            AnswerHead.begin(
+                response, bytes, framing: .none, keepAlive: true, clientMinor: head.versionMinor, to: &writer)
+            return AnswerHead.end(&writer)
+        }
+        if isWritten { transport.sendInformational(loop.scratch.bytes) }
+    }
+
     /// The worker's final head. What of the body came with it follows at once by `upstreamBody`, so that small answers go
     /// out in one write. Says how the body is wanted.
     func upstreamHead(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> UpstreamBodyForm {
         guard case .sent = exchange.state else { return .asItIs }
-        stopTimer()
+        if timer.kind == .body { stopTimer() }
         answer.isError = response.status >= 500
-        let framing = clientFraming(response)
-        answer.keepClient = head.keepAlive && framing != .untilClose && !loop.isDraining
-        answer.headIsPending = writeAnswerHead(response, bytes, framing: framing)
-        guard answer.headIsPending else {
+        answer.status = response.status
+        invalidateCache(response, bytes)
+        if response.known.bits & ClientConnection.fileFields.bits != 0, takeFile(response, bytes) { return .decoded }
+        isFillingCache = beginFill(response, bytes)
+        guard beginAnswer(response, bytes, age: nil) else {
             perform(exchange.upstreamSentGarbage())
             return .asItIs
         }
-        return answer.framing == .chunkDecode ? .decoded : .asItIs
-    }
-
-    private func writeAnswerHead(
-        _ response: ResponseHead, _ bytes: UnsafeRawBufferPointer, framing: ResponseFraming
-    ) -> Bool {
-        loop.scratch.removeAll()
-        let fields = loop.answerFields
-        let size = AnswerHead.encodedSize(response, headLength: bytes.count, extra: fields.count)
-        return loop.scratch.write(size) { memory in
-            var writer = ByteWriter(memory)
-            AnswerHead.begin(
-                response, bytes, framing: framing, keepAlive: answer.keepClient, clientMinor: head.versionMinor,
-                dropping: FieldSet(), to: &writer)
-            fields.write(response.known, to: &writer)
-            return AnswerHead.end(&writer)
-        }
-    }
-
-    /// What the client sees, given what the worker sent and what the client understands.
-    private func clientFraming(_ response: ResponseHead) -> ResponseFraming {
-        switch response.framing {
-        case .none, .length:
-            return response.framing
-        case .chunked where head.versionMinor == 0:
-            answer.framing = .chunkDecode
-            answer.endsByClose = true
-            return .untilClose
-        case .chunked:
-            return .chunked
-        case .untilClose where head.versionMinor == 0:
-            answer.endsByClose = true
-            return .untilClose
-        case .untilClose:
-            answer.framing = .chunkEncode
-            return .chunked
-        }
+        if answer.isOpenEnded { streamBegin = loop.eventLoop.time + loop.streamAge }
+        return answer.framing == .passThrough && answer.gzip == nil && !isFillingCache ? .asItIs : .decoded
     }
 
     /// More of the answer's body, in the form that `upstreamHead` asked for.
     func upstreamBody(_ part: UnsafeRawBufferPointer, isComplete: Bool) {
         // Not before the first of the body was found good: until then the client can be told that the answer is not.
         if answer.headIsPending { perform(exchange.answerHead()) }
+        if answer.file != nil {
+            if isComplete { upstreamEnded() }
+            return
+        }
         guard case .answering = exchange.state else { return }
+        if isFillingCache, let token = cacheToken, !part.isEmpty {
+            isFillingCache = loop.cache?.append(token, part, now: loop.instant) ?? false
+        }
         deliver(part)
         if isComplete { upstreamEnded() }
     }
 
-    // MARK: To the client
-
-    /// The pending head, if there is one, and a part of the body behind it.
-    private func deliver(_ part: UnsafeRawBufferPointer) {
-        let encodes = answer.framing == .chunkEncode && !part.isEmpty && !answer.headOnly
-        if answer.headIsPending {
-            answer.headIsPending = false
-            guard !encodes else {
-                transport.sendHead(loop.scratch.bytes, UnsafeRawBufferPointer(start: nil, count: 0))
-                return deliverChunk(part)
-            }
-            transport.sendHead(loop.scratch.bytes, part)
-        } else if encodes {
-            return deliverChunk(part)
-        } else if !part.isEmpty {
-            sendOrSpool(part)
-        }
-        checkBackPressure()
-    }
-
-    private func deliverChunk(_ part: UnsafeRawBufferPointer) {
-        loop.scratch.removeAll()
-        _ = loop.scratch.write(part.count + ChunkedEncoder.maxHeaderLength + 2) { memory in
-            var writer = ByteWriter(memory)
-            ChunkedEncoder.writeHeader(length: part.count, to: &writer)
-            writer.write(part)
-            writer.write("\r\n")
-            return writer.count
-        }
-        sendOrSpool(loop.scratch.bytes)
-        checkBackPressure()
-    }
-
-    private func sendOrSpool(_ bytes: UnsafeRawBufferPointer) {
-        if spool.isEmpty, transport.queuedBytes + bytes.count <= AnswerSpool.memoryLimit || transport.queuedBytes == 0 {
-            return transport.sendBody(bytes)
-        }
-        let isKept = spool.append(
-            bytes, directory: loop.bufferDirectory, eventLoop: loop.eventLoop, threads: loop.threads,
-            written: { [weak self] in self?.spoolWritten($0) })
-        if !isKept { loop.log(.bufferFull(disk: true)) }
-    }
-
-    private func spoolWritten(_ isWritten: Bool) {
-        spool.partWritten(isWritten)
-        if transport.queuedBytes == 0 { outputDrained() }
-        checkBackPressure()
-    }
-
     /// The worker's answer is whole.
     func upstreamEnded() {
-        guard case .answering = exchange.state else { return }
-        if answer.headIsPending { deliver(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        if answer.framing == .chunkEncode, !answer.headOnly {
-            let end: StaticString = "0\r\n\r\n"
-            sendOrSpool(UnsafeRawBufferPointer(start: end.utf8Start, count: end.utf8CodeUnitCount))
+        if let file = take(&answer.file) { return sendNamedFile(file) }
+        if answer.headIsPending { perform(exchange.answerHead()) }
+        guard case .answering = exchange.state else {
+            if case .tunnel = exchange.state { perform(exchange.tunnelEnded()) }
+            return
         }
-        transport.endMessage()
-        let keepUpstream = upstream?.canBeKept ?? false
+        if isFillingCache, let token = take(&cacheToken) { loop.cache?.finish(token, now: loop.instant) }
+        endDelivery()
+        giveBackAfterAnswer()
+    }
+
+    private func giveBackAfterAnswer() {
+        let bodyIsTaken = !streamsBody || bodyIsComplete
+        let keepUpstream = bodyIsTaken && (upstream?.canBeKept ?? false)
+        answer.keepClient = answer.keepClient && bodyIsTaken
         perform(
             exchange.answerEnded(isError: answer.isError, keepUpstream: keepUpstream, keepClient: answer.keepClient))
     }
@@ -132,6 +87,9 @@ extension ClientConnection {
     func upstreamLost(_ connection: UpstreamConnection) {
         guard upstream === connection else { return }
         stopTimer()
+        if case .tunnel = exchange.state { return perform(exchange.tunnelEnded()) }
+        answer.headIsPending = false
+        answer.dropGzip(loop)
         guard connection.headIsOut else { return perform(exchange.writeFailed()) }
         let worker = connection.endpoint.worker
         loop.log(.upstreamLost(worker, answerHadBegun: exchange.state == .answering))
@@ -141,68 +99,209 @@ extension ClientConnection {
     func upstreamSentGarbage(_ reason: String) {
         if let upstream { loop.log(.badAnswer(upstream.endpoint.worker, reason: reason)) }
         stopTimer()
+        answer.headIsPending = false
         perform(exchange.upstreamSentGarbage())
+    }
+
+    // MARK: The head
+
+    /// Writes the client's head into the loop's scratch, to leave with the first of the body.
+    @discardableResult
+    func beginAnswer(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer, age: Int?) -> Bool {
+        let compression = compress(response, bytes)
+        let framing = clientFraming(response)
+        answer.keepClient = head.keepAlive && !answer.endsByClose && !loop.isDraining
+        answer.headIsPending = writeAnswerHead(response, bytes, framing, compression, age)
+        return answer.headIsPending
+    }
+
+    private func writeAnswerHead(
+        _ response: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ framing: ResponseFraming,
+        _ compression: CompressedFields?, _ age: Int?
+    ) -> Bool {
+        let fields = loop.answerFields
+        var dropping = ClientConnection.fileFields
+        if let compression { dropping = dropping.union(compression.dropping) }
+        let isStickyNew = isNewSticky
+        if answer.isMissingAsset, answer.status == 404 { dropping.insert(.cacheControl) }
+        let extra = fields.count + (route?.setFields.count ?? 0) + bytes.count + 256
+        loop.scratch.removeAll()
+        return loop.scratch.write(AnswerHead.encodedSize(response, headLength: bytes.count, extra: extra)) { memory in
+            var writer = ByteWriter(memory)
+            AnswerHead.begin(
+                response, bytes, framing: framing, keepAlive: answer.keepClient || transport.isMessageFramed,
+                clientMinor: transport.isMessageFramed ? 1 : head.versionMinor, dropping: dropping,
+                replaced: route?.replaced, to: &writer)
+            fields.write(response.known, to: &writer)
+            compression?.write(response, bytes, to: &writer)
+            if let age {
+                writer.write("Age: ")
+                writer.write(decimal: age)
+                writer.write("\r\n")
+            }
+            if answer.isMissingAsset, answer.status == 404 { writer.write("Cache-Control: no-store\r\n") }
+            if isStickyNew { writeSticky(to: &writer) }
+            if let route, !route.setFields.isEmpty { route.setFields.withUnsafeBytes { writer.write($0) } }
+            return AnswerHead.end(&writer)
+        }
+    }
+
+    /// Fields that are between the app and this server.
+    private static let fileFields: FieldSet = [.xSendfile, .xAccelRedirect, .xAccelBuffering]
+
+    /// What the client sees, given what the worker sent and what the client understands.
+    private func clientFraming(_ response: ResponseHead) -> ResponseFraming {
+        answer.isOpenEnded = response.framing == .chunked || response.framing == .untilClose
+        // A body that is not what the worker sends has no known length, and neither has it a HEAD's answer.
+        let isCompressed = answer.gzip != nil
+        if case .none = response.framing { return isCompressed ? .chunked : .none }
+        if case .length = response.framing, !isCompressed { return response.framing }
+        if transport.isMessageFramed {
+            answer.framing = .chunkDecode
+            return .none
+        }
+        guard head.versionMinor > 0 else {
+            answer.framing = response.framing == .chunked ? .chunkDecode : .passThrough
+            answer.endsByClose = true
+            return .untilClose
+        }
+        let passes = response.framing == .chunked && !isCompressed && !isFillingCache
+        answer.framing = passes ? .passThrough : .chunkEncode
+        return .chunked
+    }
+
+    // MARK: Compression
+
+    private func compress(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> CompressedFields? {
+        guard let route, route.http.gzip else { return nil }
+        let requestBytes = headBytes.bytes
+        let own = OwnOrigin(isSecure: origin?.isSecure ?? false, host: head.host.of(requestBytes))
+        var decision = CompressionDecision.judge(
+            request: head, requestBytes, answer: response, bytes, own: own)
+        if case .compress(let isPadded) = decision {
+            answer.gzip = loop.gzip.take(isPadded: isPadded)
+            if answer.gzip == nil { decision = .leave(.busy) }
+        }
+        return CompressedFields(decision)
+    }
+
+    // MARK: Sticky sessions
+
+    /// The client is to learn which worker is its own.
+    private var isNewSticky: Bool {
+        guard let cookie = route?.sticky, let claim else { return false }
+        return StickyText.id(cookie.value(head, headBytes.bytes), headBytes.bytes) != claim.endpoint.sticky
+    }
+
+    private func writeSticky(to writer: inout ByteWriter) {
+        guard let cookie = route?.sticky, let claim else { return }
+        let text = StickyText.text(claim.endpoint.sticky)
+        text.withUnsafeBytes { cookie.write($0, to: &writer) }
+    }
+
+    // MARK: The response cache
+
+    private func beginFill(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let token = cacheToken, let cache = loop.cache, let claim else { return false }
+        if cache.begin(
+            token, answeredBy: claim.endpoint.generation, response, bytes, now: loop.instant,
+            wallClock: Int(loop.wallTime.milliseconds / 1000))
+        {
+            return true
+        }
+        cacheToken = nil
+        return false
+    }
+
+    private func invalidateCache(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) {
+        guard head.method != .get, head.method != .head, let route, route.http.cache.isOn, let cache = loop.cache else {
+            return
+        }
+        for target in Invalidation.targets(app: route.name, head, headBytes.bytes, response, bytes) {
+            cache.invalidate(target, now: loop.instant)
+        }
+    }
+
+    // MARK: X-Sendfile and X-Accel-Redirect
+
+    /// True when the answer's body is a file that the app named, or an error because it may not.
+    private func takeFile(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        let named = response.first(.xAccelRedirect)?.of(bytes)
+        guard let resolver = route?.sendfile, let value = named ?? response.first(.xSendfile)?.of(bytes), !value.isEmpty
+        else { return false }
+        switch named == nil ? resolver.sendfile(value) : resolver.accelRedirect(value) {
+        case .success(let file):
+            let isPlain = response.status == 200
+            answer.file =
+                isPlain
+                ? FileAnswer.plan(file, head, headBytes.bytes) { loop.random() } : FileAnswer.whole(file.plain, head)
+            return writeFileHead(response, bytes)
+        case .failure(let refusal):
+            loop.log(.fileRefused(reason: refusal.description))
+            return false
+        }
+    }
+
+    /// The app's status and fields, the file's length and validators. Kept aside: the worker's own body comes first.
+    private func writeFileHead(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let plan = answer.file else { return false }
+        var changed = response
+        if response.status == 200 { changed.status = plan.status }
+        if changed.status != response.status { changed.reason = .empty }
+        changed.framing = .none
+        changed.contentLength = nil
+        answer.status = changed.status
+        answer.keepClient = head.keepAlive && !loop.isDraining
+        let dropping = ClientConnection.fileFields.union([.eTag, .lastModified, .acceptRanges])
+        let said = FieldSet(bits: response.known.bits & ClientConnection.appKnowsBetter.bits)
+        let size = AnswerHead.encodedSize(response, headLength: bytes.count, extra: FileAnswer.largestHead)
+        let isWritten = writeOwnHead(size, known: response.known) { writer in
+            AnswerHead.begin(
+                changed, bytes, framing: .none, keepAlive: true, clientMinor: 1, dropping: dropping,
+                replaced: route?.replaced, to: &writer)
+            plan.writeFields(omitting: said, to: &writer)
+        }
+        guard isWritten else { return false }
+        outgoing.assign(loop.scratch.bytes)
+        return true
+    }
+
+    /// Of a named file's fields, those that the app may have said itself.
+    private static let appKnowsBetter: FieldSet = [.contentType, .cacheControl, .vary]
+
+    private func sendNamedFile(_ plan: FileAnswer) {
+        perform(exchange.answerHead())
+        guard case .answering = exchange.state else { return }
+        loop.scratch.assign(outgoing.bytes)
+        outgoing.release()
+        sendOwn(plan)
+        giveBackAfterAnswer()
     }
 
     // MARK: Our own answers
 
     func answerFailure(_ failure: GatewayFailure, keepAlive: Bool) {
         guard transport.isOpen else { return }
-        let keep = keepAlive && head.keepAlive && !loop.isDraining
+        answer.keepClient = keepAlive && head.keepAlive && !loop.isDraining
+        answer.status = failure.status
+        answer.source = .gateway
         let id = loop.nextErrorID()
         if failure.status >= 500 { loop.log(.answered(failure, id: id)) }
-        let page = loop.errorPages.page(failure, id: id, route: route, wantsBody: head.method != .head, keepAlive: keep)
-        page.withUnsafeReadableBytes { transport.sendHead($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+        let page = loop.errorPages.answer(
+            failure, id: id, route: route, accepts: ErrorFormat(head, headBytes.bytes), custom: route?.errorTemplate)
+        send(ByteBuffer(string: page.head), ByteBuffer(string: head.method == .head ? "" : page.body))
+    }
+
+    /// An answer of ours, whole but for the fields that every answer has.
+    func send(_ own: ByteBuffer, _ body: ByteBuffer) {
+        let isWritten = own.withUnsafeReadableBytes { head in
+            writeOwnHead(head.count, known: [.date]) { $0.write(head) }
+        }
+        guard isWritten else { return transport.close(resetting: false) }
+        answer.bodyBytes = body.readableBytes
+        body.withUnsafeReadableBytes { transport.sendHead(loop.scratch.bytes, $0) }
         transport.endMessage()
-        if keep { nextRequest() } else { closeClient() }
-    }
-
-    // MARK: Back-pressure
-
-    /// The worker is not read while more waits than the client's share; a client that takes nothing for too long is let go.
-    func checkBackPressure() {
-        let waiting = transport.queuedBytes + spool.count
-        guard waiting > 0 else { return }
-        let limit = route?.http.responseBufferHighWatermark ?? AnswerSpool.memoryLimit
-        if waiting >= limit || spool.isFull { upstream?.pauseReading() }
-        if timer.kind == .none { startTimer(.stall) }
-    }
-
-    /// The transport has room again.
-    func outputDrained() {
-        if !spool.isEmpty { spoolMoves() }
-        guard transport.queuedBytes == 0, spool.isEmpty else {
-            // It took something: a new term.
-            if timer.kind == .stall { startTimer(.stall) }
-            return resumeUpstream()
-        }
-        if isLingering {
-            transport.endOutput()
-            return startTimer(.linger)
-        }
-        if timer.kind == .stall { stopTimer() }
-        resumeUpstream()
-        // Pipelined requests wait for this, too.
-        if case .idle = exchange.state {
-            if timer.kind == .none { startTimer(.keepAlive) }
-            resumeReading()
-            advance()
-        }
-    }
-
-    private func spoolMoves() {
-        while transport.queuedBytes == 0, let piece = spool.next() {
-            switch piece {
-            case .file(let file, let offset, let count): transport.sendFile(file, from: offset, count: count)
-            case .memory(let bytes): bytes.withUnsafeReadableBytes { transport.sendBody($0) }
-            }
-        }
-        if isLingering, spool.isEmpty { transport.endOutput() }
-    }
-
-    private func resumeUpstream() {
-        let limit = route?.http.responseBufferHighWatermark ?? AnswerSpool.memoryLimit
-        if transport.queuedBytes + spool.count < limit, !spool.isFull { upstream?.resumeReading() }
+        if answer.keepClient { nextRequest() } else { closeClient() }
     }
 
     // MARK: After the answer
@@ -223,26 +322,26 @@ extension ClientConnection {
 
     /// Where the end of the connection is the end of the answer, only a reset says that it is not whole.
     func breakOffClient() {
+        let endsByClose = answer.endsByClose || transport.isMessageFramed
         endRequest()
-        if answer.endsByClose { return transport.close(resetting: true) }
+        if endsByClose { return transport.close(resetting: true) }
         closeAfterWriting()
     }
 
     private func endRequest() {
         stopTimer()
+        logAccess()
+        leaveCache()
+        clearDeadlines()
+        answer.dropGzip(loop)
         body.discard()
         bodyProgress = .none
         bodyIsComplete = false
+        streamsBody = false
+        streamedBytes = 0
+        tunnel = nil
         route = nil
         head.reset()
         parser.reset()
     }
-}
-
-/// How a client's connection wants an answer's body from the worker's.
-enum UpstreamBodyForm {
-    /// With the framing that it came in.
-    case asItIs
-    /// Without chunks.
-    case decoded
 }

@@ -4,6 +4,7 @@ import Linux
 import Model
 import NIOCore
 import Pool
+import ResponseCache
 import Sockets
 
 extension ClientConnection {
@@ -18,9 +19,10 @@ extension ClientConnection {
         switch action.claim {
         case .keep: break
         case .giveBack(let outcome):
-            if let claim = take(&claim) { loop.pool.checkin(claim, outcome) }
+            giveBack(outcome)
         case .giveBackUnreachable:
             if let claim = take(&claim) { loop.pool.checkinUnreachable(claim) }
+        case .becomeStream: becomeStream()
         case .cancelTicket:
             if let ticket = take(&ticket) { loop.pool.cancel(ticket) }
         }
@@ -44,16 +46,40 @@ extension ClientConnection {
     private func checkout() {
         let waiter = self.waiter ?? QueueWaiter(self)
         self.waiter = waiter
-        switch loop.pool.checkout(route!.app, waiter: waiter) {
+        guard let route else { return }
+        let isUnlimited = route.isUnlimited(head.path.of(headBytes.bytes))
+        switch loop.pool.checkout(route.app, waiter: waiter, preferring: stickyWish, unlimited: isUnlimited) {
         case .granted(let claim): granted(claim)
-        case .queued(let ticket): self.ticket = ticket
+        case .queued(let ticket):
+            self.ticket = ticket
+            if times.queued == nil { times.queued = loop.eventLoop.time }
         case .refused(let refusal): refused(refusal)
+        }
+    }
+
+    /// The worker that the client's session is with.
+    private var stickyWish: StickyID? {
+        guard let cookie = route?.sticky else { return nil }
+        return StickyText.id(cookie.value(head, headBytes.bytes), headBytes.bytes)
+    }
+
+    private func giveBack(_ outcome: ExchangeOutcome) {
+        guard let claim = take(&claim) else { return }
+        if isStream {
+            isStream = false
+            loop.pool.streamEnded(claim)
+        } else {
+            loop.pool.checkin(claim, outcome)
         }
     }
 
     func granted(_ claim: Claim) {
         ticket = nil
         self.claim = claim
+        if loop.accessLog != nil {
+            lastEndpoint = claim.endpoint
+            times.claimed = loop.eventLoop.time
+        }
         perform(exchange.granted())
     }
 
@@ -110,37 +136,59 @@ extension ClientConnection {
         guard let upstream, writeHead(to: upstream.endpoint) else {
             return perform(exchange.headTooLarge())
         }
-        if let limit = upstream.endpoint.settings.http.maxRequestTime.nonZero { startTimer(.answer(limit)) }
+        if let limit = upstream.endpoint.settings.http.maxRequestTime.nonZero, requestEnd == .distantFuture {
+            requestEnd = loop.deadline(after: TimeAmount(limit))
+        }
         // Gone before anything was written, and nothing more will be heard of it.
         guard upstream.isActive else { return perform(exchange.writeFailed()) }
-        upstream.send(loop.scratch.bytes, body, method: head.method)
+        let isStreaming = streamsBody
+        if isStreaming {
+            startTimer(.body)
+            if head.expectContinue, inbound.isEmpty, !isTaking { sendContinue() }
+        }
+        upstream.send(loop.scratch.bytes, body, method: head.method, isUpgrade: passesUpgrade)
+        if isStreaming { return takeStreamedBody() }
         // The connection may be lost by now, and the request even on its way to another worker: nothing may follow here.
     }
 
     /// Into the loop's scratch. False when the head cannot be expressed in the worker's protocol within its limits.
     private func writeHead(to endpoint: WorkerEndpoint) -> Bool {
+        guard let origin, let route else { return false }
+        let fields = peer.fields
+        let form = streamsBody ? head.body : head.body == .none ? .none : .length(body.length)
+        var dropping = ForwardedFields.dropping
+        if cacheToken?.dropsConditions == true { dropping = dropping.union([.ifNoneMatch, .ifModifiedSince]) }
         let forwarding = Forwarding(
-            body: head.body == .none ? .none : .length(body.length), dropping: peer.dropping)
+            body: form, upgrade: passesUpgrade, basePathLength: route.basePath.count, dropping: dropping)
         let bytes = headBytes.bytes
+        let extra = fields.extraSize(head)
         loop.scratch.removeAll()
         switch endpoint.wireProtocol {
         case .session:
-            let size = SessionHead.encodedSize(head, headLength: bytes.count, peer.facts, extra: peer.extraSize)
+            let facts = peer.facts(isSecure: origin.isSecure)
+            let size = SessionHead.encodedSize(head, headLength: bytes.count, facts, extra: extra)
             return loop.scratch.write(size) { memory in
                 var writer = ByteWriter(memory)
-                SessionHead.begin(head, bytes, peer.facts, forwarding, to: &writer)
-                peer.writeFields(SessionHead.self, head, bytes, to: &writer)
+                SessionHead.begin(head, bytes, facts, forwarding, to: &writer)
+                fields.write(as: .session, head, bytes, origin, to: &writer)
                 return SessionHead.end(&writer)
             }
         case .http:
-            let size = ForwardHead.encodedSize(head, headLength: bytes.count, extra: peer.extraSize)
+            let size = ForwardHead.encodedSize(head, headLength: bytes.count, extra: extra)
             return loop.scratch.write(size) { memory in
                 var writer = ByteWriter(memory)
                 ForwardHead.begin(head, bytes, forwarding, to: &writer)
-                peer.writeFields(ForwardHead.self, head, bytes, to: &writer)
+                fields.write(as: .http, head, bytes, origin, to: &writer)
                 return ForwardHead.end(&writer)
             }
         }
+    }
+
+    /// What of a streamed body is there already goes behind the head.
+    private func takeStreamedBody() {
+        guard case .sent = exchange.state else { return }
+        resumeReading()
+        advance()
     }
 
     // MARK: Its connection

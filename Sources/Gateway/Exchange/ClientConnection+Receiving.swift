@@ -43,7 +43,11 @@ extension ClientConnection {
             case .idle where isReadyForRequest: taken = takeHead(rest)
             case .idle: return offset
             case .receiving: taken = takeBody(rest)
-            case .waiting, .connecting, .sent, .answering: return offset
+            case .sent, .answering:
+                guard streamsBody, !bodyIsComplete else { return offset }
+                taken = takeBody(rest)
+            case .tunnel: taken = relayToWorker(rest)
+            case .looking, .waiting, .connecting: return offset
             case .closed: return bytes.count
             }
             if taken == 0 { return offset }
@@ -68,7 +72,7 @@ extension ClientConnection {
             if timer.kind != .head { startTimer(.head) }
             return 0
         case .rejected(let rejection):
-            loop.log(.rejected(rejection, peer: peer.facts.remoteAddress))
+            loop.log(.rejected(rejection, peer: peer.address))
             perform(
                 exchange.requestRefused(.badRequest(status: rejection.status, reason: rejection.description)))
             return bytes.count
@@ -84,6 +88,10 @@ extension ClientConnection {
         answer = AnswerProgress()
         answer.headOnly = head.method == .head
         bodyIsComplete = false
+        streamsBody = false
+        times.begin(loop.eventLoop.time)
+        origin = peer.fields.origin(
+            head, headBytes.bytes, trusted: loop.trusted, id: loop.requestIDs.next(), arrived: loop.wallTime)
         guard head.method != .connect else { return refuse(.badRequest(status: 405, reason: "CONNECT is not served")) }
         guard let route = loop.router.route(head, headBytes.bytes) else { return refuse(.unknownHost) }
         self.route = route
@@ -100,16 +108,30 @@ extension ClientConnection {
             bodyProgress = .chunked(ChunkedDecoder())
             hasBody = true
         }
-        perform(exchange.requestHead(.init(isIdempotent: head.method.isIdempotent, hasBody: hasBody)))
+        if !hasBody, head.method == .get || head.method == .head, answerWithFile() { return }
+        streamsBody = hasBody && !route.http.requestBuffering
+        let request = ExchangeStateMachine.Request(
+            isIdempotent: head.method.isIdempotent, hasBody: hasBody, streamsBody: streamsBody)
+        guard route.http.cache.isOn, !hasBody else { return go(request, hasMore: hasMore) }
+        askCache(request)
+    }
+
+    private func go(_ request: ExchangeStateMachine.Request, hasMore: Bool) {
+        perform(exchange.requestHead(request))
         if head.expectContinue, !hasMore, case .receiving = exchange.state { sendContinue() }
     }
 
-    func refuse(_ failure: GatewayFailure) { perform(exchange.requestRefused(failure)) }
+    func refuse(_ failure: GatewayFailure) {
+        let action = exchange.requestRefused(failure)
+        // A streamed body that turns out bad: the worker has part of it, and nobody can take it back.
+        if action == .ignore { return perform(exchange.upstreamSentGarbage()) }
+        perform(action)
+    }
 
     func startReceivingBody() { startTimer(.body) }
 
     /// RFC 9110 section 10.1.1: the client waits for this before it sends the body.
-    private func sendContinue() {
+    func sendContinue() {
         let go: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
         transport.sendInformational(UnsafeRawBufferPointer(start: go.utf8Start, count: go.utf8CodeUnitCount))
     }
@@ -117,7 +139,7 @@ extension ClientConnection {
     /// How many bytes belong to the body and were stored.
     private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard !bodyIsComplete else { return 0 }
-        startTimer(.body)
+        if !streamsBody { startTimer(.body) }
         switch bodyProgress {
         case .none, .framed: return 0
         case .length(let remaining):
@@ -137,12 +159,12 @@ extension ClientConnection {
         // The body bytes of one read's chunks in one piece: a client that sends them byte by byte must not cost a disk
         // write for each.
         var data = RawBytes()
-        let limit = (route?.http ?? loop.router.defaults).maxRequestBody - body.length
+        let limit = (route?.http ?? loop.router.defaults).maxRequestBody - body.length - streamedBytes
         while true {
             switch decoder.next(bytes, at: &offset) {
             case .data(let range):
                 guard data.count + range.count <= limit else {
-                    refuse(.bodyTooLarge(limit: limit + body.length))
+                    refuse(.bodyTooLarge(limit: limit + body.length + streamedBytes))
                     return bytes.count
                 }
                 data.append(range.of(bytes))
@@ -155,7 +177,7 @@ extension ClientConnection {
                 if store(data.bytes) { bodyEnded() }
                 return offset
             case .rejected(let rejection):
-                loop.log(.badChunks(rejection, peer: peer.facts.remoteAddress))
+                loop.log(.badChunks(rejection, peer: peer.address))
                 refuse(.badRequest(status: 400, reason: "its chunked body is malformed (RFC 9112 section 7.1)"))
                 return bytes.count
             }
@@ -165,6 +187,7 @@ extension ClientConnection {
     /// False when the body was refused.
     private func store(_ part: UnsafeRawBufferPointer) -> Bool {
         if part.isEmpty { return true }
+        if streamsBody { return streamToWorker(part) }
         let stored = body.append(
             part, directory: loop.bufferDirectory, eventLoop: loop.eventLoop, threads: loop.threads,
             written: { [weak self] in self?.partWritten($0) })
@@ -200,6 +223,7 @@ extension ClientConnection {
 
     private func bodyEnded() {
         bodyIsComplete = true
+        if streamsBody { return streamedBodyEnded() }
         stopTimer()
         if !body.isWriting { perform(exchange.bodyEnded()) }
     }

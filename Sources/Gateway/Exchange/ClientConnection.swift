@@ -1,13 +1,17 @@
+import AccessLog
+import Compression
 import HTTP1
 import Model
 import NIOCore
 import Pool
+import ResponseCache
 import Sockets
 
 /// The shell of a client's connection: bytes and events of its transport in, actions of `ExchangeStateMachine` out. Bound
 /// to one event loop; reused for all requests of the connection, so a kept-alive request makes almost no object.
 ///
-/// Read on in `+Receiving` (head and body), `+Exchange` (claim, send, retry), `+Answering` (the way back).
+/// Read on in the order of a request: `+Receiving` (head and body), `+WithoutWorker` (files, cache), `+Exchange` (claim, send,
+/// retry), `+Answering` and `+Output` (the way back), `+Streams` (upgrades, answers without an end).
 final class ClientConnection {
     /// Bytes of further (pipelined) requests that are kept while one is in work; then the client is not read.
     static let pipelineLimit = 64 * 1024
@@ -31,18 +35,39 @@ final class ClientConnection {
     var body: RequestBody
     var bodyProgress = BodyProgress.none
     var bodyIsComplete = false
+    var streamsBody = false
+    var streamedBytes = 0
     var route: Route?
+    var origin: RequestOrigin?
 
     // The worker's side of it.
     var waiter: QueueWaiter?
     var ticket: Ticket?
     var claim: Claim?
     var upstream: UpstreamConnection?
+    /// The claim takes no place any more: `Pool.streamEnded` ends it.
+    var isStream = false
 
+    // The response cache's.
+    var cacheWaiter: CacheWaiterBox?
+    var cacheTicket: WaitTicket?
+    var cacheToken: FillToken?
+    var isFillingCache = false
+
+    var tunnel: Tunnel?
+    /// The head of an answer whose body is a file, while the worker's own body is read out.
+    var outgoing = RawBytes()
     var answer = AnswerProgress()
     var spool: AnswerSpool
 
     var timer = ConnectionTimer.none
+    /// `max_request_time`, when an answer counts as a stream, when a stream is ended: looked at by the sweep, too.
+    var requestEnd = NIODeadline.distantFuture
+    var streamBegin = NIODeadline.distantFuture
+    var streamEnd = NIODeadline.distantFuture
+    var times = RequestTimes()
+    /// Who worked on the request, for the access log.
+    var lastEndpoint: WorkerEndpoint?
     var isReadPaused = false
     var isLingering = false
 
@@ -60,11 +85,24 @@ final class ClientConnection {
     /// The transport is gone; nothing can be sent any more.
     func closed() {
         timer = .none
+        let wasUnderWay = route != nil
         perform(exchange.clientGone())
+        if wasUnderWay { logAccess() }
+        leaveCache()
+        clearDeadlines()
+        tunnel = nil
+        answer.dropGzip(loop)
         body.discard()
         spool.discard()
         loop.remove(self)
         waiter = nil
+        cacheWaiter = nil
+    }
+
+    func clearDeadlines() {
+        requestEnd = .distantFuture
+        streamBegin = .distantFuture
+        streamEnd = .distantFuture
     }
 
     // MARK: Reading only as much as is wanted
@@ -114,17 +152,4 @@ enum BodyProgress {
     case chunked(ChunkedDecoder)
     /// The transport tells the end.
     case framed
-}
-
-/// How the worker's answer goes to the client.
-struct AnswerProgress {
-    enum Framing { case passThrough, chunkEncode, chunkDecode }
-    var framing = Framing.passThrough
-    /// The head is in `loop.scratch`, to leave together with the first of the body.
-    var headIsPending = false
-    var isError = false
-    var keepClient = true
-    var headOnly = false
-    /// The client finds the answer's end by the end of the connection (HTTP/1.0).
-    var endsByClose = false
 }

@@ -12,8 +12,6 @@ struct ConnectionTimer {
         case body
         /// Between requests.
         case keepAlive
-        /// The worker's answer (`max_request_time`).
-        case answer
         /// The client takes nothing of what was sent to it.
         case stall
         /// Our side is closed; what the client still sends is read out.
@@ -28,7 +26,6 @@ struct ConnectionTimer {
 /// What starts a timer.
 enum TimerStart {
     case head, body, keepAlive, stall, linger
-    case answer(Duration)
 }
 
 extension ClientConnection {
@@ -41,7 +38,6 @@ extension ClientConnection {
             case .keepAlive: (.keepAlive, TimeAmount(http.keepAliveTimeout))
             case .stall: (.stall, TimeAmount(http.bodyTimeout))
             case .linger: (.linger, loop.lingerTime)
-            case .answer(let limit): (.answer, TimeAmount(limit))
             }
         timer = ConnectionTimer(kind: kind, deadline: loop.deadline(after: time))
     }
@@ -55,9 +51,8 @@ extension ClientConnection {
         switch kind {
         case .none: break
         case .head where inbound.isEmpty: transport.close(resetting: false)
-        case .head, .body: perform(exchange.requestRefused(.requestTimeout))
+        case .head, .body: refuse(.requestTimeout)
         case .keepAlive: closeIdle()
-        case .answer: perform(exchange.upstreamTimedOut())
         case .stall, .linger: transport.close(resetting: false)
         }
     }

@@ -9,6 +9,8 @@ struct ExchangeAction: Equatable {
         case giveBackUnreachable
         /// Leave the pool's queue.
         case cancelTicket
+        /// Its place is free for the next request; it is given back at its end like any other.
+        case becomeStream
     }
     enum UpstreamAction: Equatable {
         case keep

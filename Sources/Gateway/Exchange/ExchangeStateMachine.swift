@@ -2,9 +2,10 @@ import Pool
 
 /// One request's life between a client and the pool, as decisions only: which event leads to what.
 ///
-///     idle -> receiving -> waiting -> connecting -> sent -> answering -> idle
-///                              ^          |           |
-///                              +----------+-----------+      the retry rule (DESIGN section 6)
+///     idle -> looking -> receiving -> waiting -> connecting -> sent -> answering -> idle
+///                                        ^          |           |
+///                                        +----------+-----------+      the retry rule (DESIGN section 6)
+///                                                               +--> tunnel -> closed
 ///
 /// The shell (`ClientConnection`) feeds it what happened on the wire and carries out what comes back. Invariants, held
 /// by the model-based test: a request is answered exactly once; it is sent again only under the retry rule; a claim is
@@ -14,6 +15,10 @@ struct ExchangeStateMachine {
         /// RFC 9110 section 9.2.2: sending it twice means the same as sending it once.
         var isIdempotent: Bool
         var hasBody: Bool
+        /// The body goes to the worker as it comes (`request_buffering: off`).
+        var streamsBody: Bool
+        /// Part of a streamed body is gone: the request cannot be sent again.
+        fileprivate(set) var hasLostBody = false
         /// Set once the request may have reached a worker that then was lost.
         fileprivate(set) var sends = 0
         /// Workers that got nothing of it: no connection, or one that refused the first byte.
@@ -21,9 +26,10 @@ struct ExchangeStateMachine {
         /// Attempts that met a full backlog at the worker claimed now.
         fileprivate(set) var busyTries = 0
 
-        init(isIdempotent: Bool, hasBody: Bool) {
+        init(isIdempotent: Bool, hasBody: Bool, streamsBody: Bool = false) {
             self.isIdempotent = isIdempotent
             self.hasBody = hasBody
+            self.streamsBody = streamsBody
         }
     }
 
@@ -40,6 +46,8 @@ struct ExchangeStateMachine {
     enum State: Equatable {
         /// Between requests.
         case idle
+        /// The response cache may answer, once another request for the same has been.
+        case looking(Request)
         /// The body is being collected; no worker is held.
         case receiving(Request)
         /// The pool was asked for a worker.
@@ -50,15 +58,42 @@ struct ExchangeStateMachine {
         case sent(Request, reused: Bool)
         /// The head of the answer went to the client.
         case answering
+        /// The connection was upgraded: bytes go both ways, what they mean is not known here.
+        case tunnel
         /// The client is gone or the connection ends here.
         case closed
     }
 
     // MARK: The client's side
 
-    mutating func requestHead(_ request: Request) -> ExchangeAction {
+    /// `looksFirst`: the cache was asked and will say later whether it has an answer.
+    mutating func requestHead(_ request: Request, looksFirst: Bool = false) -> ExchangeAction {
         guard case .idle = state else { return .ignore }
-        if request.hasBody {
+        if looksFirst {
+            state = .looking(request)
+            return .ignore
+        }
+        return begin(request)
+    }
+
+    /// The cache has nothing for this request.
+    mutating func foundNothing() -> ExchangeAction {
+        guard case .looking(let request) = state else { return .ignore }
+        return begin(request)
+    }
+
+    /// An answer that no worker gave (a file, the cache, a redirect) was sent.
+    mutating func answeredWithoutWorker(keepClient: Bool) -> ExchangeAction {
+        switch state {
+        case .idle, .looking: break
+        default: return .ignore
+        }
+        state = keepClient ? .idle : .closed
+        return .init(keepClient ? .nextRequest : .closeClient)
+    }
+
+    private mutating func begin(_ request: Request) -> ExchangeAction {
+        if request.hasBody, !request.streamsBody {
             state = .receiving(request)
             return .init(.receiveBody)
         }
@@ -75,7 +110,7 @@ struct ExchangeStateMachine {
     /// The body cannot be taken (too large, malformed, disk full), or the head itself was refused.
     mutating func requestRefused(_ failure: GatewayFailure) -> ExchangeAction {
         switch state {
-        case .idle, .receiving:
+        case .idle, .receiving, .looking:
             // What the client goes on sending is not a request any more, so the connection cannot be kept.
             state = .closed
             return .init(.answer(failure, keepAlive: false))
@@ -87,10 +122,10 @@ struct ExchangeStateMachine {
         let before = state
         state = .closed
         switch before {
-        case .idle, .receiving, .closed: return .ignore
+        case .idle, .looking, .receiving, .closed: return .ignore
         case .waiting: return ExchangeAction(claim: .cancelTicket, .none)
         case .connecting: return ExchangeAction(claim: .giveBack(.notForwarded), upstream: .close, .none)
-        case .sent, .answering: return ExchangeAction(claim: .giveBack(.ok), upstream: .close, .none)
+        case .sent, .answering, .tunnel: return ExchangeAction(claim: .giveBack(.ok), upstream: .close, .none)
         }
     }
 
@@ -152,10 +187,18 @@ struct ExchangeStateMachine {
         return ExchangeAction(claim: .giveBack(.notForwarded), upstream: .release, .answer(failure, keepAlive: true))
     }
 
+    /// A part of a streamed body went to the worker, and is not kept.
+    mutating func bodyWasStreamed() {
+        guard case .sent(var request, let reused) = state, !request.hasLostBody else { return }
+        request.hasLostBody = true
+        state = .sent(request, reused: reused)
+    }
+
     /// The connection failed before the request's head was whole on it, so the worker cannot have run it: any method may
     /// be sent again.
     mutating func writeFailed() -> ExchangeAction {
         guard case .sent(let request, _) = state else { return .ignore }
+        if request.hasLostBody { return fail(.workerDied) }
         return searchOn(request, claim: .giveBack(.notForwarded), upstream: .close)
     }
 
@@ -167,13 +210,14 @@ struct ExchangeStateMachine {
         switch state {
         case .sent(var request, let reused):
             request.sends += 1
-            if request.isIdempotent, reused || request.sends == 1, request.sends < Self.maxSends {
+            if request.isIdempotent, !request.hasLostBody, reused || request.sends == 1, request.sends < Self.maxSends {
                 state = .waiting(request)
                 // Most likely this worker is dying, and its exit not known yet: the second attempt is for another one.
                 return ExchangeAction(claim: .giveBackUnreachable, upstream: .close, .checkout)
             }
             return fail(failure)
         case .answering: return breakOff()
+        case .tunnel: return tunnelEnded()
         default: return .ignore
         }
     }
@@ -201,6 +245,26 @@ struct ExchangeStateMachine {
         guard case .sent = state else { return .ignore }
         state = .answering
         return .init(.forwardHead)
+    }
+
+    /// The answer goes on and on: it takes no place of the worker's any more, and counts as a stream.
+    mutating func answerIsStream() -> ExchangeAction {
+        guard case .answering = state else { return .ignore }
+        return ExchangeAction(claim: .becomeStream, .none)
+    }
+
+    /// The worker switched protocols (RFC 9110 section 7.8).
+    mutating func upgraded() -> ExchangeAction {
+        guard case .sent = state else { return .ignore }
+        state = .tunnel
+        return ExchangeAction(claim: .becomeStream, .none)
+    }
+
+    /// One side of the tunnel has ended it.
+    mutating func tunnelEnded() -> ExchangeAction {
+        guard case .tunnel = state else { return .ignore }
+        state = .closed
+        return ExchangeAction(claim: .giveBack(.ok), upstream: .close, .closeClient)
     }
 
     /// The answer is complete. `isError` is a 5xx of the app's own.

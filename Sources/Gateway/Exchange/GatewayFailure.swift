@@ -22,6 +22,8 @@ package enum GatewayFailure: Equatable, Sendable {
     case workerDied
     case badAnswer
     case workerTimedOut
+    /// `only-if-cached`, and it is not.
+    case notCached
 
     package init(_ refusal: Refusal, queue: (overflow: Int, timeout: Int)) {
         switch refusal {
@@ -41,7 +43,7 @@ package enum GatewayFailure: Equatable, Sendable {
         case .unknownHost: 404
         case .notBooted, .shuttingDown, .workerBusy: 503
         case .workerUnreachable, .workerDied, .badAnswer: 502
-        case .workerTimedOut: 504
+        case .workerTimedOut, .notCached: 504
         }
     }
 
@@ -61,6 +63,7 @@ package enum GatewayFailure: Equatable, Sendable {
         case .workerUnreachable, .workerDied: "The application ended while it worked on this request."
         case .badAnswer: "The application's answer could not be understood."
         case .workerTimedOut: "The application took too long to answer."
+        case .notCached: "There is no stored answer to this request."
         }
     }
 }

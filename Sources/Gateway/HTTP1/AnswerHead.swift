@@ -10,7 +10,8 @@ package enum AnswerHead {
     /// with `.none` the worker's Content-Length passes where it says something (HEAD, 304).
     package static func begin(
         _ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, framing: ResponseFraming, keepAlive: Bool,
-        clientMinor: UInt8, dropping: FieldSet = FieldSet(), to writer: inout ByteWriter
+        clientMinor: UInt8, dropping: FieldSet = FieldSet(), replaced: ReplacedFields? = nil,
+        to writer: inout ByteWriter
     ) {
         writer.write("HTTP/1.1 ")
         writer.write(decimal: head.status)
@@ -19,7 +20,7 @@ package enum AnswerHead {
         writer.write("\r\n")
         let passing = PassingFields(
             fields: head.fields, bytes: bytes, dropped: FieldSet.hopByHop.union(dropping),
-            dropsUnderscores: false, connectionNamesFields: head.connectionNamesFields)
+            dropsUnderscores: false, connectionNamesFields: head.connectionNamesFields, replaced: replaced)
         for field in head.fields where passing.passes(field) {
             writer.write(field: field, of: bytes)
         }

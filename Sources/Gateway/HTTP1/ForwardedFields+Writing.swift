@@ -1,5 +1,5 @@
 /// The two ways to tell a worker about a request.
-package enum WorkerProtocol: Equatable, Sendable {
+package enum HeadForm: Equatable, Sendable {
     /// `SessionHead`
     case session
     /// `ForwardHead`
@@ -9,7 +9,7 @@ package enum WorkerProtocol: Equatable, Sendable {
 extension ForwardedFields {
     /// Call it between `begin` and `end` of the head's writer, which must have been given `dropping`.
     package func write(
-        as form: WorkerProtocol, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ origin: RequestOrigin,
+        as form: HeadForm, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ origin: RequestOrigin,
         to writer: inout ByteWriter
     ) {
         var out = FieldOutput(form: form, writer: writer)
@@ -138,7 +138,7 @@ extension ForwardedFields {
 
 /// Writes fields in one of the two forms.
 private struct FieldOutput {
-    let form: WorkerProtocol
+    let form: HeadForm
     var writer: ByteWriter
 
     @inline(__always)

@@ -8,11 +8,14 @@ struct PassingFields {
     let dropsUnderscores: Bool
     /// Compare every name with what Connection lists.
     let connectionNamesFields: Bool
+    /// Fields that the gateway sets instead (`set_headers`).
+    var replaced: ReplacedFields?
 
     @inline(__always)
     func passes(_ field: HeaderField) -> Bool {
         if dropped.contains(field.id) { return false }
         if field.id == .other, dropsUnderscores, hasUnderscore(field.name.of(bytes)) { return false }
+        if let replaced, replaced.contains(field.name.of(bytes)) { return false }
         return !connectionNamesFields || !isNamedByConnection(field)
     }
 
@@ -56,5 +59,28 @@ struct PassingFields {
     @inline(__always)
     func isSameField(_ a: HeaderField, _ b: HeaderField) -> Bool {
         a.id == b.id && (a.id != .other || sameName(a.name, b.name))
+    }
+}
+
+/// Names of fields that are taken from what passes, because the gateway writes its own.
+package final class ReplacedFields: Sendable {
+    private let names: [[UInt8]]
+
+    /// Names in any case; nil for none.
+    package init?(_ names: some Collection<String>) {
+        guard !names.isEmpty else { return nil }
+        self.names = names.map { Array($0.lowercased().utf8) }
+    }
+
+    func contains(_ name: UnsafeRawBufferPointer) -> Bool {
+        names.contains { known in
+            guard known.count == name.count else { return false }
+            for at in 0..<known.count {
+                let byte = name[at]
+                let lower = byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+                if lower != known[at] { return false }
+            }
+            return true
+        }
     }
 }

@@ -1,18 +1,38 @@
 import HTTP1
 package import Model
 package import Pool
+package import StaticFiles
 
-/// Where an app's requests go, and the settings that the exchange needs. Replaced whole when its settings change.
+/// Where an app's requests go, and the settings that the exchange needs. Replaced whole when its settings or its releases
+/// change.
 package final class Route: Sendable {
     package let app: AppIndex
     package let name: AppName
     package let http: HTTPSettings
     package let queueStatuses: (overflow: Int, timeout: Int)
-    /// Host names in lower case; empty means every host that no other app has.
+    /// In lower case: exact names, `*.example.com`; empty means every host that no other app has.
     package let serverNames: [String]
     package let showsDetails: Bool
+    /// Files that are served without a worker; nil for none.
+    let site: StaticSite?
+    /// What an app may name in X-Sendfile and X-Accel-Redirect.
+    let sendfile: SendfileResolver?
+    let sticky: StickyCookie?
+    let errorTemplate: ErrorTemplate?
+    /// `set_headers`: written as they are, and the app's own of the same names dropped.
+    let setFields: [UInt8]
+    let replaced: ReplacedFields?
+    let unlimitedPaths: [[UInt8]]
+    /// Without a slash at its end; empty for `/`.
+    let basePath: [UInt8]
 
-    package init(app: AppIndex, settings: AppSettings) {
+    /// - Parameters:
+    ///   - releases: live first, then those that other generations run, then past ones whose assets are still served.
+    ///   - errorPage: the app's own, as text.
+    package init(
+        app: AppIndex, settings: AppSettings, releases: [StaticSite.Release] = [], shared: String? = nil,
+        errorPage: String? = nil
+    ) {
         self.app = app
         name = settings.name
         var http = settings.http
@@ -22,27 +42,104 @@ package final class Route: Sendable {
         queueStatuses = (settings.queue.overflowStatusCode, settings.queue.timeoutStatusCode)
         serverNames = settings.serverNames.map { $0.lowercased() }
         showsDetails = settings.friendlyErrorPages
+        let hasFiles = http.files.staticFilesDirectory != nil || !http.files.staticPaths.isEmpty
+        site =
+            hasFiles && !releases.isEmpty ? StaticSite(releases: releases, shared: shared, settings: http.files) : nil
+        sendfile = releases.first.map { SendfileResolver(release: $0, shared: shared, settings: http.files) }
+        sticky =
+            http.stickySessions
+            ? StickyCookie(
+                name: http.stickySessionsCookieName, attributes: http.stickySessionsCookieAttributes,
+                basePath: http.baseURI) : nil
+        errorTemplate = errorPage.flatMap { ErrorTemplate(custom: $0) }
+        let set = http.setHeaders.sorted { $0.key < $1.key }
+        setFields = set.flatMap { Array("\($0.key): \($0.value)\r\n".utf8) }
+        replaced = ReplacedFields(set.map(\.key))
+        unlimitedPaths = http.unlimitedConcurrencyPaths.map { Array($0.utf8) }
+        basePath = http.baseURI == "/" ? [] : Array(http.baseURI.utf8)
+    }
+
+    /// `path` begins with `base`, and ends or goes on with a slash behind it.
+    static func isBeneath(_ path: UnsafeRawBufferPointer, _ base: [UInt8]) -> Bool {
+        guard path.count >= base.count,
+            path.count == base.count || path[base.count] == UInt8(ascii: "/") || base.last == UInt8(ascii: "/")
+        else { return false }
+        return base.withUnsafeBytes { base in (0..<base.count).allSatisfy { base[$0] == path[$0] } }
+    }
+
+    func isUnlimited(_ path: UnsafeRawBufferPointer) -> Bool {
+        !unlimitedPaths.isEmpty && unlimitedPaths.contains { Route.isBeneath(path, $0) }
     }
 }
 
-/// Which app a request is for. A value: each event loop has its own copy and is given a new one when routes change.
+/// Which app a request is for: by the host's exact name, then by the longest wildcard, then an app without names; among
+/// the apps of one host the longest `base_uri`. A value: each event loop has its own copy.
 struct Router {
-    private var byHost: [String: Route] = [:]
-    private var fallback: Route?
+    private struct Name {
+        /// In lower case; of a wildcard what follows the star, with its dot.
+        var bytes: [UInt8]
+        var routes: [Route]
+    }
+
+    private var exact: [Name] = []
+    private var wildcards: [Name] = []
+    private var anyHost: [Route] = []
     /// Used while it is not known which app a connection is for.
     let defaults: HTTPSettings
 
     init(_ routes: [Route]) {
-        for route in routes {
-            for name in route.serverNames { byHost[name] = route }
-            if route.serverNames.isEmpty { fallback = fallback ?? route }
-        }
         defaults = routes.count == 1 ? routes[0].http : HTTPSettings()
+        for route in routes {
+            if route.serverNames.isEmpty { anyHost.append(route) }
+            for name in route.serverNames {
+                if name.hasPrefix("*.") {
+                    Router.add(route, Array(name.dropFirst().utf8), to: &wildcards)
+                } else {
+                    Router.add(route, Array(name.utf8), to: &exact)
+                }
+            }
+        }
+        wildcards.sort { $0.bytes.count > $1.bytes.count }
+    }
+
+    private static func add(_ route: Route, _ name: [UInt8], to list: inout [Name]) {
+        if let index = list.firstIndex(where: { $0.bytes == name }) {
+            list[index].routes.append(route)
+        } else {
+            list.append(Name(bytes: name, routes: [route]))
+        }
     }
 
     func route(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> Route? {
-        if byHost.isEmpty { return fallback }
-        let host = head.hostName.string(bytes).lowercased()
-        return byHost[host] ?? fallback
+        let path = head.path.of(bytes)
+        if exact.isEmpty, wildcards.isEmpty { return Router.longest(anyHost, path) }
+        let host = head.hostName.of(bytes)
+        for name in exact where Router.isName(host, name.bytes) { return Router.longest(name.routes, path) }
+        for name in wildcards where host.count > name.bytes.count {
+            let end = UnsafeRawBufferPointer(rebasing: host[(host.count - name.bytes.count)...])
+            if Router.isName(end, name.bytes) { return Router.longest(name.routes, path) }
+        }
+        return Router.longest(anyHost, path)
+    }
+
+    private static func longest(_ routes: [Route], _ path: UnsafeRawBufferPointer) -> Route? {
+        if routes.count == 1, routes[0].basePath.isEmpty { return routes[0] }
+        var best: Route?
+        for route in routes where route.basePath.isEmpty || Route.isBeneath(path, route.basePath) {
+            if route.basePath.count >= best?.basePath.count ?? 0 { best = route }
+        }
+        return best
+    }
+
+    /// Without regard to case. A dot at the host's end names the same host (RFC 3986 section 3.2.2).
+    private static func isName(_ host: UnsafeRawBufferPointer, _ name: [UInt8]) -> Bool {
+        let count = host.last == UInt8(ascii: ".") ? host.count - 1 : host.count
+        guard count == name.count else { return false }
+        for at in 0..<count {
+            let byte = host[at]
+            let lower = byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+            if lower != name[at] { return false }
+        }
+        return true
     }
 }

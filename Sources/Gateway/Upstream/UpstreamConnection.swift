@@ -13,6 +13,8 @@ final class UpstreamConnection: StreamSocketOwner {
         case scanning(ChunkedScanner)
         case decoding(ChunkedDecoder)
         case untilClose
+        /// Upgraded: not HTTP any more.
+        case tunnel
         /// Broken off: whatever still comes is dropped.
         case over
     }
@@ -33,6 +35,7 @@ final class UpstreamConnection: StreamSocketOwner {
     /// `StreamSocket.sentBytes` at which the request's head is whole with the kernel.
     private var headEnd = 0
     private var requestHasBody = false
+    private var isUpgrade = false
 
     init(_ endpoint: WorkerEndpoint, upstreams: Upstreams) {
         self.endpoint = endpoint
@@ -56,9 +59,10 @@ final class UpstreamConnection: StreamSocketOwner {
     // MARK: The request
 
     /// May lose the connection before it returns; then the owner has been told.
-    func send(_ head: UnsafeRawBufferPointer, _ body: RequestBody, method: Method) {
+    func send(_ head: UnsafeRawBufferPointer, _ body: RequestBody, method: Method, isUpgrade: Bool) {
         guard let socket else { return }
         self.method = method
+        self.isUpgrade = isUpgrade
         phase = .head
         hasExcess = false
         headIsOut = false
@@ -72,6 +76,14 @@ final class UpstreamConnection: StreamSocketOwner {
             body.memory.withUnsafeReadableBytes { socket.send(head, $0) }
         }
     }
+
+    /// More of a streamed body, or of what an upgraded client says.
+    func sendBody(_ bytes: UnsafeRawBufferPointer) {
+        requestHasBody = true
+        socket?.send(bytes)
+    }
+
+    var queuedBytes: Int { socket?.queuedBytes ?? 0 }
 
     func close() {
         owner = nil
@@ -110,6 +122,8 @@ final class UpstreamConnection: StreamSocketOwner {
                 let headBytes = UnsafeRawBufferPointer(rebasing: rest[0..<length])
                 rest = UnsafeRawBufferPointer(rebasing: rest[length...])
                 guard head.isInformational else { return finalHead(headBytes, rest, owner) }
+                owner.upstreamInterim(head, headBytes)
+                guard case .head = phase else { return }
                 if rest.isEmpty { return }
             }
         }
@@ -118,7 +132,11 @@ final class UpstreamConnection: StreamSocketOwner {
     private func finalHead(
         _ headBytes: UnsafeRawBufferPointer, _ rest: UnsafeRawBufferPointer, _ owner: ClientConnection
     ) {
-        guard head.status != 101 else { return breakOff(owner, "it switched protocols unasked") }
+        if head.status == 101 {
+            guard isUpgrade else { return breakOff(owner, "it switched protocols unasked") }
+            phase = .tunnel
+            return owner.upstreamUpgraded(head, headBytes, rest)
+        }
         let form = owner.upstreamHead(head, headBytes)
         // It may have been broken off.
         guard case .head = phase else { return }
@@ -154,6 +172,7 @@ final class UpstreamConnection: StreamSocketOwner {
             }
         case .decoding(var decoder): decode(bytes, &decoder, owner)
         case .untilClose: owner.upstreamBody(bytes, isComplete: false)
+        case .tunnel: owner.relayToClient(bytes)
         case .idle, .head, .over: break
         }
     }
@@ -193,7 +212,7 @@ final class UpstreamConnection: StreamSocketOwner {
         owner.upstreamSentGarbage(reason)
     }
 
-    func socketDrained() {}
+    func socketDrained() { owner?.upstreamDrained() }
 
     func socketConnected() { upstreams.connected(self) }
 

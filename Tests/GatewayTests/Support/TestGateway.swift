@@ -1,4 +1,5 @@
 import Glibc
+import HTTP1
 import Linux
 import Model
 import NIOCore
@@ -74,7 +75,7 @@ final class TestGateway: Sendable {
         var parts = GatewayParts(
             pool: pool, budget: budget, threads: threads, bufferDirectory: options.bufferDirectory ?? directory,
             errorPages: ErrorPages(template: ErrorPages.plainTemplate), serverField: "passenger",
-            trustedProxies: TrustedProxies([]), maxConnections: options.maxConnections,
+            trusted: AddressRanges([]), maxConnections: options.maxConnections,
             report: { events.add($0) })
         parts.sweepInterval = options.sweepInterval
         parts.lingerTime = options.lingerTime

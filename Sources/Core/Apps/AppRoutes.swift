@@ -1,0 +1,100 @@
+import AppConfig
+import Gateway
+import Glibc
+import Linux
+import Model
+import Pool
+import StaticFiles
+import Synchronization
+
+/// Keeps the gateway's route of one app in step with what its traffic goes to: the settings of the live generation, and the
+/// releases whose files are served.
+///
+/// Fingerprinted assets are looked up in every release that a generation runs, and then in the last ones that were live
+/// (`asset_overlap`): pages that a browser got from the version before ask for that one's assets.
+final class AppRoutes: Sendable {
+    private struct Past {
+        var release: StaticSite.Release
+        var until: Instant
+    }
+
+    private struct State {
+        var settings: [GenerationNumber: AppSettings] = [:]
+        var live: GenerationNumber?
+        var past: [Past] = []
+    }
+
+    private static let longestPage = 256 << 10
+
+    private let pool: Pool
+    private let app: AppIndex
+    private let location: AppLocation
+    private let gateway: Gateway
+    private let state = Mutex(State())
+
+    init(pool: Pool, app: AppIndex, location: AppLocation, gateway: Gateway) {
+        self.pool = pool
+        self.app = app
+        self.location = location
+        self.gateway = gateway
+    }
+
+    /// Before anything is live: what answers then are error pages, by these settings.
+    func begin(_ settings: AppSettings) { gateway.setRoutes([route(settings, [], [])]) }
+
+    /// A generation was made of these settings; it may be switched to from now on.
+    func booted(_ generation: GenerationNumber, _ settings: AppSettings) {
+        state.withLock { $0.settings[generation] = settings }
+    }
+
+    /// The traffic goes to another generation, or one is gone.
+    func refresh() {
+        guard let live = pool.liveGeneration(app) else { return }
+        let others = pool.snapshot()[app]?.generations.map(\.number) ?? []
+        let now = monotonicNow()
+        let found = state.withLock { state -> (AppSettings, [AppSettings], [StaticSite.Release])? in
+            guard let settings = state.settings[live] else { return nil }
+            if let before = state.live, before != live, let old = state.settings[before] {
+                state.past.insert(
+                    Past(release: release(old), until: now + old.http.files.assetOverlapTime), at: 0)
+            }
+            state.live = live
+            state.settings = state.settings.filter { $0.key == live || others.contains($0.key) }
+            state.past.removeAll { $0.until <= now || $0.release.directory == settings.directory }
+            state.past = Array(state.past.prefix(settings.http.files.assetOverlapReleases))
+            let beside = others.sorted { $0.rawValue > $1.rawValue }.filter { $0 != live }
+            return (settings, beside.compactMap { state.settings[$0] }, state.past.map(\.release))
+        }
+        guard let (settings, beside, past) = found else { return }
+        gateway.setRoutes([route(settings, beside, past)])
+    }
+
+    private func route(_ settings: AppSettings, _ beside: [AppSettings], _ past: [StaticSite.Release]) -> Route {
+        var releases = [release(settings)]
+        for other in beside.map(release) + past where !releases.contains(other) { releases.append(other) }
+        return Route(
+            app: app, settings: settings, releases: releases,
+            shared: location.isDeployRoot ? "\(location.path)/shared" : nil, errorPage: errorPage(settings))
+    }
+
+    private func release(_ settings: AppSettings) -> StaticSite.Release {
+        guard location.isDeployRoot else { return StaticSite.Release(directory: settings.directory) }
+        // `settings.directory` may be a subdirectory of the release.
+        let releases = "\(location.path)/releases/"
+        guard settings.directory.hasPrefix(releases) else { return StaticSite.Release(directory: settings.directory) }
+        let name = settings.directory.dropFirst(releases.count).prefix { $0 != "/" }
+        return StaticSite.Release(directory: releases + name, application: settings.directory)
+    }
+
+    /// The app's own page, as far as it is a file of the app's: without following links, and bounded.
+    private func errorPage(_ settings: AppSettings) -> String? {
+        guard let path = settings.http.customErrorPage else { return nil }
+        do throws(SystemError) {
+            let directory = try openPath(settings.directory)
+            let file = try openBeneath(directory.number, path, flags: O_RDONLY | O_NONBLOCK)
+            return String(decoding: try readAll(file.number, limit: Self.longestPage), as: UTF8.self)
+        } catch {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import AccessLog
+import HTTP1
+import Model
+import NIOCore
+import Pool
+import Sockets
+
+/// When the steps of a request happened, for the access log.
+struct RequestTimes {
+    private(set) var arrived = NIODeadline.uptimeNanoseconds(0)
+    var queued: NIODeadline?
+    var claimed: NIODeadline?
+
+    mutating func begin(_ time: NIODeadline) {
+        arrived = time
+        queued = nil
+        claimed = nil
+    }
+}
+
+extension ClientConnection {
+    /// A line for the request that ends, if there is one and lines are wanted.
+    func logAccess() {
+        guard loop.accessLog != nil, !head.methodRange.isEmpty, answer.status != 0 || route != nil else { return }
+        let bytes = headBytes.bytes
+        let peerText = Array((origin?.client?.description ?? peer.address).utf8)
+        let idText = requestID(bytes)
+        let now = loop.eventLoop.time
+        peerText.withUnsafeBytes { peerText in
+            idText.withUnsafeBytes { idText in
+                var record = AccessRecord()
+                record.peer = peerText
+                record.requestID = idText
+                record.method = head.methodRange.of(bytes)
+                record.target = head.target.of(bytes)
+                record.version = transport.isMessageFramed ? .http2 : head.versionMinor == 0 ? .http10 : .http11
+                record.host = head.host.of(bytes)
+                if let referer = head.first(.referer) { record.referer = referer.of(bytes) }
+                if let agent = head.first(.userAgent) { record.userAgent = agent.of(bytes) }
+                record.status = answer.status
+                record.bodyBytes = answer.headOnly ? 0 : answer.bodyBytes
+                record.arrived = loop.wallMicroseconds(at: times.arrived)
+                record.duration = (now - times.arrived).nanoseconds
+                if let queued = times.queued { record.queueTime = ((times.claimed ?? now) - queued).nanoseconds }
+                if let claimed = times.claimed { record.workerTime = (now - claimed).nanoseconds }
+                record.app = route?.name
+                record.generation = lastEndpoint?.generation
+                record.worker = lastEndpoint?.worker
+                record.source = answer.source
+                loop.accessLog?.log(record, now: loop.instant)
+            }
+        }
+        lastEndpoint = nil
+    }
+
+    private func requestID(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        guard let origin else { return [] }
+        if let kept = origin.keptID { return Array(kept.of(bytes)) }
+        return Array(origin.id.description.utf8)
+    }
+}

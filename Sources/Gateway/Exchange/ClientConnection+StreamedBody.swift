@@ -1,0 +1,47 @@
+import HTTP1
+import Sockets
+
+// `request_buffering: off`: the body goes to the worker as it comes. The worker is held for as long as that takes, and the
+// request cannot be sent again.
+extension ClientConnection {
+    /// Bytes to a worker past which the client is not read.
+    private static let queueLimit = 64 * 1024
+
+    func streamToWorker(_ part: UnsafeRawBufferPointer) -> Bool {
+        streamedBytes += part.count
+        exchange.bodyWasStreamed()
+        guard let upstream else { return true }
+        if head.body == .chunked {
+            loop.scratch.removeAll()
+            _ = loop.scratch.write(part.count + ChunkedEncoder.maxHeaderLength + 2) { memory in
+                var writer = ByteWriter(memory)
+                ChunkedEncoder.writeHeader(length: part.count, to: &writer)
+                writer.write(part)
+                writer.write("\r\n")
+                return writer.count
+            }
+            upstream.sendBody(loop.scratch.bytes)
+        } else {
+            upstream.sendBody(part)
+        }
+        if upstream.queuedBytes > Self.queueLimit { pauseReading() }
+        return true
+    }
+
+    func streamedBodyEnded() {
+        guard head.body == .chunked else { return }
+        let end: StaticString = "0\r\n\r\n"
+        upstream?.sendBody(UnsafeRawBufferPointer(start: end.utf8Start, count: end.utf8CodeUnitCount))
+    }
+
+    /// The worker took what waited for it.
+    func upstreamDrained() {
+        guard isReadPaused else { return }
+        switch exchange.state {
+        case .sent, .answering, .tunnel:
+            resumeReading()
+            advance()
+        default: break
+        }
+    }
+}
