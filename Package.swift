@@ -103,7 +103,7 @@ let package = Package(
             [
                 "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Sockets", "Gateway", "Spawning", "AppConfig",
                 "Releases",
-                "Watching", "Deploys", "AdminAPI", "AdminServer", logging,
+                "Watching", "Deploys", "AdminAPI", "AdminServer", "TLS", logging,
             ] + nio),
         room("Terminal", ["Model", "Linux"]),
         room(
