@@ -104,7 +104,7 @@ let package = Package(
                 "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Sockets", "StaticFiles",
                 "ResponseCache", "AccessLog", "Gateway", "Spawning", "AppConfig",
                 "Releases",
-                "Watching", "Deploys", "AdminAPI", "AdminServer", logging,
+                "Watching", "Deploys", "AdminAPI", "AdminServer", "TLS", logging,
             ] + nio),
         room("Terminal", ["Model", "Linux"]),
         room(

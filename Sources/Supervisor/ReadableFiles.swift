@@ -10,14 +10,14 @@ struct ReadableFiles {
 
     init(paths: [String]) { self.paths = Set(paths) }
 
-    func open(_ path: String) throws -> Descriptor {
-        guard paths.contains(path) else { throw Refusal(reason: "the server was not started with this file") }
+    func open(_ path: String) throws(SystemError) -> Descriptor {
+        guard paths.contains(path) else { throw SystemError(call: "open", errno: EPERM, subject: path) }
         // Links are followed, as renewals are often links that change. Not blocking: it might be a FIFO.
         let file = try openFile(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
         var status = stat()
         guard fstat(file.number, &status) == 0 else { throw SystemError(call: "fstat", subject: path) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw Refusal(reason: "it is not a regular file") }
-        guard status.st_size <= Self.largest else { throw Refusal(reason: "it is larger than \(Self.largest) bytes") }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError(call: "open", errno: EINVAL, subject: path) }
+        guard status.st_size <= Self.largest else { throw SystemError(call: "open", errno: EFBIG, subject: path) }
         return file
     }
 }

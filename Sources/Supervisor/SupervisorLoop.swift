@@ -209,13 +209,12 @@ final class SupervisorLoop {
         guard let connection else { return }
         ignoringClosedCore { () throws(SystemError) in
             let file: Descriptor
-            do {
+            do throws(SystemError) {
                 file = try readableFiles.open(path)
             } catch {
-                let reason = (error as? Refusal)?.reason ?? (error as? SystemError)?.reason ?? "\(error)"
-                return try connection.send(.fileOpened(path: path, failure: reason))
+                return try connection.send(.fileOpened(path: path, errno: error.errno))
             }
-            try connection.send(.fileOpened(path: path, failure: nil), descriptors: [file.number])
+            try connection.send(.fileOpened(path: path, errno: 0), descriptors: [file.number])
         }
     }
 

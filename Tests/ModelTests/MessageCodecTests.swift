@@ -26,7 +26,7 @@ struct MessageCodecTests {
             tag: ChildTag(5), pid: 9, reason: .signalled(11, dumpedCore: true),
             launchFailure: LaunchFailure(step: "chdir", errno: 2, subject: "/nowhere")),
         .shutdown(hurry: true), .shutdown(hurry: false), .reload, .reopenLogs,
-        .fileOpened(path: "/c", failure: nil), .fileOpened(path: "/c", failure: "permission denied"),
+        .fileOpened(path: "/c", errno: 0), .fileOpened(path: "/c", errno: 13),
     ]
 
     static var supervisorPlan: SupervisorPlan {

@@ -38,6 +38,7 @@ struct SettingsList: Sendable {
         case let list as [Any]: return "[\(list.map { text($0) ?? "\($0)" }.joined(separator: ", "))]"
         case let names as [String: String]: return "{\(names.keys.sorted().joined(separator: ", "))}"
         case let kind as AppKind: return kind.rawValue
+        case let files as CertificateFiles: return "\(files.chain) with \(files.key)"
         case let value as any CustomStringConvertible: return value.description
         default: break
         }

@@ -28,6 +28,13 @@ package struct FileStamp: Equatable, Sendable {
             mode: UInt32(facts.st_mode) & 0o7777)
     }
 
+    /// Of a file that is open.
+    package init(descriptor: Int32) throws(SystemError) {
+        var facts = stat()
+        guard fstat(descriptor, &facts) == 0 else { throw SystemError(call: "fstat") }
+        self.init(facts)
+    }
+
     /// Wraps rather than traps: the time in an inode is whatever someone set it to.
     private static func nanoseconds(_ time: timespec) -> Int64 {
         Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)

@@ -41,10 +41,10 @@ extension MessageCodec {
             writer.integer(Kind.reload.rawValue)
         case .reopenLogs:
             writer.integer(Kind.reopenLogs.rawValue)
-        case .fileOpened(let path, let failure):
+        case .fileOpened(let path, let errno):
             writer.integer(Kind.fileOpened.rawValue)
             writer.text(path)
-            writer.optional(failure) { $0.text($1) }
+            writer.integer(errno)
         }
         return writer.bytes
     }
@@ -70,10 +70,7 @@ extension MessageCodec {
             case .shutdown: return .shutdown(hurry: try reader.flag())
             case .reload: return .reload
             case .reopenLogs: return .reopenLogs
-            case .fileOpened:
-                return .fileOpened(
-                    path: try reader.text(),
-                    failure: try reader.optional { reader throws(CodecError) in try reader.text() })
+            case .fileOpened: return .fileOpened(path: try reader.text(), errno: try reader.integer())
             }
         }
     }

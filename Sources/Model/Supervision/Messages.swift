@@ -125,6 +125,7 @@ package enum SupervisorMessage: Sendable, Equatable {
     case shutdown(hurry: Bool)
     case reload
     case reopenLogs
-    /// Answers `openFile`, in order. One descriptor to read from, or none and the reason.
-    case fileOpened(path: String, failure: String?)
+    /// Answers `openFile`, in order. 0 and one descriptor to read from, or none and an errno: EPERM for a file that the plan
+    /// does not name, EINVAL for what is no regular file, EFBIG, or what open(2) said.
+    case fileOpened(path: String, errno: Int32)
 }

@@ -1,3 +1,4 @@
+import Glibc
 package import Linux
 package import Model
 import Synchronization
@@ -39,7 +40,7 @@ package final class SupervisorLink: Sendable {
         var nextTag: UInt64 = 1
         var handlers: [ChildTag: any ChildHandler] = [:]
         /// By path, in the order of the questions, which is that of the answers.
-        var opening: [String: [CheckedContinuation<Int32, any Error>]] = [:]
+        var opening: [String: [FileHandler]] = [:]
         var isSupervisorGone = false
     }
 
@@ -124,49 +125,47 @@ package final class SupervisorLink: Sendable {
         try? send(.signal(tag: tag, signal: signal, scope: scope))
     }
 
-    /// A descriptor to read a file from, as the supervisor's user sees it now; its position may be shared, so `pread` it
-    /// (`readWholeFile`). Only for the plan's `readableFiles`; throws `LinkError.notOpened` for all others, and when the
-    /// file is not there or no regular file. Not before `start`.
-    package func openFile(_ path: String) async throws -> Descriptor {
-        let number = try await withCheckedThrowingContinuation { continuation in
-            // Asked under the lock, so that two questions for one path stand in the same order here and there.
-            let failure: (any Error)? = state.withLock { state in
-                if state.isSupervisorGone { return LinkError.supervisorGone }
-                do {
-                    try send(.openFile(path: path))
-                } catch {
-                    return error
-                }
-                state.opening[path, default: []].append(continuation)
-                return nil
+    /// Told, on the link's thread, about one file that was asked for. Owns the descriptor. Must not block.
+    package typealias FileHandler = @Sendable (Result<Int32, SystemError>) -> Void
+
+    /// Asks for a descriptor to read a file from, as the supervisor's user sees it now. `pread` it (`readWholeFile`): its
+    /// position may be shared. Only for the plan's `readableFiles`: EPERM for all others. `then` is called once, perhaps
+    /// before this returns; only after `start`.
+    package func openFile(_ path: String, then: @escaping FileHandler) {
+        // Sent under the lock, so that two questions for one path stand in the same order here and there.
+        let failure: SystemError? = state.withLock { state in
+            if state.isSupervisorGone { return SystemError(call: "open", errno: EPIPE, subject: path) }
+            do throws(SystemError) {
+                try MessageSocket.send(descriptor, MessageCodec.encode(.openFile(path: path)))
+            } catch {
+                return error
             }
-            if let failure { continuation.resume(throwing: failure) }
+            state.opening[path, default: []].append(then)
+            return nil
         }
-        return Descriptor(owning: number)
+        if let failure { then(.failure(failure)) }
     }
 
-    private func fileOpened(_ path: String, _ descriptor: Int32?, _ failure: String?) {
-        let waiting = state.withLock { state -> CheckedContinuation<Int32, any Error>? in
+    private func fileOpened(_ path: String, _ opened: Result<Int32, SystemError>) {
+        let handler = state.withLock { state -> FileHandler? in
             guard var line = state.opening.removeValue(forKey: path) else { return nil }
             let first = line.removeFirst()
             if !line.isEmpty { state.opening[path] = line }
             return first
         }
-        switch (waiting, descriptor) {
-        case (let waiting?, let descriptor?): waiting.resume(returning: descriptor)
-        case (let waiting?, nil): waiting.resume(throwing: LinkError.notOpened(path, failure ?? "no descriptor came"))
-        case (nil, let descriptor?): _ = Descriptor(owning: descriptor)
-        case (nil, nil): break
-        }
+        if let handler { return handler(opened) }
+        if case .success(let number) = opened { _ = Descriptor(owning: number) }
     }
 
     private func abandonFiles() {
         let waiting = state.withLock { state in
             state.isSupervisorGone = true
             defer { state.opening = [:] }
-            return state.opening.values.flatMap { $0 }
+            return state.opening
         }
-        for continuation in waiting { continuation.resume(throwing: LinkError.supervisorGone) }
+        for (path, handlers) in waiting {
+            for handler in handlers { handler(.failure(SystemError(call: "open", errno: EPIPE, subject: path))) }
+        }
     }
 
     package func send(_ message: CoreMessage) throws {
@@ -189,8 +188,12 @@ package final class SupervisorLink: Sendable {
         case .shutdown(let hurry): control(.shutdown(hurry: hurry))
         case .reload: control(.reload)
         case .reopenLogs: control(.reopenLogs)
-        case .fileOpened(let path, let failure):
-            fileOpened(path, descriptors.first, failure)
+        case .fileOpened(let path, let errno):
+            guard errno == 0, let number = descriptors.first else {
+                fileOpened(path, .failure(SystemError(call: "open", errno: errno == 0 ? EBADF : errno, subject: path)))
+                break
+            }
+            fileOpened(path, .success(number))
             for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
             return
         case .welcome, .listener, .child, .begin: break
@@ -202,14 +205,11 @@ package final class SupervisorLink: Sendable {
 package enum LinkError: Error, CustomStringConvertible {
     case incompatible(UInt16)
     case supervisorGone
-    /// The path, and why the supervisor did not open it.
-    case notOpened(String, String)
 
     package var description: String {
         switch self {
         case .incompatible(let version): "the supervisor speaks version \(version) of the control protocol"
         case .supervisorGone: "the supervisor is gone"
-        case .notOpened(let path, let reason): "\(path): \(reason)"
         }
     }
 }
