@@ -92,7 +92,7 @@ extension ClientConnection {
 
     private func connect(reusing: Bool) {
         guard let endpoint = claim?.endpoint else { return }
-        if reusing, mayReuse(endpoint), let idle = loop.upstreams.takeIdle(endpoint) {
+        if reusing, let idle = loop.upstreams.takeIdle(endpoint, idleFor: longestIdle(endpoint)) {
             upstream = idle
             idle.owner = self
             return perform(exchange.connected(reused: true))
@@ -101,9 +101,10 @@ extension ClientConnection {
     }
 
     /// Our own loaders never close an idle connection by themselves. Other programs do, and one that closes in the moment
-    /// in which a request is written leaves open whether it ran it: what must not run twice gets a new connection there.
-    private func mayReuse(_ endpoint: WorkerEndpoint) -> Bool {
-        head.method.isIdempotent || endpoint.settings.kind != .generic
+    /// in which a request is written leaves open whether it ran it: what must not run twice gets a connection there that
+    /// served a moment ago, which no program's idle time is as short as, or a new one.
+    private func longestIdle(_ endpoint: WorkerEndpoint) -> TimeAmount? {
+        head.method.isIdempotent || endpoint.settings.kind != .generic ? nil : Upstreams.safeIdleTime
     }
 
     private func connectAgain(after delay: Duration) {

@@ -22,6 +22,8 @@ final class UpstreamConnection: StreamSocketOwner {
     let endpoint: WorkerEndpoint
     /// Set for the length of one exchange; taken away at its end, which also breaks the cycle.
     var owner: ClientConnection?
+    /// While it is idle: of its last answer.
+    var idleSince = NIODeadline.uptimeNanoseconds(0)
     private let upstreams: Upstreams
     private var socket: StreamSocket?
     private var phase = Phase.idle

@@ -9,6 +9,8 @@ import Sockets
 final class Upstreams {
     /// Kept for one worker by one loop.
     static let idleLimit = 256
+    /// Within so long of its last answer no program closes a connection for being idle.
+    static let safeIdleTime = TimeAmount.milliseconds(500)
     static let connectTimeout = TimeAmount.seconds(5)
 
     private let loop: SocketLoop
@@ -25,9 +27,11 @@ final class Upstreams {
 
     init(loop: SocketLoop) { self.loop = loop }
 
-    func takeIdle(_ endpoint: WorkerEndpoint) -> UpstreamConnection? {
+    /// The one that was used last, unless it has been idle for longer than `limit`.
+    func takeIdle(_ endpoint: WorkerEndpoint, idleFor limit: TimeAmount?) -> UpstreamConnection? {
         let slot = endpoint.slot
         guard slot < slots.count else { return nil }
+        if let limit, let last = slots[slot].idle.last, loop.time - last.idleSince > limit { return nil }
         while let connection = slots[slot].idle.popLast() {
             slots[slot].fewest = min(slots[slot].fewest, slots[slot].idle.count)
             if connection.endpoint === endpoint, connection.isActive { return connection }
@@ -43,6 +47,7 @@ final class Upstreams {
         guard connection.isActive, retired.isEmpty || !retired.contains(endpoint.worker),
             slots[slot].idle.count < Self.idleLimit
         else { return connection.close() }
+        connection.idleSince = loop.time
         slots[slot].idle.append(connection)
     }
 
