@@ -146,7 +146,7 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + nio),
         tests("PoolTests", ["Model", "Pool"]),
-        tests("GatewayTests", ["Model", "Gateway", "Sockets", "HTTP1", "Pool", "Linux"] + nio),
+        tests("GatewayTests", ["Model", "Gateway", "Sockets", "HTTP1", "Pool", "Linux", "TLS"] + nio),
         tests("SpawningTests", ["Model", "Spawning", "Pool", "Linux"]),
         tests("AppConfigTests", ["Model", "AppConfig"]),
         tests("ReleasesTests", ["Model", "Linux", "Releases", "passenger"]),

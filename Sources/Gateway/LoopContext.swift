@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import Pool
 import Sockets
+import TLS
 
 /// Everything that the connections of one event loop share. Used on that loop only, so it needs no lock.
 final class LoopContext {
@@ -20,6 +21,10 @@ final class LoopContext {
     let bufferDirectory: String
     let errorPages: ErrorPages
     let answerFields: AnswerFields
+    let trustedProxies: TrustedProxies
+    let certificates: CertificateStore?
+    let redirectPort: Int?
+    let carriers = Carriers()
     var router = Router([])
     private(set) var isDraining = false
     let lingerTime: TimeAmount
@@ -41,6 +46,9 @@ final class LoopContext {
         errorPages = shared.errorPages
         answerFields = AnswerFields(server: shared.serverField)
         report = shared.report
+        trustedProxies = shared.trustedProxies
+        certificates = shared.certificates
+        redirectPort = shared.redirectPort
         lingerTime = shared.lingerTime
         upstreams = Upstreams(loop: eventLoop)
     }
@@ -80,15 +88,18 @@ final class LoopContext {
         for connection in connections where connection.timer.kind != .none && connection.timer.deadline <= now {
             connection.timerFired()
         }
+        carriers.sweep(now)
     }
 
     func beginDrain() {
         isDraining = true
         for connection in connections { connection.beginDrain() }
+        carriers.beginDrain()
     }
 
     func closeAll() {
         for connection in connections { connection.transport.close(resetting: false) }
+        carriers.closeAll()
     }
 
     func log(_ event: GatewayEvent) {

@@ -12,7 +12,8 @@ extension ClientConnection {
         stopTimer()
         answer.isError = response.status >= 500
         let framing = clientFraming(response)
-        answer.keepClient = head.keepAlive && framing != .untilClose && !loop.isDraining
+        answer.keepClient =
+            head.keepAlive && framing != .untilClose && !loop.isDraining && !transport.isMessageFramed
         answer.headIsPending = writeAnswerHead(response, bytes, framing: framing)
         guard answer.headIsPending else {
             perform(exchange.upstreamSentGarbage())
@@ -30,7 +31,8 @@ extension ClientConnection {
         return loop.scratch.write(size) { memory in
             var writer = ByteWriter(memory)
             AnswerHead.begin(
-                response, bytes, framing: framing, keepAlive: answer.keepClient, clientMinor: head.versionMinor,
+                response, bytes, framing: framing, keepAlive: answer.keepClient || transport.isMessageFramed,
+                clientMinor: head.versionMinor,
                 dropping: FieldSet(), to: &writer)
             fields.write(response.known, to: &writer)
             return AnswerHead.end(&writer)
@@ -42,6 +44,11 @@ extension ClientConnection {
         switch response.framing {
         case .none, .length:
             return response.framing
+        case .chunked where transport.isMessageFramed:
+            answer.framing = .chunkDecode
+            return .none
+        case .untilClose where transport.isMessageFramed:
+            return .none
         case .chunked where head.versionMinor == 0:
             answer.framing = .chunkDecode
             answer.endsByClose = true
@@ -148,13 +155,26 @@ extension ClientConnection {
 
     func answerFailure(_ failure: GatewayFailure, keepAlive: Bool) {
         guard transport.isOpen else { return }
-        let keep = keepAlive && head.keepAlive && !loop.isDraining
+        let keep = keepAlive && head.keepAlive && !loop.isDraining && !transport.isMessageFramed
         let id = loop.nextErrorID()
         if failure.status >= 500 { loop.log(.answered(failure, id: id)) }
-        let page = loop.errorPages.page(failure, id: id, route: route, wantsBody: head.method != .head, keepAlive: keep)
-        page.withUnsafeReadableBytes { transport.sendHead($0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+        // The head is known to be whole only once it led to an app.
+        let format = route == nil ? ErrorFormat.html : ErrorFormat(head, headBytes.bytes)
+        send(loop.errorPages.answer(failure, id: id, route: route, accepts: format), keepAlive: keep)
         transport.endMessage()
         if keep { nextRequest() } else { closeClient() }
+    }
+
+    private func send(_ page: ErrorAnswer, keepAlive: Bool) {
+        var head = page.head
+        if !transport.isMessageFramed { head += "Connection: \(keepAlive ? "keep-alive" : "close")\r\n" }
+        head += "\r\n"
+        // HEAD gets the head that GET would get (RFC 9110 section 9.3.2).
+        answer.headOnly = self.head.method == .head
+        var body = answer.headOnly ? "" : page.body
+        head.withUTF8 { head in
+            body.withUTF8 { transport.sendHead(UnsafeRawBufferPointer(head), UnsafeRawBufferPointer($0)) }
+        }
     }
 
     // MARK: Back-pressure
@@ -224,7 +244,7 @@ extension ClientConnection {
     /// Where the end of the connection is the end of the answer, only a reset says that it is not whole.
     func breakOffClient() {
         endRequest()
-        if answer.endsByClose { return transport.close(resetting: true) }
+        if answer.endsByClose || transport.isMessageFramed { return transport.close(resetting: true) }
         closeAfterWriting()
     }
 

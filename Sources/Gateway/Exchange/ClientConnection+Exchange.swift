@@ -120,7 +120,7 @@ extension ClientConnection {
     /// Into the loop's scratch. False when the head cannot be expressed in the worker's protocol within its limits.
     private func writeHead(to endpoint: WorkerEndpoint) -> Bool {
         let forwarding = Forwarding(
-            body: head.body == .none ? .none : .length(body.length), dropping: peer.dropping)
+            body: head.body == .none && body.isEmpty ? .none : .length(body.length), dropping: peer.dropping)
         let bytes = headBytes.bytes
         loop.scratch.removeAll()
         switch endpoint.wireProtocol {

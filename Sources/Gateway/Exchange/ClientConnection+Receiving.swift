@@ -79,6 +79,20 @@ extension ClientConnection {
         }
     }
 
+    /// More of the body of a message-framed request; the transport tells its end.
+    func receivedBody(_ bytes: UnsafeRawBufferPointer) {
+        guard case .receiving = exchange.state, case .framed = bodyProgress else { return }
+        startTimer(.body)
+        let limit = (route?.http ?? loop.router.defaults).maxRequestBody
+        guard bytes.count <= limit - body.length else { return refuse(.bodyTooLarge(limit: limit)) }
+        _ = store(bytes)
+    }
+
+    func requestEnded() {
+        guard case .receiving = exchange.state, case .framed = bodyProgress else { return }
+        bodyEnded()
+    }
+
     private func beginRequest(hasMore: Bool) {
         stopTimer()
         answer = AnswerProgress()
@@ -87,7 +101,8 @@ extension ClientConnection {
         guard head.method != .connect else { return refuse(.badRequest(status: 405, reason: "CONNECT is not served")) }
         guard let route = loop.router.route(head, headBytes.bytes) else { return refuse(.unknownHost) }
         self.route = route
-        let hasBody: Bool
+        if redirectsToHTTPS() { return }
+        var hasBody: Bool
         switch head.body {
         case .none, .length(0): hasBody = false
         case .length(let length):
@@ -99,6 +114,10 @@ extension ClientConnection {
         case .chunked:
             bodyProgress = .chunked(ChunkedDecoder())
             hasBody = true
+        }
+        if transport.isMessageFramed {
+            hasBody = transport.requestHasBody
+            bodyProgress = hasBody ? .framed : .none
         }
         perform(exchange.requestHead(.init(isIdempotent: head.method.isIdempotent, hasBody: hasBody)))
         if head.expectContinue, !hasMore, case .receiving = exchange.state { sendContinue() }

@@ -15,20 +15,22 @@ struct PeerFacts {
 
     /// Nil is a peer on a Unix socket.
     init(
-        peer: (address: String, port: Int)?, local: (address: String, port: Int)?, trusted: TrustedProxies
+        peer: (address: String, port: Int)?, local: (address: String, port: Int)?, trusted: TrustedProxies,
+        isSecure: Bool = false
     ) {
         guard let peer else {
             address = ContiguousArray("127.0.0.1".utf8)
             isTrusted = true
             facts = ConnectionFacts(
-                remoteAddress: "127.0.0.1", remotePort: 0, serverName: "localhost", serverPort: 80, isSecure: false)
+                remoteAddress: "127.0.0.1", remotePort: 0, serverName: "localhost",
+                serverPort: isSecure ? 443 : 80, isSecure: isSecure)
             return
         }
         address = ContiguousArray(peer.address.utf8)
         isTrusted = trusted.contains(peer.address)
         facts = ConnectionFacts(
             remoteAddress: peer.address, remotePort: peer.port, serverName: local?.address ?? "localhost",
-            serverPort: local?.port ?? 0, isSecure: false)
+            serverPort: local?.port ?? 0, isSecure: isSecure)
     }
 
     func writeFields<Writer: RequestHeadWriter>(
@@ -42,8 +44,13 @@ struct PeerFacts {
             }
         }
         if !isTrusted || !head.known.contains(.xForwardedProto) {
-            Writer.field("X-Forwarded-Proto", PeerFacts.http, to: &out)
+            Writer.field("X-Forwarded-Proto", facts.isSecure ? PeerFacts.https : PeerFacts.http, to: &out)
         }
+    }
+
+    private static var https: UnsafeRawBufferPointer {
+        let text: StaticString = "https"
+        return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }
 
     private static var http: UnsafeRawBufferPointer {
