@@ -9,6 +9,7 @@ import Pool
 import ResponseCache
 import Sockets
 import StaticFiles
+import TLS
 
 /// Everything that the connections of one event loop share. Used on that loop only, so it needs no lock.
 final class LoopContext {
@@ -25,6 +26,9 @@ final class LoopContext {
     let bufferDirectory: String
     let errorPages: ErrorPages
     let answerFields: AnswerFields
+    let certificates: CertificateStore?
+    let redirectPort: Int?
+    let carriers = Carriers()
     var router = Router([])
     private(set) var isDraining = false
     let lingerTime: TimeAmount
@@ -56,6 +60,8 @@ final class LoopContext {
         errorPages = shared.errorPages
         answerFields = AnswerFields(server: shared.serverField)
         report = shared.report
+        certificates = shared.certificates
+        redirectPort = shared.redirectPort
         lingerTime = shared.lingerTime
         streamAge = shared.streamAge
         trusted = shared.trusted
@@ -120,11 +126,13 @@ final class LoopContext {
             if connection.timer.kind != .none, connection.timer.deadline <= now { connection.timerFired() }
             connection.deadlinesPassed(now)
         }
+        carriers.sweep(now)
     }
 
     func beginDrain() {
         isDraining = true
         for connection in connections { connection.beginDrain() }
+        carriers.beginDrain()
     }
 
     /// The streams of a draining generation, or of one worker of it.
@@ -139,6 +147,7 @@ final class LoopContext {
 
     func closeAll() {
         for connection in connections { connection.transport.close(resetting: false) }
+        carriers.closeAll()
     }
 
     func log(_ event: GatewayEvent) {

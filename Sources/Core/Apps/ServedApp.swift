@@ -15,6 +15,7 @@ struct ServedApp: Sendable {
     let operations: AppOperations
     /// Nil in a transient core, which serves nobody.
     let routes: AppRoutes?
+    let certificates: CertificateKeeper?
     /// Writes what an operation does to the log.
     let log: @Sendable (OperationHandle) -> Void
 
@@ -41,7 +42,7 @@ struct ServedApp: Sendable {
         } else if let failure = snapshot?.lastBootFailure {
             status.lastFailure = FailureReport(failure)
         }
-        status.warnings = plan.warnings + settings.warnings + overview.warnings
+        status.warnings = plan.warnings + settings.warnings + overview.warnings + (certificates?.warnings ?? [])
         return status
     }
 }

@@ -17,7 +17,7 @@ import Spawning
 
 // How the parts of this core are made from its boot plan.
 extension Core {
-    func makeGateway() async throws -> Gateway {
+    func makeGateway(_ certificates: CertificateKeeper?) async throws -> Gateway {
         let template = try? readFile("\(plan.templateDirectory)/errors/error.html")
         let server = plan.server
         let name = server.showVersionInHeader ? "passenger/\(plan.programVersion)" : "passenger"
@@ -30,6 +30,8 @@ extension Core {
             report: { [events] in events.gateway($0) })
         parts.cache = ResponseCache(limits: CacheLimits(memory: server.cacheMemoryLimit))
         parts.accessLog = try makeAccessLog()
+        parts.certificates = certificates?.store
+        parts.redirectPort = server.tls.redirect ? server.tls.listen.lazy.compactMap(\.port).first : nil
         let count = server.eventLoops > 0 ? server.eventLoops : System.coreCount
         return try await Gateway(group: SocketLoopGroup(count: count), parts: parts)
     }
@@ -59,7 +61,9 @@ extension Core {
             notice: { [logger] app, worker, text in logger.warning("app \(app) \(worker): \(text)") })
     }
 
-    func makeApp(_ gateway: Gateway?, _ settings: SettingsClient) throws -> ServedApp {
+    func makeApp(
+        _ gateway: Gateway?, _ settings: SettingsClient, _ certificates: CertificateKeeper?
+    ) throws -> ServedApp {
         let index = pool.addApp(plan.appName, queue: plan.settings.queue)
         let pool = self.pool
         let host = gateway.map { gateway in
@@ -84,6 +88,7 @@ extension Core {
         return ServedApp(
             name: plan.appName, index: index, mode: plan.location.isDeployRoot ? .deployRoot : .inPlace, plan: plan,
             settings: settings, operations: AppOperations(app: plan.appName, parts: parts), routes: host?.routes,
+            certificates: certificates,
             log: { [events, name = plan.appName] handle in
                 Task {
                     for await logged in handle.events() { events.operation(name, handle.operation, logged.event) }

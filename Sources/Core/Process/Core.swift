@@ -83,7 +83,8 @@ final class Core: Sendable {
     }
 
     private func serve() async throws {
-        let gateway = plan.isTransient ? nil : try await makeGateway()
+        let certificates = try await CertificateKeeper(plan.server.tls, link: link, threads: threads, logger: logger)
+        let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
         let settings = SettingsClient(tools: tools)
         let spawner = WorkerSpawner(parts: spawningParts(settings), pool: pool)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -96,7 +97,7 @@ final class Core: Sendable {
             }
         }
         pool.start(delegate: bridge)
-        let app = try makeApp(gateway, settings)
+        let app = try makeApp(gateway, settings, certificates)
         startTicking(app)
         app.routes?.begin(plan.settings)
         let listeners = try boundAddresses()
@@ -108,6 +109,7 @@ final class Core: Sendable {
         // wait in the kernel's queue, those that a core before this one could not take on too.
         if let gateway { try await open(gateway) }
         watcher?.start()
+        certificates?.startWatching(group)
         try writeInstanceRecord(app, listeners)
         let summary = "listening on " + listeners.joined(separator: ", ")
         logger.info("passenger \(plan.programVersion) \(plan.isTransient ? "works without serving" : summary)")
@@ -135,9 +137,15 @@ final class Core: Sendable {
     }
 
     private func open(_ gateway: Gateway) async throws {
-        let listeners = inheritance.listeners.filter { $0.name.hasPrefix("http-") }
+        let proxied = plan.server.proxyProtocol
         try await gateway.open(
-            listeners.map { GatewayListener(descriptor: $0.descriptor, isShared: $0.name.hasPrefix("http-unix")) })
+            inheritance.listeners.compactMap { listener in
+                let isTLS = listener.name.hasPrefix("https-")
+                guard isTLS || listener.name.hasPrefix("http-") else { return nil }
+                return GatewayListener(
+                    descriptor: listener.descriptor, isShared: listener.name.contains("-unix"), isTLS: isTLS,
+                    proxyProtocol: proxied)
+            })
     }
 
     private func startAdmin(_ app: ServedApp, _ listeners: [String]) -> Task<Void, Never> {

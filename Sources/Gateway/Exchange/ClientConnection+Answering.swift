@@ -110,7 +110,7 @@ extension ClientConnection {
     func beginAnswer(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer, age: Int?) -> Bool {
         let compression = compress(response, bytes)
         let framing = clientFraming(response)
-        answer.keepClient = head.keepAlive && !answer.endsByClose && !loop.isDraining
+        answer.keepClient = keepsClient && !answer.endsByClose
         answer.headIsPending = writeAnswerHead(response, bytes, framing, compression, age)
         return answer.headIsPending
     }
@@ -169,6 +169,9 @@ extension ClientConnection {
         answer.framing = passes ? .passThrough : .chunkEncode
         return .chunked
     }
+
+    /// The connection may serve another request. A stream of HTTP/2 serves one.
+    var keepsClient: Bool { head.keepAlive && !loop.isDraining && !transport.isMessageFramed }
 
     // MARK: Compression
 
@@ -251,7 +254,7 @@ extension ClientConnection {
         changed.framing = .none
         changed.contentLength = nil
         answer.status = changed.status
-        answer.keepClient = head.keepAlive && !loop.isDraining
+        answer.keepClient = keepsClient
         let dropping = ClientConnection.fileFields.union([.eTag, .lastModified, .acceptRanges])
         let said = FieldSet(bits: response.known.bits & ClientConnection.appKnowsBetter.bits)
         let size = AnswerHead.encodedSize(response, headLength: bytes.count, extra: FileAnswer.largestHead)
@@ -282,13 +285,15 @@ extension ClientConnection {
 
     func answerFailure(_ failure: GatewayFailure, keepAlive: Bool) {
         guard transport.isOpen else { return }
-        answer.keepClient = keepAlive && head.keepAlive && !loop.isDraining
+        answer.keepClient = keepAlive && keepsClient
         answer.status = failure.status
         answer.source = .gateway
         let id = loop.nextErrorID()
         if failure.status >= 500 { loop.log(.answered(failure, id: id)) }
+        // The head is known to be whole only once it led to an app.
+        let format = route == nil ? ErrorFormat.html : ErrorFormat(head, headBytes.bytes)
         let page = loop.errorPages.answer(
-            failure, id: id, route: route, accepts: ErrorFormat(head, headBytes.bytes), custom: route?.errorTemplate)
+            failure, id: id, route: route, accepts: format, custom: route?.errorTemplate)
         send(ByteBuffer(string: page.head), ByteBuffer(string: head.method == .head ? "" : page.body))
     }
 

@@ -83,6 +83,20 @@ extension ClientConnection {
         }
     }
 
+    /// More of the body of a message-framed request; the transport tells its end.
+    func receivedBody(_ bytes: UnsafeRawBufferPointer) {
+        guard case .receiving = exchange.state, case .framed = bodyProgress else { return }
+        startTimer(.body)
+        let limit = (route?.http ?? loop.router.defaults).maxRequestBody
+        guard bytes.count <= limit - body.length else { return refuse(.bodyTooLarge(limit: limit)) }
+        _ = store(bytes)
+    }
+
+    func requestEnded() {
+        guard case .receiving = exchange.state, case .framed = bodyProgress else { return }
+        bodyEnded()
+    }
+
     private func beginRequest(hasMore: Bool) {
         stopTimer()
         answer = AnswerProgress()
@@ -95,7 +109,8 @@ extension ClientConnection {
         guard head.method != .connect else { return refuse(.badRequest(status: 405, reason: "CONNECT is not served")) }
         guard let route = loop.router.route(head, headBytes.bytes) else { return refuse(.unknownHost) }
         self.route = route
-        let hasBody: Bool
+        if redirectsToHTTPS() { return }
+        var hasBody: Bool
         switch head.body {
         case .none, .length(0): hasBody = false
         case .length(let length):
@@ -108,8 +123,12 @@ extension ClientConnection {
             bodyProgress = .chunked(ChunkedDecoder())
             hasBody = true
         }
+        if transport.isMessageFramed {
+            hasBody = transport.requestHasBody
+            bodyProgress = hasBody ? .framed : .none
+        }
         if !hasBody, head.method == .get || head.method == .head, answerWithFile() { return }
-        streamsBody = hasBody && !route.http.requestBuffering
+        streamsBody = hasBody && !route.http.requestBuffering && !transport.isMessageFramed
         let request = ExchangeStateMachine.Request(
             isIdempotent: head.method.isIdempotent, hasBody: hasBody, streamsBody: streamsBody)
         guard route.http.cache.isOn, !hasBody else { return go(request, hasMore: hasMore) }

@@ -3,6 +3,11 @@ package enum ListenAddress: Sendable, Codable, Equatable, Hashable, CustomString
     case tcp(host: String, port: Int)
     case unix(path: String)
 
+    /// Nil for a Unix socket.
+    package var port: Int? {
+        if case .tcp(_, let port) = self { port } else { nil }
+    }
+
     package var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
