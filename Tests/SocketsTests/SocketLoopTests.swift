@@ -83,8 +83,8 @@ struct StreamSocketTests {
             }.get()
             let received = readFully(peer, pattern.count)
             #expect(received == pattern)
+            #expect(await eventually { owner.drains == 1 })
             try await loop.submit { #expect(owner.socket?.queuedBytes == 0) }.get()
-            #expect(owner.drains == 1)
         }
     }
 
@@ -159,7 +159,7 @@ struct StreamSocketTests {
                 owner.socket?.endOutput()
             }.get()
             #expect(readFully(peer, (1 << 20) + 1).count == 1 << 20)
-            #expect(owner.drains == 1)
+            #expect(await eventually { owner.drains == 1 })
         }
     }
 
