@@ -1,5 +1,3 @@
-import NIOCore
-
 /// The answers that the gateway gives by itself, as pages from `templates/errors/error.html` or as JSON.
 package struct ErrorPages: Sendable {
     private let template: ErrorTemplate
@@ -13,14 +11,7 @@ package struct ErrorPages: Sendable {
 
         """
 
-    /// A whole HTML response in HTTP/1.1. HEAD gets the head that GET would get (RFC 9110 section 9.3.2).
-    func page(_ failure: GatewayFailure, id: String, route: Route?, wantsBody: Bool, keepAlive: Bool) -> ByteBuffer {
-        let answer = answer(failure, id: id, route: route, accepts: .html)
-        let connection = "Connection: \(keepAlive ? "keep-alive" : "close")\r\n\r\n"
-        return ByteBuffer(string: answer.head + connection + (wantsBody ? answer.body : ""))
-    }
-
-    /// The same for any version of HTTP. `custom` is the app's own page.
+    /// For any version of HTTP. `custom` is the app's own page.
     func answer(
         _ failure: GatewayFailure, id: String, route: Route?, accepts: ErrorFormat, custom: ErrorTemplate? = nil
     ) -> ErrorAnswer {

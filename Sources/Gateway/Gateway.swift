@@ -9,6 +9,7 @@ package import Pool
 package import ResponseCache
 package import Sockets
 import Synchronization
+package import TLS
 
 /// What all event loops' contexts are made from.
 package struct GatewayParts: Sendable {
@@ -21,6 +22,10 @@ package struct GatewayParts: Sendable {
     package var serverField: String
     package var trusted: AddressRanges
     package var maxConnections: Int
+    /// For listeners that speak TLS.
+    package var certificates: CertificateStore?
+    /// Plain requests are sent to https on this port; nil when they are served.
+    package var redirectPort: Int?
     /// How often deadlines are looked at.
     package var sweepInterval = TimeAmount.seconds(1)
     /// How long a connection whose answers are all out is read on, before it is closed.
@@ -53,9 +58,15 @@ package struct GatewayListener: Sendable {
     package var descriptor: Int32
     /// Unix sockets are one descriptor for all loops: one loop accepts, the connections are spread.
     package var isShared: Bool
-    package init(descriptor: Int32, isShared: Bool) {
+    /// Needs `GatewayParts.certificates`.
+    package var isTLS: Bool
+    /// Each connection begins with a PROXY protocol header, and is refused without.
+    package var proxyProtocol: Bool
+    package init(descriptor: Int32, isShared: Bool, isTLS: Bool = false, proxyProtocol: Bool = false) {
         self.descriptor = descriptor
         self.isShared = isShared
+        self.isTLS = isTLS
+        self.proxyProtocol = proxyProtocol
     }
 }
 
@@ -109,7 +120,7 @@ package final class Gateway: Sendable {
                     ListeningSocket(
                         Descriptor(owning: listener.descriptor), loop: loop.eventLoop,
                         accepted: { [self] in
-                            accept($0, on: listener.isShared ? anyLoop() : loop, from: loop)
+                            accept($0, from: listener, on: listener.isShared ? anyLoop() : loop, acceptedOn: loop)
                         },
                         failed: { loop.context.value.log(.acceptFailed(reason: $0.description)) }),
                     loop.eventLoop)
@@ -123,17 +134,20 @@ package final class Gateway: Sendable {
         return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
     }
 
-    private func accept(_ descriptor: consuming Descriptor, on loop: Loop, from accepting: Loop) {
+    private func accept(
+        _ descriptor: consuming Descriptor, from listener: GatewayListener, on loop: Loop, acceptedOn accepting: Loop
+    ) {
         guard connections.add() <= parts.maxConnections else {
             connections.remove()
             return accepting.context.value.log(.tooManyConnections(limit: parts.maxConnections))
         }
-        if loop.eventLoop === accepting.eventLoop { return serve(descriptor, on: loop) }
+        if loop.eventLoop === accepting.eventLoop { return serve(descriptor, from: listener, on: loop) }
         let number = descriptor.release()
-        loop.eventLoop.execute { [self] in serve(Descriptor(owning: number), on: loop) }
+        loop.eventLoop.execute { [self] in serve(Descriptor(owning: number), from: listener, on: loop) }
     }
 
-    private func serve(_ descriptor: consuming Descriptor, on loop: Loop) {
+    private func serve(_ descriptor: consuming Descriptor, from listener: GatewayListener, on loop: Loop) {
+        if listener.isTLS || listener.proxyProtocol { return begin(descriptor, from: listener, on: loop) }
         let context = loop.context.value
         let transport = PlainTransport { [connections] in connections.remove() }
         do throws(SystemError) {
@@ -147,6 +161,20 @@ package final class Gateway: Sendable {
                 },
                 local: socket.localAddress, isSecure: false, trusted: parts.trusted)
             _ = ClientConnection(loop: context, peer: peer, transport: transport)
+        } catch {
+            connections.remove()
+            context.log(.acceptFailed(reason: error.description))
+        }
+    }
+
+    /// A connection that has to say first what it is, or whose.
+    private func begin(_ descriptor: consuming Descriptor, from listener: GatewayListener, on loop: Loop) {
+        let context = loop.context.value
+        let opening = OpeningConnection(listener, loop: context) { [connections] in connections.remove() }
+        do throws(SystemError) {
+            let socket = try StreamSocket(descriptor, loop: loop.eventLoop, owner: opening)
+            if socket.peerAddress != nil { socket.setNoDelay() }
+            opening.attach(socket)
         } catch {
             connections.remove()
             context.log(.acceptFailed(reason: error.description))

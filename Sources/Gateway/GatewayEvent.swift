@@ -12,6 +12,10 @@ package enum GatewayEvent: Sendable {
     /// An error page went out; `id` is on it.
     case answered(GatewayFailure, id: String)
     case tooManyConnections(limit: Int)
+    /// A listener that demands the PROXY protocol got something else.
+    case badProxyHeader(ProxyRejection, peer: String)
+    /// TLS or HTTP/2: no handshake, or the client broke the protocol.
+    case secureConnectionFailed(reason: String, peer: String)
     /// Nothing is accepted for a moment: no descriptors, or no memory. Clients wait in the kernel's queue.
     case acceptFailed(reason: String)
     /// A static file could not be opened for want of descriptors, or because the disk failed.

@@ -9,6 +9,7 @@ import Pool
 import ResponseCache
 import Sockets
 import StaticFiles
+import TLS
 
 /// Everything that the connections of one event loop share. Used on that loop only, so it needs no lock.
 final class LoopContext {
@@ -31,6 +32,9 @@ final class LoopContext {
     /// How long an answer of unknown length may go on before it counts as a stream.
     let streamAge: TimeAmount
     let trusted: AddressRanges
+    let certificates: CertificateStore?
+    let redirectPort: Int?
+    let carriers = Carriers()
     var requestIDs = RequestIDs()
     let files: FileCache
     let gzip: GzipStreams
@@ -59,6 +63,8 @@ final class LoopContext {
         lingerTime = shared.lingerTime
         streamAge = shared.streamAge
         trusted = shared.trusted
+        certificates = shared.certificates
+        redirectPort = shared.redirectPort
         files = FileCache()
         gzip = GzipStreams(budget: shared.gzipBudget)
         cache = shared.cache
@@ -120,11 +126,13 @@ final class LoopContext {
             if connection.timer.kind != .none, connection.timer.deadline <= now { connection.timerFired() }
             connection.deadlinesPassed(now)
         }
+        carriers.sweep(now)
     }
 
     func beginDrain() {
         isDraining = true
         for connection in connections { connection.beginDrain() }
+        carriers.beginDrain()
     }
 
     /// The streams of a draining generation, or of one worker of it.
@@ -139,6 +147,7 @@ final class LoopContext {
 
     func closeAll() {
         for connection in connections { connection.transport.close(resetting: false) }
+        carriers.closeAll()
     }
 
     func log(_ event: GatewayEvent) {

@@ -172,6 +172,7 @@ final class StreamRecorder: HTTP2StreamOwner {
         if answers { answer("hello") }
     }
     func streamWasReset() { resets += 1 }
+    func streamEnded() {}
     func streamBecameWritable() {
         wakes += 1
         onWritable?()

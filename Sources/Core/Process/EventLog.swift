@@ -64,6 +64,10 @@ struct EventLog: Sendable {
         case .answered(let failure, let id):
             logger.warning("gateway: answered \(failure.status) \(failure), error id \(id)")
         case .tooManyConnections(let limit): logger.warning("gateway: max_connections (\(limit)) reached")
+        case .badProxyHeader(let rejection, let peer):
+            logger.warning("gateway: refused a connection from \(peer): \(rejection)")
+        case .secureConnectionFailed(let reason, let peer):
+            logger.info("gateway: TLS connection from \(peer): \(reason)")
         case .acceptFailed(let reason):
             logger.error("gateway: no connections are accepted for a moment: \(reason)")
         case .fileFailed(let reason): logger.error("gateway: a static file could not be opened: \(reason)")

@@ -10,6 +10,10 @@ class ClientTransport {
 
     /// Messages have frames of their own: no Content-Length or chunks are needed to tell where they end (HTTP/2).
     var isMessageFramed: Bool { false }
+    /// Of a message-framed request: whether a body follows its head.
+    var requestHasBody: Bool { false }
+    /// Of a message-framed request: nothing more will come.
+    var requestHasEnded: Bool { false }
     var isOpen: Bool { false }
     /// Bytes given to it that have not left.
     var queuedBytes: Int { 0 }

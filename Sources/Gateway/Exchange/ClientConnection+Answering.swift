@@ -158,7 +158,8 @@ extension ClientConnection {
         if case .length = response.framing, !isCompressed { return response.framing }
         if transport.isMessageFramed {
             answer.framing = .chunkDecode
-            return .none
+            // Without a length: the worker's is not that of a compressed body.
+            return .untilClose
         }
         guard head.versionMinor > 0 else {
             answer.framing = response.framing == .chunked ? .chunkDecode : .passThrough

@@ -190,6 +190,7 @@ extension ClientConnection {
         guard case .sent = exchange.state else { return }
         resumeReading()
         advance()
+        requestEnded()
     }
 
     // MARK: Its connection

@@ -73,6 +73,8 @@ extension ClientConnection {
             return 0
         case .rejected(let rejection):
             loop.log(.rejected(rejection, peer: peer.address))
+            // What of the head was read points into these.
+            headBytes.assign(bytes)
             perform(
                 exchange.requestRefused(.badRequest(status: rejection.status, reason: rejection.description)))
             return bytes.count
@@ -81,6 +83,22 @@ extension ClientConnection {
             beginRequest(hasMore: length < bytes.count)
             return length
         }
+    }
+
+    /// The transport says that a message-framed request is whole. What of its body waits here is the last of it.
+    func requestEnded() {
+        guard case .framed = bodyProgress, transport.requestHasEnded, !bodyIsComplete, inbound.isEmpty else { return }
+        switch exchange.state {
+        case .receiving: bodyEnded()
+        case .sent, .answering: if streamsBody { bodyEnded() }
+        default: break
+        }
+    }
+
+    private func takeFramed(_ bytes: UnsafeRawBufferPointer) {
+        let limit = (route?.http ?? loop.router.defaults).maxRequestBody
+        guard bytes.count <= limit - body.length - streamedBytes else { return refuse(.bodyTooLarge(limit: limit)) }
+        if store(bytes), transport.requestHasEnded { bodyEnded() }
     }
 
     private func beginRequest(hasMore: Bool) {
@@ -92,6 +110,12 @@ extension ClientConnection {
         times.begin(loop.eventLoop.time)
         origin = peer.fields.origin(
             head, headBytes.bytes, trusted: loop.trusted, id: loop.requestIDs.next(), arrived: loop.wallTime)
+        if transport.isMessageFramed {
+            head.keepAlive = false
+            // To a worker it is a body whose length is not known yet.
+            if head.body == .none, transport.requestHasBody { head.body = .chunked }
+        }
+        if redirectsToHTTPS() { return }
         guard head.method != .connect else { return refuse(.badRequest(status: 405, reason: "CONNECT is not served")) }
         guard let route = loop.router.route(head, headBytes.bytes) else { return refuse(.unknownHost) }
         self.route = route
@@ -108,6 +132,7 @@ extension ClientConnection {
             bodyProgress = .chunked(ChunkedDecoder())
             hasBody = true
         }
+        if hasBody, transport.isMessageFramed { bodyProgress = .framed }
         if !hasBody, head.method == .get || head.method == .head, answerWithFile() { return }
         streamsBody = hasBody && !route.http.requestBuffering
         let request = ExchangeStateMachine.Request(
@@ -141,7 +166,10 @@ extension ClientConnection {
         guard !bodyIsComplete else { return 0 }
         if !streamsBody { startTimer(.body) }
         switch bodyProgress {
-        case .none, .framed: return 0
+        case .none: return 0
+        case .framed:
+            takeFramed(bytes)
+            return bytes.count
         case .length(let remaining):
             let count = min(remaining, bytes.count)
             bodyProgress = .length(remaining: remaining - count)

@@ -33,6 +33,7 @@ extension HTTP2Connection {
 
     /// After every call into the frame layer that may have written.
     func lookAtWritten() {
+        if holdsBackNews { return }
         // A stream's owner, woken, may write at once, and so on: but only so often as its client takes something.
         while !written.isEmpty || outputIsFull && queued <= limits.connectionOutput / 2 {
             let streams = wakeable()

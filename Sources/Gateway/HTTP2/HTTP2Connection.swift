@@ -39,6 +39,8 @@ package final class HTTP2Connection: ChannelInboundHandler {
     private var isReading = false
     private var flushIsDue = false
     private var flushIsRequested = false
+    private var unflushed = 0
+    private(set) var holdsBackNews = false
     var frameLayer = FrameLayerNews()
     var end: HTTP2End?
 
@@ -151,8 +153,22 @@ package final class HTTP2Connection: ChannelInboundHandler {
         flushIsRequested = false
         guard flushIsDue, let context else { return }
         flushIsDue = false
+        unflushed = 0
         context.flush()
         lookAtWritten()
+    }
+
+    /// Until a flush nobody knows whether the socket takes it: one turn must not bring more than this.
+    func flushIfMuch(_ bytes: Int) {
+        unflushed += bytes
+        guard unflushed > limits.unflushed, !holdsBackNews, let context else { return }
+        unflushed = 0
+        holdsBackNews = true
+        context.flush()
+        holdsBackNews = false
+        // Streams are woken when the turn is over: their owners are at work above us in the stack.
+        flushIsDue = true
+        requestFlush()
     }
 
     func parseHead(_ bytes: UnsafeRawBufferPointer) -> ResponseHead? {

@@ -13,6 +13,8 @@ package struct HTTP2Limits: Sendable {
     /// Of answers that the client does not take: from here on `isWritable` is false.
     package var streamOutput = 64 << 10
     package var connectionOutput = 1 << 20
+    /// Given to TLS without a flush.
+    package var unflushed = 256 << 10
     /// Then the connection is drained, and the client opens another.
     package var requests = 10_000
     /// Streams that a client may reset, or have reset for a malformed request, in 30 seconds, when they are also more than

@@ -11,6 +11,8 @@ package protocol HTTP2StreamOwner: AnyObject {
     /// By the client, by us for what the client did, or with the connection; also when the answer was complete before the
     /// request. Nothing can be sent any more, nothing follows.
     func streamWasReset()
+    /// The answer is whole and all of it written, and so was the request: the regular end. Nothing follows.
+    func streamEnded()
     /// After `HTTP2Stream.isWritable` was false, because more of the answer waited than is good. Never called from inside a call
     /// of `HTTP2Stream`.
     func streamBecameWritable()

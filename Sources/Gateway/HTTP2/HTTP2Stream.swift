@@ -34,6 +34,8 @@ package final class HTTP2Stream {
     }
 
     package var isOpen: Bool { connection != nil }
+    /// Of the answer, and not written by the frame layer yet.
+    package var queuedBytes: Int { queued }
 
     /// The head of the answer, from a worker's or our own. `contentLength` only where it is the length of what follows, or
     /// stands for what does not (HEAD, 304). `adding`: names in lower case. With `endStream` there is no body.
@@ -48,6 +50,9 @@ package final class HTTP2Stream {
             head, bytes, contentLength: contentLength, dropping: dropping, adding: adding)
         send(.headers(.init(headers: headers, endStream: endStream)), connection, isEnd: endStream)
     }
+
+    /// Nil when the bytes are no HTTP/1.1 head of an answer. Frames nothing: as if for HEAD.
+    package func parseHead(_ bytes: UnsafeRawBufferPointer) -> ResponseHead? { connection?.parseHead(bytes) }
 
     /// The same from the bytes of an HTTP/1.1 head, which may also be an informational one. False when they are none; then
     /// nothing was sent.
@@ -73,6 +78,7 @@ package final class HTTP2Stream {
         guard let connection, headSent, !answerEnded, part.readableBytes > 0 || endStream else { return }
         connection.queue(part.readableBytes, on: self)
         send(.data(.init(data: .byteBuffer(part), endStream: endStream)), connection, isEnd: endStream)
+        connection.flushIfMuch(part.readableBytes)
     }
 
     package func sendEnd() { sendBody(ByteBuffer(), endStream: true) }
@@ -108,11 +114,12 @@ package final class HTTP2Stream {
         if isEnd { connection.requestFlush() }
     }
 
-    /// The end, however it came. The owner is told if it waits for something.
+    /// The end, however it came.
     func close() {
         connection = nil
         let owner = self.owner
         self.owner = nil
-        if !requestEnded || !answerEnded || queued > 0 { owner?.streamWasReset() }
+        let isWhole = requestEnded && answerEnded && queued == 0
+        if isWhole { owner?.streamEnded() } else { owner?.streamWasReset() }
     }
 }
