@@ -156,7 +156,10 @@ package final class Gateway: Sendable {
             let address = socket.peerAddress
             if address != nil { socket.setNoDelay() }
             let peer = PeerFacts(
-                socketPeer: address, local: socket.localAddress, isSecure: false, trusted: parts.trusted)
+                peer: address.flatMap { peer in
+                    Array(peer.address.utf8).withUnsafeBytes { IPAddress(text: $0) }.map { ($0, peer.port) }
+                },
+                local: socket.localAddress, isSecure: false, trusted: parts.trusted)
             _ = ClientConnection(loop: context, peer: peer, transport: transport)
         } catch {
             connections.remove()

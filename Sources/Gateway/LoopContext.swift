@@ -26,15 +26,15 @@ final class LoopContext {
     let bufferDirectory: String
     let errorPages: ErrorPages
     let answerFields: AnswerFields
-    let certificates: CertificateStore?
-    let redirectPort: Int?
-    let carriers = Carriers()
     var router = Router([])
     private(set) var isDraining = false
     let lingerTime: TimeAmount
     /// How long an answer of unknown length may go on before it counts as a stream.
     let streamAge: TimeAmount
     let trusted: AddressRanges
+    let certificates: CertificateStore?
+    let redirectPort: Int?
+    let carriers = Carriers()
     var requestIDs = RequestIDs()
     let files: FileCache
     let gzip: GzipStreams
@@ -60,11 +60,11 @@ final class LoopContext {
         errorPages = shared.errorPages
         answerFields = AnswerFields(server: shared.serverField)
         report = shared.report
-        certificates = shared.certificates
-        redirectPort = shared.redirectPort
         lingerTime = shared.lingerTime
         streamAge = shared.streamAge
         trusted = shared.trusted
+        certificates = shared.certificates
+        redirectPort = shared.redirectPort
         files = FileCache()
         gzip = GzipStreams(budget: shared.gzipBudget)
         cache = shared.cache

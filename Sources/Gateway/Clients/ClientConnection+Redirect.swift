@@ -1,12 +1,12 @@
-import AccessLog
 import HTTP1
 import NIOCore
 import Sockets
 
 extension ClientConnection {
-    /// Sends a plain request to https, where that is wanted (`ssl_redirect`). True when it was answered so.
+    /// Sends a plain request to https, where that is wanted (`ssl_redirect`). True when it was answered so. A request of which
+    /// a trusted proxy says that it came to it by https is not plain.
     func redirectsToHTTPS() -> Bool {
-        guard let port = loop.redirectPort, origin?.isSecure != true else { return false }
+        guard let port = loop.redirectPort, origin?.isSecure == false else { return false }
         let bytes = headBytes.bytes
         guard !isCertificateChallenge(head.path.of(bytes)) else { return false }
         let host = head.hostName.of(bytes)
@@ -33,18 +33,11 @@ extension ClientConnection {
 
     /// 308 keeps method and body where 301 might not (RFC 9110 sections 15.4.2 and 15.4.9).
     private func sendRedirect(to location: String) {
-        let status = head.method == .get || head.method == .head ? "301 Moved Permanently" : "308 Permanent Redirect"
-        let text = "HTTP/1.1 \(status)\r\nLocation: \(location)\r\nContent-Length: 0\r\n"
         answer.status = head.method == .get || head.method == .head ? 301 : 308
         answer.source = .gateway
         answer.keepClient = false
-        let isWritten = writeOwnHead(text.utf8.count, known: FieldSet()) { writer in
-            Array(text.utf8).withUnsafeBytes { writer.write($0) }
-        }
-        guard isWritten else { return transport.close(resetting: false) }
-        transport.sendHead(loop.scratch.bytes, UnsafeRawBufferPointer(start: nil, count: 0))
-        transport.endMessage()
-        // A body may follow, which nobody wants.
-        perform(exchange.answeredWithoutWorker(keepClient: false))
+        let status = answer.status == 301 ? "301 Moved Permanently" : "308 Permanent Redirect"
+        let text = "HTTP/1.1 \(status)\r\nLocation: \(location)\r\nContent-Length: 0\r\n"
+        send(ByteBuffer(string: text), ByteBuffer())
     }
 }

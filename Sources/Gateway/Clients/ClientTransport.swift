@@ -12,6 +12,8 @@ class ClientTransport {
     var isMessageFramed: Bool { false }
     /// Of a message-framed request: whether a body follows its head.
     var requestHasBody: Bool { false }
+    /// Of a message-framed request: nothing more will come.
+    var requestHasEnded: Bool { false }
     var isOpen: Bool { false }
     /// Bytes given to it that have not left.
     var queuedBytes: Int { 0 }

@@ -36,6 +36,7 @@ final class OpeningConnection: Carrier, StreamSocketOwner {
     }
 
     /// False when more is needed.
+
     private func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard listener.proxyProtocol else { return proceed(bytes, .unknown) }
         switch ProxyProtocol.parse(bytes) {
@@ -100,18 +101,16 @@ final class OpeningConnection: Carrier, StreamSocketOwner {
     }
 
     private func peer(_ socket: StreamSocket, _ origin: ProxyOrigin) -> PeerFacts {
-        let trusted = loop.trusted
+        var client = socket.peerAddress.flatMap { peer in IPAddress(peer.address).map { ($0, peer.port) } }
+        var local = socket.localAddress
         switch origin {
         case .client(let address, let port, let destination, let destinationPort):
-            return PeerFacts(
-                peer: (address, Int(port)), local: ("\(destination)", Int(destinationPort)), isSecure: listener.isTLS,
-                trusted: trusted)
-        case .unixClient:
-            return PeerFacts(peer: nil, local: socket.localAddress, isSecure: listener.isTLS, trusted: trusted)
-        case .local, .unknown:
-            return PeerFacts(
-                socketPeer: socket.peerAddress, local: socket.localAddress, isSecure: listener.isTLS, trusted: trusted)
+            client = (address, Int(port))
+            local = ("\(destination)", Int(destinationPort))
+        case .unixClient: client = nil
+        case .local, .unknown: break
         }
+        return PeerFacts(peer: client, local: local, isSecure: listener.isTLS, trusted: loop.trusted)
     }
 
     func socketDrained() {}

@@ -14,6 +14,7 @@ final class StreamTransport: ClientTransport, HTTP2StreamOwner {
 
     // The request.
     private var hasBody = false
+    private var hasRequestEnded = false
     private var isPaused = false
     /// Of the body, given to the exchange while it was paused.
     private var unconsumed = 0
@@ -47,11 +48,15 @@ final class StreamTransport: ClientTransport, HTTP2StreamOwner {
     }
 
     func requestBody(_ part: ByteBuffer) {
-        part.withUnsafeReadableBytes { connection?.receivedBody($0) }
+        part.withUnsafeReadableBytes { connection?.received($0) }
         if isPaused { unconsumed += part.readableBytes } else { stream.consumed(part.readableBytes) }
     }
 
-    func requestEnded() { connection?.requestEnded() }
+    func requestEnded() {
+        hasRequestEnded = true
+        connection?.requestEnded()
+    }
+
     func streamWasReset() { closed() }
     func streamEnded() { closed() }
 
@@ -81,6 +86,7 @@ final class StreamTransport: ClientTransport, HTTP2StreamOwner {
 
     override var isMessageFramed: Bool { true }
     override var requestHasBody: Bool { hasBody }
+    override var requestHasEnded: Bool { hasRequestEnded }
     override var isOpen: Bool { stream.isOpen && !hasEnded }
     /// What the stream takes is gone, as far as the exchange needs to know: it is told of the rest only when it was too much.
     override var queuedBytes: Int { parts.byteCount + (stream.isWritable ? 0 : stream.queuedBytes) }

@@ -110,7 +110,7 @@ extension ClientConnection {
     func beginAnswer(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer, age: Int?) -> Bool {
         let compression = compress(response, bytes)
         let framing = clientFraming(response)
-        answer.keepClient = keepsClient && !answer.endsByClose
+        answer.keepClient = head.keepAlive && !answer.endsByClose && !loop.isDraining
         answer.headIsPending = writeAnswerHead(response, bytes, framing, compression, age)
         return answer.headIsPending
     }
@@ -158,7 +158,8 @@ extension ClientConnection {
         if case .length = response.framing, !isCompressed { return response.framing }
         if transport.isMessageFramed {
             answer.framing = .chunkDecode
-            return .none
+            // Without a length: the worker's is not that of a compressed body.
+            return .untilClose
         }
         guard head.versionMinor > 0 else {
             answer.framing = response.framing == .chunked ? .chunkDecode : .passThrough
@@ -169,9 +170,6 @@ extension ClientConnection {
         answer.framing = passes ? .passThrough : .chunkEncode
         return .chunked
     }
-
-    /// The connection may serve another request. A stream of HTTP/2 serves one.
-    var keepsClient: Bool { head.keepAlive && !loop.isDraining && !transport.isMessageFramed }
 
     // MARK: Compression
 
@@ -254,7 +252,7 @@ extension ClientConnection {
         changed.framing = .none
         changed.contentLength = nil
         answer.status = changed.status
-        answer.keepClient = keepsClient
+        answer.keepClient = head.keepAlive && !loop.isDraining
         let dropping = ClientConnection.fileFields.union([.eTag, .lastModified, .acceptRanges])
         let said = FieldSet(bits: response.known.bits & ClientConnection.appKnowsBetter.bits)
         let size = AnswerHead.encodedSize(response, headLength: bytes.count, extra: FileAnswer.largestHead)
@@ -285,15 +283,13 @@ extension ClientConnection {
 
     func answerFailure(_ failure: GatewayFailure, keepAlive: Bool) {
         guard transport.isOpen else { return }
-        answer.keepClient = keepAlive && keepsClient
+        answer.keepClient = keepAlive && head.keepAlive && !loop.isDraining
         answer.status = failure.status
         answer.source = .gateway
         let id = loop.nextErrorID()
         if failure.status >= 500 { loop.log(.answered(failure, id: id)) }
-        // The head is known to be whole only once it led to an app.
-        let format = route == nil ? ErrorFormat.html : ErrorFormat(head, headBytes.bytes)
         let page = loop.errorPages.answer(
-            failure, id: id, route: route, accepts: format, custom: route?.errorTemplate)
+            failure, id: id, route: route, accepts: ErrorFormat(head, headBytes.bytes), custom: route?.errorTemplate)
         send(ByteBuffer(string: page.head), ByteBuffer(string: head.method == .head ? "" : page.body))
     }
 

@@ -156,7 +156,7 @@ extension ClientConnection {
     private func writeHead(to endpoint: WorkerEndpoint) -> Bool {
         guard let origin, let route else { return false }
         let fields = peer.fields
-        let form = streamsBody ? head.body : head.body == .none && body.isEmpty ? .none : .length(body.length)
+        let form = streamsBody ? head.body : head.body == .none ? .none : .length(body.length)
         var dropping = ForwardedFields.dropping
         if cacheToken?.dropsConditions == true { dropping = dropping.union([.ifNoneMatch, .ifModifiedSince]) }
         let forwarding = Forwarding(
@@ -190,6 +190,7 @@ extension ClientConnection {
         guard case .sent = exchange.state else { return }
         resumeReading()
         advance()
+        requestEnded()
     }
 
     // MARK: Its connection

@@ -112,7 +112,8 @@ extension ClientConnection {
         }
         if isLingering {
             transport.endOutput()
-            return startTimer(.linger)
+            // The end of a stream is not lost by a client that is slow with its last bytes.
+            return startTimer(transport.isMessageFramed ? .stall : .linger)
         }
         if timer.kind == .stall { stopTimer() }
         resumeUpstream()

@@ -73,6 +73,8 @@ extension ClientConnection {
             return 0
         case .rejected(let rejection):
             loop.log(.rejected(rejection, peer: peer.address))
+            // What of the head was read points into these.
+            headBytes.assign(bytes)
             perform(
                 exchange.requestRefused(.badRequest(status: rejection.status, reason: rejection.description)))
             return bytes.count
@@ -83,18 +85,20 @@ extension ClientConnection {
         }
     }
 
-    /// More of the body of a message-framed request; the transport tells its end.
-    func receivedBody(_ bytes: UnsafeRawBufferPointer) {
-        guard case .receiving = exchange.state, case .framed = bodyProgress else { return }
-        startTimer(.body)
-        let limit = (route?.http ?? loop.router.defaults).maxRequestBody
-        guard bytes.count <= limit - body.length else { return refuse(.bodyTooLarge(limit: limit)) }
-        _ = store(bytes)
+    /// The transport says that a message-framed request is whole. What of its body waits here is the last of it.
+    func requestEnded() {
+        guard case .framed = bodyProgress, transport.requestHasEnded, !bodyIsComplete, inbound.isEmpty else { return }
+        switch exchange.state {
+        case .receiving: bodyEnded()
+        case .sent, .answering: if streamsBody { bodyEnded() }
+        default: break
+        }
     }
 
-    func requestEnded() {
-        guard case .receiving = exchange.state, case .framed = bodyProgress else { return }
-        bodyEnded()
+    private func takeFramed(_ bytes: UnsafeRawBufferPointer) {
+        let limit = (route?.http ?? loop.router.defaults).maxRequestBody
+        guard bytes.count <= limit - body.length - streamedBytes else { return refuse(.bodyTooLarge(limit: limit)) }
+        if store(bytes), transport.requestHasEnded { bodyEnded() }
     }
 
     private func beginRequest(hasMore: Bool) {
@@ -106,11 +110,16 @@ extension ClientConnection {
         times.begin(loop.eventLoop.time)
         origin = peer.fields.origin(
             head, headBytes.bytes, trusted: loop.trusted, id: loop.requestIDs.next(), arrived: loop.wallTime)
+        if transport.isMessageFramed {
+            head.keepAlive = false
+            // To a worker it is a body whose length is not known yet.
+            if head.body == .none, transport.requestHasBody { head.body = .chunked }
+        }
+        if redirectsToHTTPS() { return }
         guard head.method != .connect else { return refuse(.badRequest(status: 405, reason: "CONNECT is not served")) }
         guard let route = loop.router.route(head, headBytes.bytes) else { return refuse(.unknownHost) }
         self.route = route
-        if redirectsToHTTPS() { return }
-        var hasBody: Bool
+        let hasBody: Bool
         switch head.body {
         case .none, .length(0): hasBody = false
         case .length(let length):
@@ -123,12 +132,9 @@ extension ClientConnection {
             bodyProgress = .chunked(ChunkedDecoder())
             hasBody = true
         }
-        if transport.isMessageFramed {
-            hasBody = transport.requestHasBody
-            bodyProgress = hasBody ? .framed : .none
-        }
+        if hasBody, transport.isMessageFramed { bodyProgress = .framed }
         if !hasBody, head.method == .get || head.method == .head, answerWithFile() { return }
-        streamsBody = hasBody && !route.http.requestBuffering && !transport.isMessageFramed
+        streamsBody = hasBody && !route.http.requestBuffering
         let request = ExchangeStateMachine.Request(
             isIdempotent: head.method.isIdempotent, hasBody: hasBody, streamsBody: streamsBody)
         guard route.http.cache.isOn, !hasBody else { return go(request, hasMore: hasMore) }
@@ -160,7 +166,10 @@ extension ClientConnection {
         guard !bodyIsComplete else { return 0 }
         if !streamsBody { startTimer(.body) }
         switch bodyProgress {
-        case .none, .framed: return 0
+        case .none: return 0
+        case .framed:
+            takeFramed(bytes)
+            return bytes.count
         case .length(let remaining):
             let count = min(remaining, bytes.count)
             bodyProgress = .length(remaining: remaining - count)

@@ -28,17 +28,6 @@ final class PeerFacts {
             remoteAddress: address, remotePort: port, serverName: serverName, serverPort: serverPort, isSecure: false)
     }
 
-    /// Addresses as sockets tell them.
-    convenience init(
-        socketPeer: (address: String, port: Int)?, local: (address: String, port: Int)?, isSecure: Bool,
-        trusted: AddressRanges
-    ) {
-        let peer = socketPeer.flatMap { peer in
-            Array(peer.address.utf8).withUnsafeBytes { IPAddress(text: $0) }.map { (address: $0, port: peer.port) }
-        }
-        self.init(peer: peer, local: local, isSecure: isSecure, trusted: trusted)
-    }
-
     /// For a request whose client's own connection was, or was not, https.
     func facts(isSecure: Bool) -> ConnectionFacts { isSecure ? secure : plain }
 }

@@ -6,9 +6,12 @@ struct LoopTimers {
     final class Timer {
         let deadline: NIODeadline
         var action: (() -> Void)?
-        init(deadline: NIODeadline, action: @escaping () -> Void) {
+        /// Instead of `action`, when the loop ends before: NIO's promises must come to an end, too.
+        let abandoned: (() -> Void)?
+        init(deadline: NIODeadline, action: @escaping () -> Void, abandoned: (() -> Void)?) {
             self.deadline = deadline
             self.action = action
+            self.abandoned = abandoned
         }
     }
 
@@ -16,8 +19,10 @@ struct LoopTimers {
 
     var next: NIODeadline? { heap.first?.deadline }
 
-    mutating func add(_ deadline: NIODeadline, _ action: @escaping () -> Void) -> Timer {
-        let timer = Timer(deadline: deadline, action: action)
+    mutating func add(
+        _ deadline: NIODeadline, abandoned: (() -> Void)? = nil, _ action: @escaping () -> Void
+    ) -> Timer {
+        let timer = Timer(deadline: deadline, action: action, abandoned: abandoned)
         heap.append(timer)
         var at = heap.count - 1
         while at > 0, heap[(at - 1) / 2].deadline > heap[at].deadline {
@@ -34,9 +39,10 @@ struct LoopTimers {
         return due
     }
 
-    mutating func cancelAll() {
-        for timer in heap { timer.action = nil }
-        heap.removeAll()
+    /// Takes out all, for the caller to abandon.
+    mutating func takeAll() -> [Timer] {
+        defer { heap.removeAll() }
+        return Array(heap)
     }
 
     private mutating func removeFirst(_ first: Timer) -> Timer {

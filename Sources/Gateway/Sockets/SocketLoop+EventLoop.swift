@@ -16,7 +16,7 @@ extension SocketLoop: EventLoop {
         }
         onLoop { [self] in
             timer.start(
-                timers.add(deadline) {
+                timers.add(deadline, abandoned: { promise.fail(EventLoopError.shutdown) }) {
                     do { promise.assumeIsolated().succeed(try task()) } catch { promise.fail(error) }
                 })
         }

@@ -211,7 +211,10 @@ package final class SocketLoop: @unchecked Sendable {
             }
             if !left, localTasks.isEmpty, slots.allSatisfy({ $0.watched == nil }) { break }
         }
-        timers.cancelAll()
+        for timer in timers.takeAll() where timer.action != nil {
+            timer.action = nil
+            timer.abandoned?()
+        }
         whenStopped?()
         whenStopped = nil
     }

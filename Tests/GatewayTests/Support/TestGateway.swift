@@ -25,6 +25,10 @@ final class TestGateway: Sendable {
         var maxConnections = 1000
         /// Workers are booted, and the first generation is live.
         var boots = true
+        /// Server names of the certificates; none is a plain listener.
+        var tls: [String] = []
+        var proxyProtocol = false
+        var redirectPort: Int?
         var settings: @Sendable (inout AppSettings) -> Void = { _ in }
     }
 
@@ -79,13 +83,21 @@ final class TestGateway: Sendable {
             report: { events.add($0) })
         parts.sweepInterval = options.sweepInterval
         parts.lingerTime = options.lingerTime
+        parts.redirectPort = options.redirectPort
+        if !options.tls.isEmpty {
+            parts.certificates = try await blocking { [directory] in try makeCertificates(options.tls, in: directory) }
+        }
         gateway = try await Gateway(group: group, parts: parts)
         gateway.setRoutes([Route(app: app, settings: settings)])
         fleet.setGateway(gateway)
         let socket = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
         try startListening(socket.number, backlog: 128, subject: "test")
         port = try boundPort(socket.number)
-        try await gateway.open([GatewayListener(descriptor: socket.release(), isShared: options.loops > 1)])
+        try await gateway.open([
+            GatewayListener(
+                descriptor: socket.release(), isShared: options.loops > 1, isTLS: !options.tls.isEmpty,
+                proxyProtocol: options.proxyProtocol)
+        ])
         let pool = self.pool
         ticker = group.next().scheduleRepeatedTask(initialDelay: .milliseconds(10), delay: .milliseconds(10)) { _ in
             pool.tick()
