@@ -32,6 +32,12 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+// Its `main` is libFuzzer's, so it links only with `--sanitize fuzzer`: scripts/fuzz builds it.
+let fuzzer: [Target] =
+    Context.environment["PASSENGER_FUZZ"] == "1"
+    ? [.executableTarget(name: "fuzz", dependencies: ["Fuzzing"], path: "Tests/FuzzHost", swiftSettings: settings)]
+    : []
+
 let package = Package(
     name: "passenger",
     platforms: [.macOS(.v15)],
@@ -125,12 +131,14 @@ let package = Package(
             swiftSettings: settings),
         tests("LinuxTests", ["Model", "Linux", "CLinux", "passenger-launch"]),
         tests("SupervisorTests", ["Model", "Linux", "Supervisor", "passenger-launch", "supervisor-host"]),
-        tests(
-            "HTTP1Tests",
+        room(
+            "Fuzzing",
             [
                 "HTTP1", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
-            ]),
+            ],
+            path: "Tests/Fuzzing"),
+        tests("HTTP1Tests", ["HTTP1", "Fuzzing"]),
         tests("HealthTests", ["Model", "Health", "HTTP1", "Linux"]),
         tests("SocketsTests", ["Sockets", "Linux"] + nio),
         tests("StaticFilesTests", ["Model", "StaticFiles", "HTTP1", "Linux"]),
@@ -159,5 +167,5 @@ let package = Package(
         tests("AdminTests", ["Model", "Linux", "AdminAPI", "AdminClient", "AdminServer", logging] + nio),
         tests("CommandsTests", ["Model", "AdminAPI", "Commands", "Terminal"]),
         tests("SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "passenger", "passenger-launch"]),
-    ]
+    ] + fuzzer
 )

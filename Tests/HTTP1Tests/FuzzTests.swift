@@ -1,35 +1,39 @@
+import Fuzzing
+import Glibc
 import HTTP1
 import Testing
 
+/// A short run, for every machine; the long ones are `scripts/fuzz`.
 @Suite struct FuzzTests {
-    @Test(
-        "no bytes make the request parser trap or change its mind when they come in pieces",
-        arguments: [31, 32] as [UInt64])
-    func requests(seed: UInt64) {
-        var generator = RequestGenerator(seed: seed)
-        for round in 0..<20_000 {
-            var bytes = generator.next()
-            for _ in 0..<generator.number(in: 0..<6) { generator.mutate(&bytes) }
-            let cut = generator.number(in: 0..<(bytes.count + 1))
-            let later = generator.number(in: cut..<(bytes.count + 1))
-            let pieces = parseRequest(bytes, stops: [cut, later, bytes.count])
-            #expect(pieces == parseRequest(bytes), "seed \(seed) round \(round)")
-        }
+    private static let isLong = getenv("PASSENGER_LONG_TESTS") != nil
+
+    @Test("a mutator finds nothing", arguments: FuzzTarget.allCases)
+    func mutated(_ target: FuzzTarget) throws {
+        let fuzzer = Fuzzer(target)
+        for seed in target.seeds { try check(fuzzer, seed, "a seed") }
+        var mutator = Mutator(target, seed: 51)
+        let rounds = (target.isDifferential ? 3000 : 10_000) * (Self.isLong ? 50 : 1)
+        for round in 0..<rounds { try check(fuzzer, mutator.next(), "round \(round)") }
+        guard target.isDifferential else { return }
+        let tally = fuzzer.tally
+        print("\(target.rawValue): \(tally.same) of \(rounds) the same, only we refuse \(tally.stricter)")
+        #expect(tally.same > rounds / 20)
     }
 
-    @Test("no bytes make the response parser trap", arguments: [41] as [UInt64])
-    func responses(seed: UInt64) {
+    @Test("whatever we accept of random requests means the same to NIOHTTP1", arguments: [1, 2] as [UInt64])
+    func requests(seed: UInt64) throws {
+        let fuzzer = Fuzzer(.nioRequest)
         var generator = RequestGenerator(seed: seed)
-        let start = Array("HTTP/1.1 200 OK\r\nContent-Length: 12\r\nA: b\r\nConnection: close\r\n\r\n".utf8)
-        for round in 0..<20_000 {
-            var bytes = start
-            for _ in 0..<generator.number(in: 0..<4) { generator.mutate(&bytes) }
-            let text = String(decoding: bytes, as: UTF8.self)
-            let whole = parseResponse(text)
-            let cut = generator.number(in: 0..<(text.utf8.count + 1))
-            let pieces = parseResponse(text, stops: [cut, text.utf8.count])
-            #expect(pieces.result == whole.result, "seed \(seed) round \(round)")
-            if case .complete = whole.result { #expect(pieces.head.framing == whole.head.framing) }
+        for round in 0..<5000 { try check(fuzzer, generator.next(), "seed \(seed) round \(round)") }
+        #expect(fuzzer.tally.same > 500)
+    }
+
+    private func check(_ fuzzer: Fuzzer, _ bytes: [UInt8], _ place: String) throws {
+        try bytes.withUnsafeBytes { input in
+            do { try fuzzer.check(input) } catch {
+                Issue.record("\(place): \(error): \(String(decoding: bytes, as: UTF8.self).debugDescription)")
+                throw error
+            }
         }
     }
 

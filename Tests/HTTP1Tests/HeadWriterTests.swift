@@ -88,6 +88,15 @@ import Testing
         #expect(sent == "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nKept: yes\r\n\r\n")
     }
 
+    @Test("Connection cannot take Host away, and its option close names no field")
+    func connectionNames() throws {
+        for options in ["close", "close, X-Mine", "Host, X-Mine, close"] {
+            let text = "GET / HTTP/1.1\r\nHost: a\r\nConnection: \(options)\r\nX-Mine: 1\r\nClose: kept\r\n\r\n"
+            let rest = options == "close" ? "X-Mine: 1\r\nClose: kept" : "Close: kept"
+            #expect(try http(text) == "GET / HTTP/1.1\r\nHost: a\r\n\(rest)\r\n\r\n")
+        }
+    }
+
     @Test("repeated fields become one variable, and cookies stay cookies")
     func repeated() throws {
         let text =

@@ -6,7 +6,10 @@ struct ChunkFraming: Sendable {
         /// The first digit of a size.
         case sizeStart
         case size
-        case ext
+        /// After a semicolon, where a name must begin; then in that name.
+        case extensionStart, extensionName
+        /// After the equals sign; then in a token, in a quoted string, after a backslash in it, after its end.
+        case extensionValue, extensionToken, extensionQuoted, extensionEscape, extensionQuoteEnd
         /// LF after a size line.
         case sizeLineFeed
         case data
@@ -56,7 +59,9 @@ struct ChunkFraming: Sendable {
     private mutating func after(_ byte: UInt8) -> State {
         switch state {
         case .sizeStart, .size: return afterSizeByte(byte)
-        case .ext: return afterExtensionByte(byte)
+        case .extensionStart, .extensionName, .extensionValue, .extensionToken, .extensionQuoted, .extensionEscape,
+            .extensionQuoteEnd:
+            return afterExtensionByte(byte)
         case .sizeLineFeed:
             guard byte == Bytes.lineFeed else { return .failed(.missingCRLF) }
             return remaining == 0 ? .trailerStart : .data
@@ -81,14 +86,33 @@ struct ChunkFraming: Sendable {
         guard digits > 0 else { return .failed(.badSize) }
         if byte == Bytes.carriageReturn { return .sizeLineFeed }
         if byte == Bytes.lineFeed { return .failed(.missingCRLF) }
-        return byte == UInt8(ascii: ";") ? .ext : .failed(.badSize)
+        return byte == UInt8(ascii: ";") ? .extensionStart : .failed(.badSize)
     }
 
+    /// RFC 9112 section 7.1.1, without the white space that only bad senders put there.
     private mutating func afterExtensionByte(_ byte: UInt8) -> State {
-        if byte == Bytes.carriageReturn { return .sizeLineFeed }
+        if byte == Bytes.carriageReturn {
+            let isWhole = state == .extensionName || state == .extensionToken || state == .extensionQuoteEnd
+            return isWhole ? .sizeLineFeed : .failed(.badExtension)
+        }
         extensionBytes += 1
         if extensionBytes > limits.extensions { return .failed(.extensionTooLong) }
-        return Self.isFieldByte(byte) ? .ext : .failed(.badExtension)
+        switch (state, byte) {
+        case (.extensionName, UInt8(ascii: "=")): return .extensionValue
+        case (.extensionName, UInt8(ascii: ";")), (.extensionToken, UInt8(ascii: ";")),
+            (.extensionQuoteEnd, UInt8(ascii: ";")):
+            return .extensionStart
+        case (.extensionValue, UInt8(ascii: "\"")): return .extensionQuoted
+        case (.extensionQuoted, UInt8(ascii: "\"")): return .extensionQuoteEnd
+        case (.extensionQuoted, UInt8(ascii: "\\")): return .extensionEscape
+        case (.extensionQuoted, _), (.extensionEscape, _):
+            return Self.isFieldByte(byte) ? .extensionQuoted : .failed(.badExtension)
+        case (.extensionStart, _), (.extensionName, _):
+            return Bytes.isToken(byte) ? .extensionName : .failed(.badExtension)
+        case (.extensionValue, _), (.extensionToken, _):
+            return Bytes.isToken(byte) ? .extensionToken : .failed(.badExtension)
+        default: return .failed(.badExtension)
+        }
     }
 
     /// Goes on in the trailer section, to the end of a line or of the bytes; nil when it ended without a trailer byte.

@@ -7,7 +7,7 @@ package enum ChunkRejection: UInt8, Error, CaseIterable, Sendable, CustomStringC
         switch self {
         case .badSize: "a chunk size is not hexadecimal (RFC 9112 section 7.1)"
         case .sizeTooLarge: "a chunk size is too large (RFC 9112 section 7.1)"
-        case .badExtension: "a chunk extension has a control character (RFC 9112 section 7.1.1)"
+        case .badExtension: "a chunk extension is malformed (RFC 9112 section 7.1.1)"
         case .extensionTooLong: "chunk extensions are too long (RFC 9112 section 7.1.1)"
         case .missingCRLF: "chunk framing has no CRLF where one belongs (RFC 9112 section 7.1)"
         case .badTrailer: "a trailer field is malformed (RFC 9112 section 7.1.2)"

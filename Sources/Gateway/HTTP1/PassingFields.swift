@@ -26,13 +26,15 @@ struct PassingFields {
         return memchr(start, Int32(UInt8(ascii: "_")), name.count) != nil
     }
 
-    /// RFC 9110 section 7.6.1. Host is never dropped this way: nobody may take the routing from a request.
+    /// RFC 9110 section 7.6.1. Host is never dropped this way: nobody may take the routing from a request. `close` is an
+    /// option and names no field.
     private func isNamedByConnection(_ field: HeaderField) -> Bool {
         guard field.id != .host, let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return false }
         var named = false
         for other in fields where other.id == .connection && Int(other.value.end) <= bytes.count {
             ConnectionOptions.forEachElement(base, other.value) { start, count in
-                named = named || sameName(field.name, ByteRange(start, start + count))
+                let isOption = Bytes.equalToken(base + start, count, "close")
+                named = named || (!isOption && sameName(field.name, ByteRange(start, start + count)))
             }
         }
         return named
