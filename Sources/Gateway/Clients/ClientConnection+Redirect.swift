@@ -1,3 +1,4 @@
+import AccessLog
 import HTTP1
 import NIOCore
 import Sockets
