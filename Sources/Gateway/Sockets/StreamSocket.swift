@@ -127,8 +127,9 @@ package final class StreamSocket: SocketLoop.Watched {
         if events & ends != 0 { hasPeerEnded = true }
         guard events & (UInt32(CL_EPOLL_IN) | ends) != 0 else { return }
         mayHaveBytes = true
-        // Nobody listens any more: whatever is unread is of no use.
-        if isPaused, events & (UInt32(CL_EPOLL_ERR) | UInt32(CL_EPOLL_HUP)) != 0 {
+        // Nobody listens any more: whatever is unread is of no use. But a worker that has said all and closed (on a Unix
+        // socket that is a hang-up) only has not been listened to.
+        if isPaused, !readsOutAfterFailedSend, events & (UInt32(CL_EPOLL_ERR) | UInt32(CL_EPOLL_HUP)) != 0 {
             return closeNow(.failed(cl_stream_pending_error(fd)))
         }
         if !isWaitingForTurn { read() }
