@@ -148,7 +148,9 @@ struct ExchangeModel {
             machine.bodyWasStreamed()
             hasLostBody = true
         }
-        switch roll(9) {
+        switch roll(10) {
+        case 9 where request?.streamsBody == true:
+            apply("body refused", machine.requestRefused(.bodyTooLarge(limit: 1)))
         case 8:
             answer()
             apply("upgraded", machine.upgraded())
@@ -168,7 +170,8 @@ struct ExchangeModel {
     }
 
     private mutating func answering() {
-        switch roll(8) {
+        switch roll(9) {
+        case 8: apply("body refused", machine.requestRefused(.requestTimeout))
         case 0: apply("lost", machine.upstreamLost(.workerDied))
         case 1: apply("garbage", machine.upstreamSentGarbage())
         case 2 where !isStream: apply("stream", machine.answerIsStream())

@@ -283,7 +283,9 @@ extension ClientConnection {
 
     func answerFailure(_ failure: GatewayFailure, keepAlive: Bool) {
         guard transport.isOpen else { return }
-        answer.keepClient = keepAlive && head.keepAlive && !loop.isDraining
+        // What the client still sends of a streamed body must not be taken for a request.
+        let bodyIsTaken = !streamsBody || bodyIsComplete
+        answer.keepClient = keepAlive && head.keepAlive && bodyIsTaken && !loop.isDraining
         answer.status = failure.status
         answer.source = .gateway
         let id = loop.nextErrorID()

@@ -143,15 +143,15 @@ extension ClientConnection {
 
     private func go(_ request: ExchangeStateMachine.Request, hasMore: Bool) {
         perform(exchange.requestHead(request))
-        if head.expectContinue, !hasMore, case .receiving = exchange.state { sendContinue() }
+        guard head.expectContinue, !hasMore else { return }
+        switch exchange.state {
+        case .receiving: sendContinue()
+        case .sent where streamsBody: sendContinue()
+        default: break
+        }
     }
 
-    func refuse(_ failure: GatewayFailure) {
-        let action = exchange.requestRefused(failure)
-        // A streamed body that turns out bad: the worker has part of it, and nobody can take it back.
-        if action == .ignore { return perform(exchange.upstreamSentGarbage()) }
-        perform(action)
-    }
+    func refuse(_ failure: GatewayFailure) { perform(exchange.requestRefused(failure)) }
 
     func startReceivingBody() { startTimer(.body) }
 
@@ -164,7 +164,8 @@ extension ClientConnection {
     /// How many bytes belong to the body and were stored.
     private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard !bodyIsComplete else { return 0 }
-        if !streamsBody { startTimer(.body) }
+        // Once the answer has begun, it is the client's reading that is watched.
+        if exchange.state != .answering { startTimer(.body) }
         switch bodyProgress {
         case .none: return 0
         case .framed:
@@ -212,7 +213,7 @@ extension ClientConnection {
         }
     }
 
-    /// False when the body was refused.
+    /// False when the body was refused, or the request ended meanwhile.
     private func store(_ part: UnsafeRawBufferPointer) -> Bool {
         if part.isEmpty { return true }
         if streamsBody { return streamToWorker(part) }
@@ -251,8 +252,8 @@ extension ClientConnection {
 
     private func bodyEnded() {
         bodyIsComplete = true
+        if timer.kind == .body { stopTimer() }
         if streamsBody { return streamedBodyEnded() }
-        stopTimer()
         if !body.isWriting { perform(exchange.bodyEnded()) }
     }
 }

@@ -24,7 +24,13 @@ extension ClientConnection {
         } else {
             upstream.sendBody(part)
         }
-        if upstream.queuedBytes > Self.queueLimit { pauseReading() }
+        // The worker may have been lost by that.
+        guard streamsBody else { return false }
+        if upstream.queuedBytes > Self.queueLimit {
+            // It is the worker that is waited for, not the client.
+            pauseReading()
+            if timer.kind == .body { stopTimer() }
+        }
         return true
     }
 
@@ -39,6 +45,7 @@ extension ClientConnection {
         guard isReadPaused else { return }
         switch exchange.state {
         case .sent, .answering, .tunnel:
+            if case .sent = exchange.state, streamsBody, !bodyIsComplete { startTimer(.body) }
             resumeReading()
             advance()
         default: break

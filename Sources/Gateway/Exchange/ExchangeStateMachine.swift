@@ -114,6 +114,13 @@ struct ExchangeStateMachine {
             // What the client goes on sending is not a request any more, so the connection cannot be kept.
             state = .closed
             return .init(.answer(failure, keepAlive: false))
+        // A streamed body that turns out bad: the worker has part of it, and is not to blame.
+        case .sent(let request, _) where request.streamsBody:
+            state = .closed
+            return ExchangeAction(claim: .giveBack(.ok), upstream: .close, .answer(failure, keepAlive: false))
+        case .answering:
+            state = .closed
+            return ExchangeAction(claim: .giveBack(.ok), upstream: .close, .breakOffClient)
         default: return .ignore
         }
     }

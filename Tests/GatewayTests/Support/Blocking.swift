@@ -42,11 +42,11 @@ final class Signal: Sendable {
         return Glibc.poll(&poll, 1, 0) == 1
     }
 
-    /// False after ten seconds.
+    /// False after so long.
     @discardableResult
-    func wait() -> Bool {
+    func wait(milliseconds: Int32 = 10_000) -> Bool {
         var poll = pollfd(fd: ends.read, events: Int16(POLLIN), revents: 0)
-        guard Glibc.poll(&poll, 1, 10_000) == 1 else { return false }
+        guard Glibc.poll(&poll, 1, milliseconds) == 1 else { return false }
         var one: UInt8 = 0
         return read(ends.read, &one, 1) == 1
     }

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import Pool
 import Sockets
+import StaticFiles
 import Synchronization
 
 @testable import Gateway
@@ -23,6 +24,11 @@ final class TestGateway: Sendable {
         var sweepInterval = TimeAmount.milliseconds(20)
         var lingerTime = TimeAmount.milliseconds(200)
         var maxConnections = 1000
+        var streamAge = TimeAmount.seconds(10)
+        /// Files lie in `release` below the server's directory, which `prepare` fills.
+        var hasRelease = false
+        var oldReleases: [String] = []
+        var prepare: @Sendable (String) throws -> Void = { _ in }
         /// Workers are booted, and the first generation is live.
         var boots = true
         /// Server names of the certificates; none is a plain listener.
@@ -87,8 +93,15 @@ final class TestGateway: Sendable {
         if !options.tls.isEmpty {
             parts.certificates = try await blocking { [directory] in try makeCertificates(options.tls, in: directory) }
         }
+        parts.streamAge = options.streamAge
         gateway = try await Gateway(group: group, parts: parts)
-        gateway.setRoutes([Route(app: app, settings: settings)])
+        try options.prepare(directory)
+        let releases = (options.hasRelease ? ["release"] : []) + options.oldReleases
+        gateway.setRoutes([
+            Route(
+                app: app, settings: settings,
+                releases: releases.map { [directory] in StaticSite.Release(directory: "\(directory)/\($0)") })
+        ])
         fleet.setGateway(gateway)
         let socket = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
         try startListening(socket.number, backlog: 128, subject: "test")
@@ -201,6 +214,13 @@ final class FakeFleet: PoolDelegate {
         gateway.closeIdleConnections(to: endpoint) { [self] in exit(worker) }
     }
 
+    func endStreams(
+        of app: AppIndex, generation: GenerationNumber, worker: WorkerNumber?, spreadOver window: Duration
+    ) {
+        let gateway = state.withLock { $0.gateway }
+        gateway?.endStreams(of: app, generation: generation, worker: worker, spreadOver: window)
+    }
+
     func poolEvent(_ event: PoolEvent) {}
 
     /// The process is gone, and the pool is told.
@@ -243,7 +263,8 @@ func removeTree(_ path: String) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != ".", name != ".." { unlink("\(path)/\(name)") }
+            guard name != ".", name != ".." else { continue }
+            if unlink("\(path)/\(name)") != 0 { removeTree("\(path)/\(name)") }
         }
         closedir(directory)
     }
