@@ -37,7 +37,15 @@ extension ClientConnection {
         answer.isError = response.status >= 500
         answer.status = response.status
         invalidateCache(response, bytes)
-        if response.known.bits & ClientConnection.fileFields.bits != 0, takeFile(response, bytes) { return .decoded }
+        if response.known.bits & ClientConnection.fileFields.bits != 0 {
+            switch takeFile(response, bytes) {
+            case .none: break
+            case .taken: return .decoded
+            case .refused:
+                perform(exchange.upstreamSentGarbage())
+                return .asItIs
+            }
+        }
         isFillingCache = beginFill(response, bytes)
         guard beginAnswer(response, bytes, age: nil) else {
             perform(exchange.upstreamSentGarbage())
@@ -90,6 +98,7 @@ extension ClientConnection {
         if case .tunnel = exchange.state { return perform(exchange.tunnelEnded()) }
         answer.headIsPending = false
         answer.dropGzip(loop)
+        dropNamedFile()
         guard connection.headIsOut else { return perform(exchange.writeFailed()) }
         let worker = connection.endpoint.worker
         loop.log(.upstreamLost(worker, answerHadBegun: exchange.state == .answering))
@@ -225,21 +234,29 @@ extension ClientConnection {
 
     // MARK: X-Sendfile and X-Accel-Redirect
 
-    /// True when the answer's body is a file that the app named, or an error because it may not.
-    private func takeFile(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    private enum NamedFile { case none, taken, refused }
+
+    /// Whether the answer's body is a file that the app named. A file that it may not name, or that is not there, makes the
+    /// answer a bad one: the app's own body beside such a field is mostly empty, and would pass for a success.
+    private func takeFile(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> NamedFile {
         let named = response.first(.xAccelRedirect)?.of(bytes)
-        guard let resolver = route?.sendfile, let value = named ?? response.first(.xSendfile)?.of(bytes), !value.isEmpty
-        else { return false }
+        // Answers that cannot have a body (RFC 9110 section 6.4.1) cannot have a file's.
+        guard let resolver = route?.sendfile, let value = named ?? response.first(.xSendfile)?.of(bytes),
+            !value.isEmpty,
+            response.status != 204, response.status != 304
+        else { return .none }
         switch named == nil ? resolver.sendfile(value) : resolver.accelRedirect(value) {
         case .success(let file):
-            let isPlain = response.status == 200
+            let isPlain = response.status == 200 && (head.method == .get || head.method == .head)
             answer.file =
                 isPlain
                 ? FileAnswer.plan(file, head, headBytes.bytes) { loop.random() } : FileAnswer.whole(file.plain, head)
-            return writeFileHead(response, bytes)
+            if writeFileHead(response, bytes) { return .taken }
+            dropNamedFile()
+            return .refused
         case .failure(let refusal):
             loop.log(.fileRefused(reason: refusal.description))
-            return false
+            return .refused
         }
     }
 
@@ -254,13 +271,15 @@ extension ClientConnection {
         answer.status = changed.status
         answer.keepClient = head.keepAlive && !loop.isDraining
         let dropping = ClientConnection.fileFields.union([.eTag, .lastModified, .acceptRanges])
+        let isStickyNew = isNewSticky
         let said = FieldSet(bits: response.known.bits & ClientConnection.appKnowsBetter.bits)
-        let size = AnswerHead.encodedSize(response, headLength: bytes.count, extra: FileAnswer.largestHead)
+        let size = AnswerHead.encodedSize(response, headLength: bytes.count, extra: FileAnswer.largestHead + 256)
         let isWritten = writeOwnHead(size, known: response.known) { writer in
             AnswerHead.begin(
                 changed, bytes, framing: .none, keepAlive: true, clientMinor: 1, dropping: dropping,
                 replaced: route?.replaced, to: &writer)
             plan.writeFields(omitting: said, to: &writer)
+            if isStickyNew { writeSticky(to: &writer) }
         }
         guard isWritten else { return false }
         outgoing.assign(loop.scratch.bytes)
@@ -269,6 +288,12 @@ extension ClientConnection {
 
     /// Of a named file's fields, those that the app may have said itself.
     private static let appKnowsBetter: FieldSet = [.contentType, .cacheControl, .vary]
+
+    private func dropNamedFile() {
+        guard answer.file != nil else { return }
+        answer.file = nil
+        outgoing.release()
+    }
 
     private func sendNamedFile(_ plan: FileAnswer) {
         perform(exchange.answerHead())
@@ -337,6 +362,7 @@ extension ClientConnection {
         leaveCache()
         clearDeadlines()
         answer.dropGzip(loop)
+        dropNamedFile()
         body.discard()
         bodyProgress = .none
         bodyIsComplete = false
