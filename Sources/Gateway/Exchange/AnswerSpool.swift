@@ -27,6 +27,8 @@ struct AnswerSpool {
     var isEmpty: Bool { sent == length }
     /// Bytes that wait here.
     var count: Int { length - sent }
+    /// Bytes that the file has, sent or not: it becomes shorter only by being given up, once all of it is sent.
+    var size: Int { length }
     /// The disk takes no more, or is behind.
     var isFull: Bool { isRefused || (file?.pendingBytes ?? 0) > RequestBody.pendingLimit }
 

@@ -85,15 +85,14 @@ extension ClientConnection {
 
     private func spoolWritten(_ isWritten: Bool) {
         spool.partWritten(isWritten)
-        if transport.queuedBytes == 0 { outputDrained() }
+        if transport.queuedBytes == 0 { outputDrained() } else { resumeUpstream() }
         checkBackPressure()
     }
 
     /// The worker is not read while more waits than the client's share; a client that takes nothing for too long is let go.
     func checkBackPressure() {
-        let waiting = transport.queuedBytes + spool.count
-        guard waiting > 0 else { return }
-        if waiting >= highWatermark || spool.isFull { upstream?.pauseReading() }
+        guard transport.queuedBytes + spool.count > 0 else { return }
+        if transport.queuedBytes + spool.size >= highWatermark || spool.isFull { upstream?.pauseReading() }
         if timer.kind == .none { startTimer(.stall) }
     }
 
@@ -135,6 +134,6 @@ extension ClientConnection {
     }
 
     private func resumeUpstream() {
-        if transport.queuedBytes + spool.count < highWatermark, !spool.isFull { upstream?.resumeReading() }
+        if transport.queuedBytes + spool.size < highWatermark, !spool.isFull { upstream?.resumeReading() }
     }
 }

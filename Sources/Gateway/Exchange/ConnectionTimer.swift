@@ -19,6 +19,8 @@ struct ConnectionTimer {
     }
     var kind = Kind.none
     var deadline = NIODeadline.distantFuture
+    /// What waited for the client at its start: less means that the client takes something.
+    var waiting = 0
 
     static let none = ConnectionTimer()
 }
@@ -39,14 +41,16 @@ extension ClientConnection {
             case .stall: (.stall, TimeAmount(http.bodyTimeout))
             case .linger: (.linger, loop.lingerTime)
             }
-        timer = ConnectionTimer(kind: kind, deadline: loop.deadline(after: time))
+        timer = ConnectionTimer(kind: kind, deadline: loop.deadline(after: time), waiting: transport.queuedBytes)
     }
 
     func stopTimer() { timer = .none }
 
     /// From the loop's sweep.
     func timerFired() {
-        let kind = timer.kind
+        let (kind, waiting) = (timer.kind, timer.waiting)
+        // A large file takes a slow client longer than one term.
+        if kind == .stall, transport.queuedBytes < waiting { return startTimer(.stall) }
         timer = .none
         switch kind {
         case .none: break
