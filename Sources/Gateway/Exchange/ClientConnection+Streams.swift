@@ -11,6 +11,8 @@ struct Tunnel {
 
     /// What the worker sends, where it is WebSocket frames: a Close may be put in between two of them.
     var frames: WebSocketFrames?
+    /// A Close is due, and waits for the end of a frame.
+    var isEnding = false
 }
 
 // Upgrades, and answers that have no end in sight: what a drain gives `stream_drain` for.
@@ -18,7 +20,11 @@ extension ClientConnection {
     /// An upgrade is passed on for GET without a body, and never to h2c, which would let HTTP/2 past everything here.
     var passesUpgrade: Bool {
         guard head.upgrade, head.method == .get, head.body == .none, !transport.isMessageFramed else { return false }
-        return !FieldText.equal(head.upgradeProtocol.of(headBytes.bytes), "h2c")
+        var asksForHTTP2 = false
+        FieldText.forEachElement(head.upgradeProtocol.of(headBytes.bytes)) { name in
+            if FieldText.equal(name, "h2c") { asksForHTTP2 = true }
+        }
+        return !asksForHTTP2
     }
 
     /// The worker switched protocols: `rest` is the first of what it has to say in the new one.
@@ -43,6 +49,8 @@ extension ClientConnection {
         perform(exchange.upgraded())
         transport.sendHead(loop.scratch.bytes, UnsafeRawBufferPointer(start: nil, count: 0))
         if !rest.isEmpty { relayToClient(rest) }
+        // What the client said meanwhile may have been a lot.
+        resumeReading()
         advance()
     }
 
@@ -52,6 +60,7 @@ extension ClientConnection {
         tunnel?.frames?.scan(bytes)
         transport.sendBody(bytes)
         checkBackPressure()
+        if tunnel?.isEnding == true, tunnel?.frames?.canClose == true { endStream() }
     }
 
     func relayToWorker(_ bytes: UnsafeRawBufferPointer) -> Int {
@@ -87,16 +96,27 @@ extension ClientConnection {
     }
 
     /// The worker's generation drains: this stream ends at some moment of `window`, so that not all clients come back at
-    /// once.
+    /// once. With `abort_websockets_on_process_shutdown: false` an upgraded one has all of the window to end by itself.
     func endStream(within window: Duration) {
-        let nanoseconds = window.wholeNanoseconds
-        let delay = nanoseconds > 0 ? Int64.random(in: 0..<nanoseconds) : 0
+        let nanoseconds = max(window.wholeNanoseconds, 0)
+        // At the end of the window its worker is stopped, and the sweep may be late: the Close comes before that.
+        let last = nanoseconds - min(nanoseconds / 10, Self.frameTime.nanoseconds)
+        let hasAll = tunnel != nil && claim?.endpoint.settings.http.abortWebsocketsOnProcessShutdown == false
+        let delay = hasAll ? last : Int64.random(in: 0...last)
         streamEnd = min(streamEnd, loop.eventLoop.time + .nanoseconds(delay))
     }
+
+    /// How long the end of a frame is waited for.
+    private static let frameTime = TimeAmount.seconds(2)
 
     private func endStream() {
         switch exchange.state {
         case .tunnel:
+            if let frames = tunnel?.frames, !frames.isAtBoundary, tunnel?.isEnding == false {
+                tunnel?.isEnding = true
+                streamEnd = loop.deadline(after: Self.frameTime)
+                return
+            }
             if tunnel?.frames?.canClose == true {
                 WebSocketFrames.closeFrame().withUnsafeBytes { transport.sendBody($0) }
             }
