@@ -84,6 +84,8 @@ package final class Gateway: Sendable {
                     LoopContext(eventLoop: eventLoop, shared: parts), eventLoop: eventLoop)
                 eventLoop.scheduleRepeatedTask(initialDelay: parts.sweepInterval, delay: parts.sweepInterval) { _ in
                     context.value.sweep()
+                    // One cache for all loops.
+                    if eventLoop.index == 0 { parts.cache?.tick(now: monotonicNow()) }
                 }
                 return context
             }.get()
