@@ -157,7 +157,10 @@ let package = Package(
         tests("PoolTests", ["Model", "Pool"]),
         tests(
             "GatewayTests",
-            ["Model", "Gateway", "Sockets", "StaticFiles", "ResponseCache", "AccessLog", "TLS", "HTTP1", "Pool", "Linux"] + nio
+            [
+                "Model", "Gateway", "Sockets", "StaticFiles", "ResponseCache", "AccessLog", "TLS", "HTTP1", "Pool",
+                "Linux", "CZlib",
+            ] + nio
         ),
         tests("SpawningTests", ["Model", "Spawning", "Pool", "Linux"]),
         tests("AppConfigTests", ["Model", "AppConfig"]),

@@ -95,6 +95,8 @@ package final class Gateway: Sendable {
                     LoopContext(eventLoop: eventLoop, shared: parts), eventLoop: eventLoop)
                 eventLoop.scheduleRepeatedTask(initialDelay: parts.sweepInterval, delay: parts.sweepInterval) { _ in
                     context.value.sweep()
+                    // One cache for all loops.
+                    if eventLoop.index == 0 { parts.cache?.tick(now: monotonicNow()) }
                 }
                 return context
             }.get()
@@ -220,6 +222,16 @@ package final class Gateway: Sendable {
     package func drain() async {
         for acceptor in acceptors.withLock({ take(&$0) }) { await acceptor.close() }
         for loop in loops { loop.eventLoop.execute { loop.context.value.beginDrain() } }
+    }
+
+    /// The access log's file was moved away: lines go to a new one of its name.
+    package func reopenLogs() { parts.accessLog?.reopen() }
+
+    /// When nothing is served any more: hands over the last lines and waits for them to be written, for at most so long.
+    package func closeLogs(within time: Duration) async {
+        guard let log = parts.accessLog else { return }
+        for loop in loops { try? await loop.eventLoop.submit { loop.context.value.flushAccessLog() }.get() }
+        _ = try? await parts.threads.runIfActive { log.close(within: time) }
     }
 
     /// After a drain: gives the last answers time to reach their clients, then ends what is left.

@@ -39,7 +39,8 @@ final class LoopContext {
     let files: FileCache
     let gzip: GzipStreams
     let cache: ResponseCache?
-    var accessLog: AccessLogBuffer?
+    private var accessLog: AccessLogBuffer?
+    private var flushIsPlanned = false
     /// Wall clock minus monotonic clock, in nanoseconds; looked at once a second.
     private var wallOffset: Int64 = 0
     private var sweepsToTrim = LoopContext.trimInterval
@@ -87,6 +88,24 @@ final class LoopContext {
     }
 
     func random() -> UInt64 { errorIDs.next() }
+
+    // MARK: The access log
+
+    var logsAccess: Bool { accessLog != nil }
+
+    func logAccess(_ record: AccessRecord) {
+        accessLog?.log(record, now: instant)
+        guard accessLog?.deadline != nil, !flushIsPlanned else { return }
+        // One timer for all lines of a tenth of a second.
+        flushIsPlanned = true
+        eventLoop.scheduleTask(in: TimeAmount(AccessLogBuffer.longestWait)) {
+            [bound = NIOLoopBound(self, eventLoop: eventLoop)] in
+            bound.value.flushIsPlanned = false
+            bound.value.flushAccessLog()
+        }
+    }
+
+    func flushAccessLog() { accessLog?.flush() }
 
     var connectionCount: Int { connections.count }
 

@@ -47,5 +47,6 @@ extension Core {
         await orderly.value
         hurried.cancel()
         await gateway?.finish(within: .milliseconds(500))
+        await gateway?.closeLogs(within: .seconds(1))
     }
 }

@@ -33,6 +33,8 @@ final class Core: Sendable {
     let pool: Pool
     let shutdownRequests: AsyncStream<Bool>
     let requestShutdown: AsyncStream<Bool>.Continuation
+    /// Who writes logs that can be reopened, once there is something that does.
+    private let logs = Shared<Gateway?>(nil)
 
     init(plan: CoreBootPlan, inheritance: Inheritance, link: SupervisorLink) throws {
         self.plan = plan
@@ -64,12 +66,14 @@ final class Core: Sendable {
 
     func run() async {
         let requestShutdown = self.requestShutdown
+        let logs = self.logs
         link.start { request in
             switch request {
             case .shutdown(let hurry): requestShutdown.yield(hurry)
             // Every child of the supervisor's ends with it, and so do we.
             case .supervisorGone: exit(1)
-            case .reload, .reopenLogs: break
+            case .reopenLogs: logs.withLock { $0?.reopenLogs() }
+            case .reload: break
             }
         }
         do {
@@ -85,6 +89,7 @@ final class Core: Sendable {
     private func serve() async throws {
         let certificates = try await CertificateKeeper(plan.server.tls, link: link, threads: threads, logger: logger)
         let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
+        logs.withLock { $0 = gateway }
         let settings = SettingsClient(tools: tools)
         let spawner = WorkerSpawner(parts: spawningParts(settings), pool: pool)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))

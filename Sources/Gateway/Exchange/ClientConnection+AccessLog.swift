@@ -19,9 +19,10 @@ struct RequestTimes {
 }
 
 extension ClientConnection {
-    /// A line for the request that ends, if there is one and lines are wanted.
+    /// A line for the request that ends, if there is one and lines are wanted. Also for what was no request, and was answered
+    /// with an error: its line has as much of it as could be read.
     func logAccess() {
-        guard loop.accessLog != nil, !head.methodRange.isEmpty, answer.status != 0 || route != nil else { return }
+        guard loop.logsAccess, answer.status != 0 || route != nil else { return }
         let bytes = headBytes.bytes
         let peerText = Array((origin?.client?.description ?? peer.address).utf8)
         let idText = requestID(bytes)
@@ -47,10 +48,12 @@ extension ClientConnection {
                 record.generation = lastEndpoint?.generation
                 record.worker = lastEndpoint?.worker
                 record.source = answer.source
-                loop.accessLog?.log(record, now: loop.instant)
+                loop.logAccess(record)
             }
         }
         lastEndpoint = nil
+        // Once for each request.
+        answer.status = 0
     }
 
     private func requestID(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {

@@ -133,7 +133,8 @@ extension ClientConnection {
         if let compression { dropping = dropping.union(compression.dropping) }
         let isStickyNew = isNewSticky
         if answer.isMissingAsset, answer.status == 404 { dropping.insert(.cacheControl) }
-        let extra = fields.count + (route?.setFields.count ?? 0) + bytes.count + 256
+        let sticky = isStickyNew ? route?.sticky?.encodedSize(valueLength: 16) ?? 0 : 0
+        let extra = fields.count + (route?.setFields.count ?? 0) + sticky + bytes.count + 256
         loop.scratch.removeAll()
         return loop.scratch.write(AnswerHead.encodedSize(response, headLength: bytes.count, extra: extra)) { memory in
             var writer = ByteWriter(memory)
@@ -141,7 +142,9 @@ extension ClientConnection {
                 response, bytes, framing: framing, keepAlive: answer.keepClient || transport.isMessageFramed,
                 clientMinor: transport.isMessageFramed ? 1 : head.versionMinor, dropping: dropping,
                 replaced: route?.replaced, to: &writer)
+            let begin = writer.count
             fields.write(response.known, to: &writer)
+            if let replaced = route?.replaced { writer.removeFields(replaced, from: begin) }
             compression?.write(response, bytes, to: &writer)
             if let age {
                 writer.write("Age: ")

@@ -76,7 +76,7 @@ extension ClientConnection {
     func granted(_ claim: Claim) {
         ticket = nil
         self.claim = claim
-        if loop.accessLog != nil {
+        if loop.logsAccess {
             lastEndpoint = claim.endpoint
             times.claimed = loop.eventLoop.time
         }

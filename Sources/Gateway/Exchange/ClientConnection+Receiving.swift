@@ -73,10 +73,7 @@ extension ClientConnection {
             return 0
         case .rejected(let rejection):
             loop.log(.rejected(rejection, peer: peer.address))
-            // What of the head was read points into these.
-            headBytes.assign(bytes)
-            perform(
-                exchange.requestRefused(.badRequest(status: rejection.status, reason: rejection.description)))
+            refuseHead(bytes, .badRequest(status: rejection.status, reason: rejection.description))
             return bytes.count
         case .complete(let length):
             headBytes.assign(UnsafeRawBufferPointer(rebasing: bytes[0..<length]))
@@ -99,6 +96,16 @@ extension ClientConnection {
         let limit = (route?.http ?? loop.router.defaults).maxRequestBody
         guard bytes.count <= limit - body.length - streamedBytes else { return refuse(.bodyTooLarge(limit: limit)) }
         if store(bytes), transport.requestHasEnded { bodyEnded() }
+    }
+
+    /// A head that is malformed, or did not come in time. What was read of it are ranges of `bytes`; what is left from the
+    /// request before must not show in its answer and its line.
+    func refuseHead(_ bytes: UnsafeRawBufferPointer, _ failure: GatewayFailure) {
+        headBytes.assign(bytes)
+        answer = AnswerProgress()
+        times.begin(loop.eventLoop.time)
+        origin = nil
+        refuse(failure)
     }
 
     private func beginRequest(hasMore: Bool) {

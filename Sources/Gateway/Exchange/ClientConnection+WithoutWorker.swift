@@ -53,6 +53,8 @@ extension ClientConnection {
             var writer = ByteWriter(memory)
             write(&writer)
             fields.write(known, to: &writer)
+            // The status line has no colon before its end, and no field's name.
+            if let replaced = route?.replaced { writer.removeFields(replaced, from: 0) }
             set.withUnsafeBytes { writer.write($0) }
             writeConnection(to: &writer)
             return AnswerHead.end(&writer)

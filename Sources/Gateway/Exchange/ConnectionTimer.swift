@@ -55,7 +55,8 @@ extension ClientConnection {
         switch kind {
         case .none: break
         case .head where inbound.isEmpty: transport.close(resetting: false)
-        case .head, .body: refuse(.requestTimeout)
+        case .head: refuseHead(inbound.bytes, .requestTimeout)
+        case .body: refuse(.requestTimeout)
         case .keepAlive: closeIdle()
         case .stall, .linger: transport.close(resetting: false)
         }

@@ -40,6 +40,28 @@ package struct ByteWriter {
         fill(place)
     }
 
+    /// Takes out the lines from `start` on whose field names are among these. Only whole lines were written there.
+    package mutating func removeFields(_ names: ReplacedFields, from start: Int) {
+        var from = start
+        var to = start
+        while from < count {
+            let rest = UnsafeRawBufferPointer(rebasing: memory[from..<count])
+            let length = (rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.count - 1) + 1
+            let name = UnsafeRawBufferPointer(rebasing: rest[..<(rest.firstIndex(of: UInt8(ascii: ":")) ?? 0)])
+            if name.count > length || !names.contains(name) {
+                if to < from { move(to: to, from: from, length) }
+                to += length
+            }
+            from += length
+        }
+        count = to
+    }
+
+    private func move(to place: Int, from source: Int, _ length: Int) {
+        guard let base = memory.baseAddress else { return }
+        (base + place).copyMemory(from: base + source, byteCount: length)
+    }
+
     /// `Name: value` and CRLF.
     @inline(__always)
     mutating func write(field: HeaderField, of bytes: UnsafeRawBufferPointer) {

@@ -74,7 +74,7 @@ package final class ReplacedFields: Sendable {
         self.names = names.map { Array($0.lowercased().utf8) }
     }
 
-    func contains(_ name: UnsafeRawBufferPointer) -> Bool {
+    package func contains(_ name: UnsafeRawBufferPointer) -> Bool {
         names.contains { known in
             guard known.count == name.count else { return false }
             for at in 0..<known.count {

@@ -74,7 +74,7 @@ final class TestClient {
         return answer
     }
 
-    private func chunks() throws -> [UInt8] {
+    func chunks() throws -> [UInt8] {
         var body: [UInt8] = []
         while true {
             guard let line = try stream.read(through: "\r\n"), let size = Int(line.dropLast(1), radix: 16) else {

@@ -1,3 +1,4 @@
+import AccessLog
 import Glibc
 import HTTP1
 import Linux
@@ -5,6 +6,7 @@ import Model
 import NIOCore
 import NIOPosix
 import Pool
+import ResponseCache
 import Sockets
 import StaticFiles
 import Synchronization
@@ -36,6 +38,13 @@ final class TestGateway: Sendable {
         var proxyProtocol = false
         var redirectPort: Int?
         var settings: @Sendable (inout AppSettings) -> Void = { _ in }
+        var cacheMemory = 0
+        var accessLog = AccessLogFormat.off
+        var trusted: [String] = []
+        /// The app's own error page.
+        var errorPage: String?
+        /// Names and `base_uri` of the app's routes; one of its settings' own if empty.
+        var routes: [(names: [String], base: String)] = []
     }
 
     let pool: Pool
@@ -85,7 +94,7 @@ final class TestGateway: Sendable {
         var parts = GatewayParts(
             pool: pool, budget: budget, threads: threads, bufferDirectory: options.bufferDirectory ?? directory,
             errorPages: ErrorPages(template: ErrorPages.plainTemplate), serverField: "passenger",
-            trusted: AddressRanges([]), maxConnections: options.maxConnections,
+            trusted: AddressRanges(options.trusted), maxConnections: options.maxConnections,
             report: { events.add($0) })
         parts.sweepInterval = options.sweepInterval
         parts.lingerTime = options.lingerTime
@@ -94,14 +103,25 @@ final class TestGateway: Sendable {
             parts.certificates = try await blocking { [directory] in try makeCertificates(options.tls, in: directory) }
         }
         parts.streamAge = options.streamAge
+        if options.cacheMemory > 0 { parts.cache = ResponseCache(limits: CacheLimits(memory: options.cacheMemory)) }
+        if options.accessLog != .off {
+            parts.accessLog = try AccessLogWriter(.file("\(directory)/access.log"), format: options.accessLog)
+        }
         gateway = try await Gateway(group: group, parts: parts)
         try options.prepare(directory)
-        let releases = (options.hasRelease ? ["release"] : []) + options.oldReleases
-        gateway.setRoutes([
-            Route(
-                app: app, settings: settings,
-                releases: releases.map { [directory] in StaticSite.Release(directory: "\(directory)/\($0)") })
-        ])
+        let forRoutes = options.routes.isEmpty ? [(settings.serverNames, settings.http.baseURI)] : options.routes
+        // The server's own directory, which holds other things too, is a release where no other is wanted.
+        let names = (options.hasRelease ? ["release"] : []) + options.oldReleases
+        let directories = names.isEmpty ? [directory] : names.map { [directory] in "\(directory)/\($0)" }
+        gateway.setRoutes(
+            forRoutes.map { [app] names, base in
+                var own = settings
+                own.serverNames = names
+                own.http.baseURI = base
+                return Route(
+                    app: app, settings: own, releases: directories.map { StaticSite.Release(directory: $0) },
+                    errorPage: options.errorPage)
+            })
         fleet.setGateway(gateway)
         let socket = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
         try startListening(socket.number, backlog: 128, subject: "test")
@@ -136,8 +156,24 @@ final class TestGateway: Sendable {
         return booted.number
     }
 
+    /// The access log's lines, once there are so many.
+    func logLines(_ count: Int) throws -> [String] {
+        var lines: [String] = []
+        let isThere = eventually {
+            lines = read("access.log").split(separator: "\n").map(String.init)
+            return lines.count >= count
+        }
+        guard isThere else { throw TestFailure("only \(lines.count) lines: \(lines)") }
+        return lines
+    }
+
+    func read(_ name: String) -> String {
+        (try? readFile("\(directory)/\(name)")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+
     func stop() async throws {
         gateway.closeAll()
+        await gateway.closeLogs(within: .seconds(2))
         await pool.shutdown(within: .zero, hurry: true)
         let fleet = self.fleet
         try await blocking {

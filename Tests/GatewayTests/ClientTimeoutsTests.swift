@@ -1,0 +1,89 @@
+import AccessLog
+import Glibc
+import Model
+import Testing
+
+@testable import Gateway
+
+extension SocketTests {
+    @Suite("does not wait for clients for ever")
+    struct ClientTimeoutsTests {
+        private static func options(_ change: @escaping @Sendable (inout HTTPSettings) -> Void) -> TestGateway.Options {
+            TestGateway.Options(settings: { change(&$0.http) }, accessLog: .text)
+        }
+
+        @Test("a head that comes byte by byte has to be whole in time")
+        func head() async throws {
+            try await TestGateway.run(Self.options { $0.headerTimeout = .milliseconds(200) }) { server in
+                let client = try server.client()
+                #expect(try client.get().status == 200)
+                var sent = 0
+                let request = "GET /slowly HTTP/1.1\r\nHost: a\r\nX-Padding: \(String(repeating: "a", count: 4000))"
+                for byte in request.utf8 {
+                    guard !client.stream.peerIsGone() else { break }
+                    do { try client.stream.send([byte]) } catch { break }
+                    sent += 1
+                    usleep(1000)
+                }
+                #expect(sent < request.utf8.count)
+                #expect(try client.answer().status == 408)
+                #expect(try server.logLines(2)[1].contains("\"GET /slowly HTTP/1.1\" 408 "))
+                let silent = try server.client()
+                #expect(silent.isEnded())
+            }
+        }
+
+        @Test("between two parts of a body only so much time may pass, but any number of such times")
+        func body() async throws {
+            try await TestGateway.run(Self.options { $0.bodyTimeout = .milliseconds(300) }) { server in
+                let client = try server.client()
+                try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
+                for _ in 0..<10 {
+                    usleep(60_000)
+                    try client.send("x")
+                }
+                #expect(try client.answer().status == 200)
+                try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx")
+                let answer = try client.answer()
+                #expect(answer.status == 408 && answer.endsConnection && client.isEnded())
+            }
+        }
+
+        @Test("an idle connection ends silently")
+        func keepAlive() async throws {
+            try await TestGateway.run(Self.options { $0.keepAliveTimeout = .milliseconds(200) }) { server in
+                let client = try server.client()
+                for _ in 0..<5 {
+                    #expect(try client.get().status == 200)
+                    usleep(60_000)
+                }
+                #expect(client.isEnded())
+                #expect(try server.logLines(5).count == 5)
+            }
+        }
+
+        @Test("a client that takes nothing is let go, and its worker with it")
+        func stall() async throws {
+            let body = pattern(32 << 20)
+            let options = Self.options {
+                $0.bodyTimeout = .milliseconds(200)
+                $0.responseBufferHighWatermark = 1 << 20
+            }
+            try await TestGateway.run(
+                options,
+                worker: { connection in
+                    while try connection.readRequest() != nil {
+                        try connection.stream.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.count)\r\n\r\n")
+                        try connection.stream.send(body)
+                    }
+                }
+            ) { server in
+                let client = try server.client(receiveBuffer: 4096)
+                try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(eventually { server.fleet.workers[0].requestCount == 1 })
+                #expect(eventually { server.gateway.connectionCount == 0 })
+                #expect(eventually { server.fleet.workers[0].openConnections == 0 })
+            }
+        }
+    }
+}
