@@ -38,7 +38,7 @@ extension ClientConnection {
         answer.source = .gateway
         answer.keepClient = false
         let status = answer.status == 301 ? "301 Moved Permanently" : "308 Permanent Redirect"
-        let text = "HTTP/1.1 \(status)\r\nLocation: \(location)\r\nContent-Length: 0\r\n"
+        let text = "HTTP/1.1 \(status)\r\nDate: \(HTTPDate.now())\r\nLocation: \(location)\r\nContent-Length: 0\r\n"
         send(ByteBuffer(string: text), ByteBuffer())
     }
 }
