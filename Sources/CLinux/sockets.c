@@ -22,9 +22,9 @@ int64_t cl_stream_receive(int fd, void *bytes, size_t capacity) {
     return result(count);
 }
 
-int64_t cl_stream_send(int fd, const void *bytes, size_t count) {
+int64_t cl_stream_send(int fd, const void *bytes, size_t count, int more) {
     ssize_t sent;
-    do sent = send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    do sent = send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
     while (sent < 0 && errno == EINTR);
     return result(sent);
 }

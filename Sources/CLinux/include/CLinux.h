@@ -82,7 +82,8 @@ int cl_epoll_wait(int epoll, struct cl_event *_Nonnull events, int capacity, int
 
 // Stream sockets of an event loop: non-blocking, close-on-exec, never SIGPIPE. A negative result is -errno.
 int64_t cl_stream_receive(int fd, void *_Nonnull bytes, size_t capacity);
-int64_t cl_stream_send(int fd, const void *_Nonnull bytes, size_t count);
+// `more`: further bytes follow at once, so a TCP segment that is not full waits for them (MSG_MORE).
+int64_t cl_stream_send(int fd, const void *_Nonnull bytes, size_t count, int more);
 int64_t cl_stream_send_two(
     int fd, const void *_Nonnull first, size_t first_count, const void *_Nonnull second, size_t second_count);
 // From `offset` of a file; does not move the file's own position.

@@ -22,6 +22,10 @@ class ClientTransport {
     func sendInformational(_ head: UnsafeRawBufferPointer) {}
     /// The final head (with its empty line) and what of the body is there.
     func sendHead(_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) {}
+    /// The final head, of an answer whose body is a file that follows at once.
+    func sendHeadOfFile(_ head: UnsafeRawBufferPointer) {
+        sendHead(head, UnsafeRawBufferPointer(start: nil, count: 0))
+    }
     func sendBody(_ bytes: UnsafeRawBufferPointer) {}
     func sendFile(_ file: any SendableFile, from offset: Int, count: Int) {}
     /// The answer is whole.
@@ -64,6 +68,7 @@ final class PlainTransport: ClientTransport, StreamSocketOwner {
         if body.isEmpty { socket?.send(head) } else { socket?.send(head, body) }
     }
 
+    override func sendHeadOfFile(_ head: UnsafeRawBufferPointer) { socket?.send(head, more: true) }
     override func sendBody(_ bytes: UnsafeRawBufferPointer) { socket?.send(bytes) }
 
     override func sendFile(_ file: any SendableFile, from offset: Int, count: Int) {

@@ -72,11 +72,20 @@ extension ClientConnection {
 
     func sendOwn(_ plan: FileAnswer) {
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-        transport.sendHead(loop.scratch.bytes, nothing)
         switch plan.body {
-        case .none: break
-        case .file(let range): send(plan.file, range)
+        case .none: transport.sendHead(loop.scratch.bytes, nothing)
+        case .file(let range):
+            if let content = plan.file.content {
+                answer.bodyBytes += range.count
+                content.withUnsafeBytes {
+                    transport.sendHead(loop.scratch.bytes, UnsafeRawBufferPointer(rebasing: $0[range]))
+                }
+            } else {
+                transport.sendHeadOfFile(loop.scratch.bytes)
+                send(plan.file, range)
+            }
         case .pieces(let pieces):
+            transport.sendHead(loop.scratch.bytes, nothing)
             for piece in pieces {
                 switch piece {
                 case .bytes(let bytes):

@@ -10,10 +10,11 @@ extension StreamSocket {
     /// What waits for room. Whoever sends more than the peer takes must look at this.
     package var queuedBytes: Int { queue.byteCount }
 
-    package func send(_ bytes: UnsafeRawBufferPointer) {
+    /// `more`: a file follows at once, and its first bytes belong into the same segment.
+    package func send(_ bytes: UnsafeRawBufferPointer, more: Bool = false) {
         guard isOpen, !isOutputBroken, let base = bytes.baseAddress, !bytes.isEmpty else { return }
         guard queue.isEmpty else { return queue.append(bytes) }
-        let sent = Int(cl_stream_send(fd, base, bytes.count))
+        let sent = Int(cl_stream_send(fd, base, bytes.count, more ? 1 : 0))
         guard sent != bytes.count else { return sentBytes += sent }
         guard took(sent) else { return }
         queue.append(UnsafeRawBufferPointer(rebasing: bytes[max(0, sent)...]))
@@ -87,7 +88,7 @@ extension StreamSocket {
     private func send(_ part: OutboundQueue.Part, _ budget: Int) -> Int {
         switch part {
         case .bytes(let bytes):
-            bytes.withUnsafeReadableBytes { Int(cl_stream_send(fd, $0.baseAddress!, $0.count)) }
+            bytes.withUnsafeReadableBytes { Int(cl_stream_send(fd, $0.baseAddress!, $0.count, 0)) }
         case .file(let file, let offset, let count):
             Int(cl_stream_send_file(fd, file.descriptor, Int64(offset), min(count, budget)))
         }

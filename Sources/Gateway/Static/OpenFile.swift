@@ -72,6 +72,11 @@ package final class OpenFile: Sendable {
     let wholeFields: [UInt8]
     let unchangedFields: [UInt8]
 
+    /// Of a small file: one system call sends it with its head, where sendfile(2) would need another that costs more than
+    /// copying so little. Nil for larger ones, and when it could not be read whole.
+    package let content: [UInt8]?
+    static let smallest = 8 << 10
+
     /// Valid as long as this object is.
     package var number: Int32 { descriptor.number }
     package var size: Int { identity.size }
@@ -104,6 +109,15 @@ package final class OpenFile: Sendable {
             writer.write("\r\n")
         }
         unchangedFields = fields.bytes { fields.writeValidators(to: &$0) }
+        content = OpenFile.read(self.descriptor.number, size: identity.size)
+    }
+
+    private static func read(_ number: Int32, size: Int) -> [UInt8]? {
+        guard size > 0, size <= smallest else { return nil }
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { memory, count in
+            count = max(0, pread(number, memory.baseAddress, size, 0))
+        }
+        return bytes.count == size ? bytes : nil
     }
 
     /// Strong: time of modification in nanoseconds and size. The inode is left out, so that servers with the same files at
