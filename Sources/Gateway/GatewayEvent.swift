@@ -11,6 +11,10 @@ package enum GatewayEvent: Sendable {
     case badAnswer(WorkerNumber, reason: String)
     /// An error page went out; `id` is on it.
     case answered(GatewayFailure, id: String)
+    /// The worker sent more than its answer; its connection is not used again.
+    case answerTooLong(WorkerNumber)
+    /// A client took too long over what the limit of this name is about, and its connection was ended.
+    case clientTooSlow(limit: String, peer: String)
     case tooManyConnections(limit: Int)
     /// A listener that demands the PROXY protocol got something else.
     case badProxyHeader(ProxyRejection, peer: String)

@@ -63,6 +63,10 @@ struct EventLog: Sendable {
         case .badAnswer(let worker, let reason): logger.error("gateway: worker \(worker) answered nonsense: \(reason)")
         case .answered(let failure, let id):
             logger.warning("gateway: answered \(failure.status) \(failure), error id \(id)")
+        case .answerTooLong(let worker):
+            logger.error("gateway: worker \(worker) sent more than its answer; the rest is dropped")
+        case .clientTooSlow(let limit, let peer):
+            logger.info("gateway: \(peer) was too slow (\(limit)), its connection is ended")
         case .tooManyConnections(let limit): logger.warning("gateway: max_connections (\(limit)) reached")
         case .badProxyHeader(let rejection, let peer):
             logger.warning("gateway: refused a connection from \(peer): \(rejection)")

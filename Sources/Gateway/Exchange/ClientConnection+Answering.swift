@@ -105,6 +105,8 @@ extension ClientConnection {
         perform(exchange.upstreamLost(.workerDied))
     }
 
+    func upstreamSentExcess(_ worker: WorkerNumber) { loop.log(.answerTooLong(worker)) }
+
     func upstreamSentGarbage(_ reason: String) {
         if let upstream { loop.log(.badAnswer(upstream.endpoint.worker, reason: reason)) }
         stopTimer()

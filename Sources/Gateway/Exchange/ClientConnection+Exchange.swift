@@ -128,7 +128,12 @@ extension ClientConnection {
     func upstreamConnectFailed(_ endpoint: WorkerEndpoint, errno number: Int32) {
         guard case .connecting = exchange.state, claim?.endpoint === endpoint else { return }
         loop.log(.connectFailed(endpoint.worker, reason: SystemError.describe(number)))
-        perform(exchange.connectFailed(isBusy: number == EAGAIN))
+        perform(exchange.connectFailed(isBusy: number == EAGAIN || isOurWant(number)))
+    }
+
+    /// That this process or machine has no descriptors or memory left says nothing about the worker.
+    private func isOurWant(_ number: Int32) -> Bool {
+        number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM
     }
 
     // MARK: The request to it

@@ -55,10 +55,18 @@ extension ClientConnection {
         switch kind {
         case .none: break
         case .head where inbound.isEmpty: transport.close(resetting: false)
-        case .head: refuseHead(inbound.bytes, .requestTimeout)
-        case .body: refuse(.requestTimeout)
+        case .head:
+            loop.log(.clientTooSlow(limit: "header_timeout", peer: peer.address))
+            refuseHead(inbound.bytes, .requestTimeout)
+        case .body:
+            loop.log(.clientTooSlow(limit: "body_timeout", peer: peer.address))
+            refuse(.requestTimeout)
         case .keepAlive: closeIdle()
-        case .stall, .linger: transport.close(resetting: false)
+        case .stall:
+            loop.log(.clientTooSlow(limit: "body_timeout, taking an answer", peer: peer.address))
+            // An orderly end would stand in the kernel's queue behind what the client does not take, with its memory.
+            transport.close(resetting: true)
+        case .linger: transport.close(resetting: false)
         }
     }
 }

@@ -184,7 +184,7 @@ final class UpstreamConnection: StreamSocketOwner {
     ) {
         if isComplete {
             phase = .idle
-            hasExcess = count < bytes.count
+            if count < bytes.count { noteExcess(owner) }
         }
         owner.upstreamBody(UnsafeRawBufferPointer(rebasing: bytes[0..<count]), isComplete: isComplete)
     }
@@ -201,12 +201,17 @@ final class UpstreamConnection: StreamSocketOwner {
                 return owner.upstreamBody(data.bytes, isComplete: false)
             case .end:
                 phase = .idle
-                hasExcess = offset < bytes.count
+                if offset < bytes.count { noteExcess(owner) }
                 return owner.upstreamBody(data.bytes, isComplete: true)
             case .rejected(let rejection):
                 return breakOff(owner, "its chunked body is malformed (\(rejection))")
             }
         }
+    }
+
+    private func noteExcess(_ owner: ClientConnection) {
+        hasExcess = true
+        owner.upstreamSentExcess(endpoint.worker)
     }
 
     private func breakOff(_ owner: ClientConnection, _ reason: String) {

@@ -54,9 +54,11 @@ final class TestServer: @unchecked Sendable {
         return environment
     }
 
-    func begin(_ arguments: [String], adding variables: [String: String] = [:]) throws -> Program {
+    func begin(
+        _ arguments: [String], adding variables: [String: String] = [:], behind wrapper: [String] = []
+    ) throws -> Program {
         try Program(
-            [Self.binary] + arguments, environment: environment.merging(variables) { $1 }, in: place)
+            wrapper + [Self.binary] + arguments, environment: environment.merging(variables) { $1 }, in: place)
     }
 
     func run(_ arguments: String..., within limit: Duration = .seconds(60)) throws -> Program.End {
@@ -70,10 +72,13 @@ final class TestServer: @unchecked Sendable {
 
     // MARK: The server
 
-    /// In the foreground, on a port that the kernel chooses; returns when commands can find it.
-    func start(_ options: [String] = [], environment: String = "production") throws {
+    /// In the foreground, on a port that the kernel chooses; returns when commands can find it. `descriptors` is
+    /// how many each of its processes may have.
+    func start(_ options: [String] = [], environment: String = "production", descriptors: Int? = nil) throws {
         let flags = ["--port", "0", "--address", "127.0.0.1", "--environment", environment]
-        let program = try begin(["start", directory] + flags + options)
+        let program = try begin(
+            ["start", directory] + flags + options,
+            behind: descriptors.map { ["prlimit", "--nofile=\($0):\($0)"] } ?? [])
         self.program = program
         try eventually("the start of a server", evidence: { program.log }) {
             if program.hasEnded {

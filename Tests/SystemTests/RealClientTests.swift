@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+    /// Clients that others wrote, against the built program that serves the sample apps.
+    @Suite(.serialized) struct RealClientTests {
+        private func serve(
+            _ app: String, _ options: [String] = [], in place: Place, preparing: (String) throws -> Void = { _ in }
+        ) throws -> TestServer {
+            let directory = try place.copyApp(at: app, as: "app")
+            try preparing(directory)
+            AppUser.own(directory)
+            let server = TestServer(directory, in: place)
+            try server.start(options)
+            try server.waitUntilServing()
+            return server
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `curl gets, posts, waits for 100, asks for ranges and compression, and keeps its connection`() throws {
+            let place = try Place()
+            let text = String(repeating: "a line of text\n", count: 1000)
+            let server = try serve("ruby", in: place) { app in
+                try FileManager.default.createDirectory(atPath: "\(app)/public", withIntermediateDirectories: true)
+                try text.write(toFile: "\(app)/public/file.txt", atomically: false, encoding: .utf8)
+            }
+            let url = "http://127.0.0.1:\(server.port)"
+            let bodyFile = "\(place.path)/body"
+            try Data(repeating: 0x61, count: 2_000_000).write(to: URL(fileURLWithPath: bodyFile))
+            let digest = try Clients.run(["sha256sum", bodyFile], in: place).output.prefix { $0 != " " }
+
+            #expect(try Clients.curl("\(url)/version", in: place) == "1\n")
+            let head = try Clients.curl("-I", "\(url)/big?bytes=1000", in: place)
+            #expect(head.hasPrefix("HTTP/1.1 200") && head.lowercased().contains("content-length: 1000\r\n"), "\(head)")
+            let post = ["-H", "Expect: 100-continue", "--expect100-timeout", "20", "--data-binary", "@\(bodyFile)"]
+            let posted = try Clients.run(["curl", "-sSv", "--max-time", "10"] + post + ["\(url)/echo"], in: place)
+            #expect(posted.output == "\(digest) 2000000\n" && posted.errors.contains("< HTTP/1.1 100 "), "\(posted)")
+            let chunked = try Clients.curl(
+                "-H", "Transfer-Encoding: chunked", "--data-binary", "@\(bodyFile)", "\(url)/echo", in: place)
+            #expect(chunked == "\(digest) 2000000\n")
+
+            #expect(try Clients.curl("\(url)/file.txt", in: place) == text)
+            #expect(try Clients.curl("-r", "15-28", "\(url)/file.txt", in: place) == "a line of text")
+            #expect(try Clients.curl("-r", "-5", "\(url)/file.txt", in: place) == "text\n")
+            #expect(try Clients.curl("--compressed", "\(url)/big?bytes=64000", in: place).utf8.count == 64000)
+            let fields = try Clients.curl(
+                "--compressed", "-D", "-", "-o", "/dev/null", "\(url)/big?bytes=64000", in: place)
+            #expect(fields.lowercased().contains("content-encoding: gzip"), "\(fields)")
+            // %{num_connects} is 0 for each request that found a connection kept.
+            let kept = try Clients.curl(
+                "-o", "/dev/null", "-w", "%{num_connects}", "\(url)/version", "-o", "/dev/null",
+                "\(url)/big?bytes=99999",
+                "-o", "/dev/null", "\(url)/version", in: place)
+            #expect(kept == "100")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(5)), arguments: [Language.ruby, .python, .node])
+        func `requests, httpx, fetch and wrk are served`(_ language: Language) throws {
+            let place = try Place()
+            // The apps' /stream holds a worker of Ruby's and Python's until it notices that its client is gone.
+            let server = try serve(language.rawValue, ["--min-instances", "2"], in: place)
+            let url = "http://127.0.0.1:\(server.port)"
+            let python = try Clients.python(in: place)
+            for client in ["requests", "httpx"] {
+                try Clients.run([python, "\(Clients.directory)/real.py", client, url], in: place)
+            }
+            try Clients.run(["node", "\(Clients.directory)/fetch.mjs", url], in: place)
+            let wrk = try Clients.run(["wrk", "-t", "1", "-c", "32", "-d", "1", "\(url)/version"], in: place).output
+            print("\(language): \(wrk.split(separator: "\n").first { $0.contains("Requests/sec") } ?? "")")
+            #expect(
+                wrk.contains("Requests/sec") && !wrk.contains("Socket errors") && !wrk.contains("Non-2xx"), "\(wrk)")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(5)), arguments: ["node", "ruby"])
+        func `WebSockets reach an app, and its answers come back`(_ language: String) throws {
+            let place = try Place()
+            let server = try serve("websocket/\(language)", in: place)
+            let python = try Clients.python(in: place)
+            let url = "ws://127.0.0.1:\(server.port)"
+            try Clients.run([python, "\(Clients.directory)/real.py", "websockets", url], in: place)
+            #expect(try server.get("/").text == "hello\n")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(5)))
+        func `curl, httpx and h2load are served over TLS and HTTP/2`() throws {
+            let place = try Place()
+            let (chain, key) = ("\(place.path)/chain.pem", "\(place.path)/key.pem")
+            try Clients.run(
+                [
+                    "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days",
+                    "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                    key,
+                    "-out", chain,
+                ], in: place)
+            let server = try serve(
+                "node", ["--ssl", "--ssl-certificate", chain, "--ssl-certificate-key", key], in: place)
+            let url = "https://127.0.0.1:\(server.port)"
+            for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
+                let arguments = ["curl", "-sS", "--max-time", "20", flag, "--cacert", chain, "-w", "%{http_version}"]
+                #expect(try Clients.run(arguments + ["\(url)/version"], in: place).output == "1\n\(version)")
+            }
+            let python = try Clients.python(in: place)
+            try Clients.run([python, "\(Clients.directory)/real.py", "httpx", url, chain], in: place)
+            let load = try Clients.run(
+                ["h2load", "-n", "5000", "-c", "10", "-m", "20", "\(url)/version"], in: place
+            ).output
+            print("h2load: \(load.split(separator: "\n").first { $0.contains("finished in") } ?? "")")
+            #expect(load.contains("5000 succeeded, 0 failed, 0 errored"), "\(load)")
+            try server.stop()
+        }
+    }
+}
+
+extension Place {
+    /// An app of Tests/apps that is none of the usual ones.
+    func copyApp(at name: String, as directory: String) throws -> String {
+        let copy = "\(path)/\(directory)"
+        try FileManager.default.copyItem(atPath: "\(SourceTree.path)/Tests/apps/\(name)", toPath: copy)
+        AppUser.own(copy)
+        return copy
+    }
+}
