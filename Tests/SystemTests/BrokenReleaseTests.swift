@@ -53,7 +53,10 @@ extension SystemTests {
                 #expect(end.errors.contains(breakage.cause), "\(breakage.name): \(end.everything)")
                 let app = try server.appStatus()
                 #expect(app.liveRelease?.hasPrefix("1-") == true, "\(breakage.name)")
-                #expect(app.generations.count == 1, "\(breakage.name) left workers behind: \(app.generations)")
+                // They are being stopped when the deploy is over.
+                try eventually("\(breakage.name) leaves no workers behind", evidence: { server.log }) {
+                    try server.appStatus().generations.count == 1
+                }
                 try load.waitForTraffic()
             }
             let account = try load.stop()
