@@ -45,11 +45,19 @@ extension SystemTests {
         @Test(.timeLimit(.minutes(3)))
         func `clients that take nothing of their answers are let go, and others notice nothing`() throws {
             let place = try Place()
-            let server = try serve("node", ["--body-timeout", "2s"], in: place)
+            let app = try place.copyApp(.node, as: "app")
+            try FileManager.default.createDirectory(atPath: "\(app)/public", withIntermediateDirectories: true)
+            try "a file".write(toFile: "\(app)/public/file.txt", atomically: false, encoding: .utf8)
+            AppUser.own(app)
+            let server = TestServer(app, in: place)
+            try server.start(["--body-timeout", "2s"])
+            try server.waitUntilServing()
             let count = Self.isLong ? 200 : 20
             let strain = try Clients.strain("readers", server, count)
             #expect(strain.ended == count)
-            #expect((strain.slowestOther ?? 99_999) < Self.patience, "\(strain)")
+            #expect((strain.slowestFile ?? 99_999) < Self.patience, "\(strain)")
+            // Many answers of 8 MB keep the app's one worker busy by themselves, whoever reads them.
+            if !Self.isLong { #expect((strain.slowestOther ?? 99_999) < Self.patience, "\(strain)") }
             try expectLog("was too slow (body_timeout, taking an answer)", server)
             try server.stop()
         }
@@ -100,6 +108,26 @@ extension SystemTests {
             #expect(try early.get("/").text == "fine\n")
             crowd = []
             #expect(try server.get("/").text == "fine\n")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `that descriptors run out is not held against the worker`() throws {
+            let place = try Place()
+            let server = TestServer(try place.copyApp(at: "trouble", as: "app"), in: place)
+            try server.start(descriptors: 128)
+            try server.waitUntilServing()
+            let early = try HTTPConnection(port: server.port, timeout: 10)
+            // After this answer no connection to the worker is kept: the next request needs a descriptor.
+            #expect(try early.get("/more").text == "fine\n")
+            var crowd: [HTTPConnection] = []
+            for _ in 0..<200 { crowd.append(try HTTPConnection(port: server.port, timeout: 5)) }
+            try expectLog("no connections are accepted for a moment", server)
+            try early.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+            try expectLog("unreachable: ", server)
+            crowd = []
+            #expect(try early.readAnswer().text == "fine\n")
+            #expect(!server.log.contains("could not be reached"), "\(server.log)")
             try server.stop()
         }
 

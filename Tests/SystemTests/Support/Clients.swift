@@ -58,12 +58,14 @@ struct Strain: Decodable {
     /// How often each beginning of an answer was heard, or the one that was.
     var said: Said?
     var slowestOther: Double?
+    var slowestFile: Double?
     var connections: Int?
     var sent: Int?
 
     enum CodingKeys: String, CodingKey {
         case clients, ended, first, last, said, connections, sent
         case slowestOther = "slowest_other_ms"
+        case slowestFile = "slowest_file_ms"
     }
 
     enum Said: Decodable, Equatable {
