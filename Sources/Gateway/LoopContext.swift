@@ -87,6 +87,18 @@ final class LoopContext {
         wallOffset = Int64(wall.tv_sec) * 1_000_000_000 + Int64(wall.tv_nsec) - now
     }
 
+    /// Into the scratch: a chunk of these bytes (RFC 9112 section 7.1).
+    func writeChunk(_ part: UnsafeRawBufferPointer) {
+        scratch.removeAll()
+        _ = scratch.write(part.count + ChunkedEncoder.maxHeaderLength + 2) { memory in
+            var writer = ByteWriter(memory)
+            ChunkedEncoder.writeHeader(length: part.count, to: &writer)
+            writer.write(part)
+            writer.write("\r\n")
+            return writer.count
+        }
+    }
+
     func random() -> UInt64 { errorIDs.next() }
 
     // MARK: The access log

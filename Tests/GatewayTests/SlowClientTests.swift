@@ -50,6 +50,27 @@ extension SocketTests {
             }
         }
 
+        @Test("what waits for slow clients counts against the limit over all, and goes to the disk past it")
+        func memoryLimit() async throws {
+            let written = Signal()
+            var options = TestGateway.Options()
+            options.memoryLimit = 200_000
+            options.workers = 4
+            try await TestGateway.run(options, worker: Self.worker(written)) { server in
+                let clients = try (0..<4).map { _ in try Self.ask(server) }
+                #expect(eventually { server.budget.diskInUse > 60 << 20 })
+                #expect(server.budget.memoryInUse > 0 && server.budget.memoryInUse <= 200_000)
+                for client in clients {
+                    let isWhole = try client.answer().body == Self.body
+                    #expect(isWhole)
+                }
+                #expect(eventually { server.budget.memoryInUse == 0 && server.budget.diskInUse == 0 })
+                // One that leaves in the middle gives back what it held.
+                do { _ = try Self.ask(server) }
+                #expect(eventually { server.budget.memoryInUse == 0 && server.budget.diskInUse == 0 })
+            }
+        }
+
         @Test("past the high watermark the worker waits; one that closes then has said all", arguments: [false, true])
         func watermark(_ closes: Bool) async throws {
             let written = Signal()

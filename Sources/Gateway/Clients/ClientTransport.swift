@@ -17,6 +17,8 @@ class ClientTransport {
     var isOpen: Bool { false }
     /// Bytes given to it that have not left.
     var queuedBytes: Int { 0 }
+    /// Of that, what is held in memory: it counts against `buffer_memory_limit`.
+    var queuedMemory: Int { 0 }
 
     /// A 1xx answer, whole.
     func sendInformational(_ head: UnsafeRawBufferPointer) {}
@@ -61,6 +63,7 @@ final class PlainTransport: ClientTransport, StreamSocketOwner {
 
     override var isOpen: Bool { socket != nil }
     override var queuedBytes: Int { socket?.queuedBytes ?? 0 }
+    override var queuedMemory: Int { socket?.queuedMemory ?? 0 }
 
     override func sendInformational(_ head: UnsafeRawBufferPointer) { socket?.send(head) }
 

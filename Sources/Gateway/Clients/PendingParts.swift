@@ -22,6 +22,8 @@ struct PendingParts {
     private var parts: ContiguousArray<Part> = []
     private var head = 0
     private(set) var byteCount = 0
+    /// Of `byteCount`, what is in files.
+    private(set) var fileByteCount = 0
 
     var isEmpty: Bool { head == parts.count }
 
@@ -34,6 +36,7 @@ struct PendingParts {
     mutating func append(_ file: any SendableFile, from offset: Int, count: Int) {
         guard count > 0 else { return }
         byteCount += count
+        fileByteCount += count
         parts.append(.file(file, offset: offset, count: count))
     }
 
@@ -46,6 +49,7 @@ struct PendingParts {
         case .file(let file, let offset, let count):
             guard let piece = Self.read(file.descriptor, offset, min(count, Self.pieceSize)) else { return .failed }
             byteCount -= piece.readableBytes
+            fileByteCount -= piece.readableBytes
             if piece.readableBytes < count {
                 parts[head] = .file(
                     file, offset: offset + piece.readableBytes, count: count - piece.readableBytes)
@@ -66,6 +70,7 @@ struct PendingParts {
         parts.removeAll()
         head = 0
         byteCount = 0
+        fileByteCount = 0
     }
 
     private static func read(_ descriptor: Int32, _ offset: Int, _ count: Int) -> ByteBuffer? {

@@ -46,6 +46,7 @@ final class SecureTransport: ClientTransport, ChannelInboundHandler {
 
     override var isOpen: Bool { channel != nil }
     override var queuedBytes: Int { parts.byteCount + (channel?.queuedBytes ?? 0) }
+    override var queuedMemory: Int { queuedBytes - parts.fileByteCount }
 
     override func sendInformational(_ head: UnsafeRawBufferPointer) { sendBody(head) }
 

@@ -60,21 +60,15 @@ extension ClientConnection {
     }
 
     private func sendChunk(_ part: UnsafeRawBufferPointer) {
-        loop.scratch.removeAll()
-        _ = loop.scratch.write(part.count + ChunkedEncoder.maxHeaderLength + 2) { memory in
-            var writer = ByteWriter(memory)
-            ChunkedEncoder.writeHeader(length: part.count, to: &writer)
-            writer.write(part)
-            writer.write("\r\n")
-            return writer.count
-        }
+        loop.writeChunk(part)
         sendOrSpool(loop.scratch.bytes)
         checkBackPressure()
     }
 
     func sendOrSpool(_ bytes: UnsafeRawBufferPointer) {
         let waiting = transport.queuedBytes
-        if spool.isEmpty, waiting + bytes.count <= AnswerSpool.memoryLimit || waiting == 0 {
+        let isShort = waiting + bytes.count <= AnswerSpool.memoryLimit && !isOverMemory
+        if spool.isEmpty, waiting == 0 || isShort {
             return transport.sendBody(bytes)
         }
         let isKept = spool.append(
@@ -91,6 +85,7 @@ extension ClientConnection {
 
     /// The worker is not read while more waits than the client's share; a client that takes nothing for too long is let go.
     func checkBackPressure() {
+        if heldMemory > 0 || transport.queuedBytes > 0 { holdMemory(transport.queuedMemory) }
         guard transport.queuedBytes + spool.count > 0 else { return }
         if transport.queuedBytes + spool.size >= highWatermark || spool.isFull { upstream?.pauseReading() }
         if timer.kind == .none { startTimer(.stall) }
@@ -101,8 +96,22 @@ extension ClientConnection {
         return route?.http.responseBufferHighWatermark ?? AnswerSpool.memoryLimit
     }
 
+    /// Takes from the limit over all answers and bodies, or gives back. What a part is past it was read already and has to be
+    /// somewhere: so a connection may be one part over, and not more.
+    func holdMemory(_ bytes: Int) {
+        if bytes > heldMemory {
+            isOverMemory = !loop.budget.takeMemory(bytes - heldMemory)
+            if !isOverMemory { heldMemory = bytes }
+        } else {
+            loop.budget.returnMemory(heldMemory - bytes)
+            heldMemory = bytes
+            if bytes == 0 { isOverMemory = false }
+        }
+    }
+
     /// The transport has room again.
     func outputDrained() {
+        if heldMemory > 0 || isOverMemory { holdMemory(transport.queuedMemory) }
         if !spool.isEmpty { moveSpool() }
         guard transport.queuedBytes == 0, spool.isEmpty else {
             // It took something: a new term.

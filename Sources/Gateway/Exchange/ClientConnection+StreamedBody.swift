@@ -12,14 +12,7 @@ extension ClientConnection {
         exchange.bodyWasStreamed()
         guard let upstream else { return true }
         if head.body == .chunked {
-            loop.scratch.removeAll()
-            _ = loop.scratch.write(part.count + ChunkedEncoder.maxHeaderLength + 2) { memory in
-                var writer = ByteWriter(memory)
-                ChunkedEncoder.writeHeader(length: part.count, to: &writer)
-                writer.write(part)
-                writer.write("\r\n")
-                return writer.count
-            }
+            loop.writeChunk(part)
             upstream.sendBody(loop.scratch.bytes)
         } else {
             upstream.sendBody(part)

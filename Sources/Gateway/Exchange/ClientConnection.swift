@@ -59,6 +59,9 @@ final class ClientConnection {
     var outgoing = RawBytes()
     var answer = AnswerProgress()
     var spool: AnswerSpool
+    /// Of `buffer_memory_limit`, for what the transport holds; past the limit parts go to the spool at once.
+    var heldMemory = 0
+    var isOverMemory = false
 
     var timer = ConnectionTimer.none
     /// `max_request_time`, when an answer counts as a stream, when a stream is ended: looked at by the sweep, too.
@@ -94,6 +97,7 @@ final class ClientConnection {
         answer.dropGzip(loop)
         body.discard()
         spool.discard()
+        holdMemory(0)
         loop.remove(self)
         waiter = nil
         cacheWaiter = nil

@@ -18,6 +18,8 @@ struct OutboundQueue {
     private var parts: ContiguousArray<Part> = []
     private var head = 0
     private(set) var byteCount = 0
+    /// Of `byteCount`, what is in files.
+    private(set) var fileByteCount = 0
 
     var isEmpty: Bool { byteCount == 0 }
     var first: Part? { head < parts.count ? parts[head] : nil }
@@ -37,6 +39,7 @@ struct OutboundQueue {
 
     mutating func append(_ file: any SendableFile, from offset: Int, count: Int) {
         byteCount += count
+        fileByteCount += count
         parts.append(.file(file, offset: offset, count: count))
     }
 
@@ -48,6 +51,7 @@ struct OutboundQueue {
             bytes.moveReaderIndex(forwardBy: count)
             if bytes.readableBytes > 0 { return parts[head] = .bytes(bytes) }
         case .file(let file, let offset, let length):
+            fileByteCount -= count
             if length > count { return parts[head] = .file(file, offset: offset + count, count: length - count) }
         }
         head += 1
@@ -58,5 +62,6 @@ struct OutboundQueue {
         parts.removeAll()
         head = 0
         byteCount = 0
+        fileByteCount = 0
     }
 }

@@ -9,6 +9,8 @@ extension StreamSocket {
 
     /// What waits for room. Whoever sends more than the peer takes must look at this.
     package var queuedBytes: Int { queue.byteCount }
+    /// Of that, what is held in memory.
+    package var queuedMemory: Int { queue.byteCount - queue.fileByteCount }
 
     /// `more`: a file follows at once, and its first bytes belong into the same segment.
     package func send(_ bytes: UnsafeRawBufferPointer, more: Bool = false) {
