@@ -36,10 +36,14 @@ package final class Pool: Sendable {
     ///     busy; else it is routed as if there were no session.
     ///   - unlimited: takes no place of a worker's concurrency, and waits only while no worker is available at all. The
     ///     claim counts as a stream from the start.
+    ///   - ahead: when all are busy, it may be sent to one that is nearly done, to be read when that is free: for a request
+    ///     that can be taken back and sent to another worker as long as it has not been read.
+    ///   - first: it was taken back, and goes before all that wait.
     package func checkout(
-        _ app: AppIndex, waiter: any CheckoutWaiter, preferring sticky: StickyID? = nil, unlimited: Bool = false
+        _ app: AppIndex, waiter: any CheckoutWaiter, preferring sticky: StickyID? = nil, unlimited: Bool = false,
+        ahead: Bool = false, first: Bool = false
     ) -> CheckoutAnswer {
-        let wish = CheckoutWish(sticky: sticky, isUnlimited: unlimited)
+        let wish = CheckoutWish(sticky: sticky, isUnlimited: unlimited, mayGoAhead: ahead, goesFirst: first)
         return shared.withLock { $0.machine.checkout(app, waiter, wish, now: now) }
     }
 
@@ -83,6 +87,10 @@ package final class Pool: Sendable {
     package func checkinUnreachable(_ claim: Claim) {
         decide { machine, now in machine.checkinUnreachable(claim, now: now) }
     }
+
+    /// Its worker has not read the request for a while. True: it would do better elsewhere, because the worker is at another
+    /// request or one with room is there; then the claim is given back (`notForwarded`) and the request asks again.
+    package func mayRecall(_ claim: Claim) -> Bool { shared.withLock { $0.machine.mayRecall(claim) } }
 
     // MARK: Facts about workers. News about workers that have exited are ignored.
 

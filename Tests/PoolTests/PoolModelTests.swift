@@ -16,7 +16,13 @@ final class PoolWorld {
 
     init(seed: UInt64) {
         random = SplitMix64(seed: seed)
-        machine = PoolStateMachine(limits: PoolLimits(maxPoolSize: 6, maxSurge: 5, processors: 2, seed: seed))
+        var limits = PoolLimits(maxPoolSize: 6, maxSurge: 5, processors: 2, seed: seed)
+        if seed.isMultiple(of: 2) {
+            // Requests are sent ahead to whatever is not slower than this.
+            limits.pace.longestMean = .seconds(2)
+            limits.pace.longestAnswer = .seconds(2)
+        }
+        machine = PoolStateMachine(limits: limits)
         for number in 0..<2 {
             var queue = QueueSettings()
             queue.maxRequestQueueSize = [0, 3, 10].randomElement(using: &random)!
@@ -56,9 +62,12 @@ final class PoolWorld {
 
     private func checkout() {
         let app = Int.random(in: 0..<model.apps.count, using: &random)
+        checkout(app, wish(app))
+    }
+
+    private func checkout(_ app: Int, _ wish: CheckoutWish) {
         waiters += 1
         let waiter = TestWaiter(waiters)
-        let wish = wish(app)
         let own = wish.sticky.flatMap { id in model.stickies.first { $0.value == id }?.key }
         let pin = own.flatMap { model.isRouted($0, app) ? $0 : nil }
         switch machine.checkout(AppIndex(app), waiter, wish, now: { now }) {
@@ -69,15 +78,15 @@ final class PoolWorld {
             model.check(!overtakes || !waits, "a request overtook the queue")
             model.check(pin == nil || claim.endpoint.worker == pin, "a session lost its worker")
             model.check(claim.takesPlace != wish.isUnlimited, "a claim of the wrong kind")
-            model.granted(claim, app: app, now: now)
-        case .queued(let ticket):
-            queued(waiter, ticket, app: app, pin: pin, isUnlimited: wish.isUnlimited)
+            model.granted(claim, app: app, mayGoAhead: wish.mayGoAhead, now: now)
+        case .queued(let ticket): queued(waiter, ticket, app: app, pin: pin, wish)
         case .refused: model.answered[waiter.number] = 1
         }
     }
 
     private func wish(_ app: Int) -> CheckoutWish {
         var wish = CheckoutWish(sticky: nil, isUnlimited: chance(8))
+        wish.mayGoAhead = !wish.isUnlimited && chance(70)
         if chance(25) {
             let known = model.stickies.keys.filter { model.workers[$0]?.app == app || chance(5) }.sorted()
             wish.sticky = known.randomElement(using: &random).flatMap { model.stickies[$0] }
@@ -85,7 +94,8 @@ final class PoolWorld {
         return wish
     }
 
-    private func queued(_ waiter: TestWaiter, _ ticket: Ticket, app: Int, pin: WorkerNumber?, isUnlimited: Bool) {
+    private func queued(_ waiter: TestWaiter, _ ticket: Ticket, app: Int, pin: WorkerNumber?, _ wish: CheckoutWish) {
+        let isUnlimited = wish.isUnlimited
         let pin = isUnlimited ? nil : pin
         let serving = model.workers.keys.filter { model.isRouted($0, app) }
         if isUnlimited {
@@ -95,7 +105,9 @@ final class PoolWorld {
         } else {
             model.check(!serving.contains { model.hasRoom($0) }, "a request waits although a worker has room")
         }
-        model.apps[app].queue.append(WorldRequest(waiter: waiter, pin: pin, isUnlimited: isUnlimited))
+        let request = WorldRequest(
+            waiter: waiter, pin: pin, isUnlimited: isUnlimited, mayGoAhead: wish.mayGoAhead)
+        model.apps[app].queue.insert(request, at: wish.goesFirst ? 0 : model.apps[app].queue.count)
         model.tickets[waiter.number] = (app, ticket)
     }
 
@@ -104,6 +116,7 @@ final class PoolWorld {
             model.claims[index].until <= now || chance(3)
         else { return }
         if !model.claims[index].isStream, chance(15) { return becomeStream(index) }
+        if chance(20), recall(index) { return }
         let ended = model.claims.remove(at: index)
         let claim = ended.claim
         let number = claim.endpoint.worker
@@ -122,6 +135,18 @@ final class PoolWorld {
             let (handOver, rest) = machine.checkin(claim, outcome, now: { now })
             take(handOver, rest)
         }
+    }
+
+    /// Its worker has not read it, and it asks for another.
+    private func recall(_ index: Int) -> Bool {
+        let world = model.claims[index]
+        guard world.mayGoAhead, !world.isStream, machine.mayRecall(world.claim) else { return false }
+        model.claims.remove(at: index)
+        model.workers[world.claim.endpoint.worker]?.claims -= 1
+        let (handOver, rest) = machine.checkin(world.claim, .notForwarded, now: { now })
+        take(handOver, rest)
+        checkout(world.claim.endpoint.app.rawValue, CheckoutWish(goesFirst: true))
+        return true
     }
 
     private func becomeStream(_ index: Int) {
@@ -143,8 +168,9 @@ final class PoolWorld {
 
     private func take(_ handOver: (QueuedCheckout, Claim)?, _ rest: [PoolAction]) {
         if let (next, claim) = handOver {
-            model.answeredQueued(next.waiter as! TestWaiter, claim, app: claim.endpoint.app.rawValue)
-            model.granted(claim, app: claim.endpoint.app.rawValue, now: now)
+            let app = claim.endpoint.app.rawValue
+            let request = model.answeredQueued(next.waiter as! TestWaiter, claim, app: app)
+            model.granted(claim, app: app, mayGoAhead: request?.mayGoAhead ?? false, now: now)
         }
         take(rest)
     }
@@ -186,10 +212,13 @@ final class PoolWorld {
         let worker = model.workers[number]!
         let byHandshake = model.apps[worker.app].generations[worker.generation]?.spec.proof == .handshake
         model.workers[number]?.stage = byHandshake ? .proved : .ready
+        let isSession = chance(70)
         model.workers[number]?.concurrency = concurrency
+        model.workers[number]?.isSession = isSession
         take(
             machine.workerBooted(
-                number, address: .tcp(port: 1), wireProtocol: .http, concurrency: concurrency, now: now))
+                number, address: .tcp(port: 1), wireProtocol: isSession ? .session : .http, concurrency: concurrency,
+                now: now))
     }
 
     private func proved(_ number: WorkerNumber) {
@@ -374,28 +403,34 @@ struct PoolModelTests {
         let given = getenv("POOL_SEED").flatMap { UInt64(String(cString: $0)) }
         let base = (given ?? UInt64.random(in: 1...1_000_000)) + part * 10_000_000
         var events = 0
-        for episode in 0..<Self.episodes { events += PoolModelTests.run(seed: base + UInt64(episode)) }
-        print("pool model: \(events) events, seeds from \(base)")
+        var aheads = 0
+        for episode in 0..<Self.episodes {
+            let world = PoolModelTests.run(seed: base + UInt64(episode))
+            events += world.events
+            aheads += world.model.aheads
+        }
+        print("pool model: \(events) events, \(aheads) requests sent ahead, seeds from \(base)")
+        #expect(aheads > 0)
         #expect(events >= 25_000)
     }
 
     /// Put a seed that failed here.
     @Test(arguments: [1, 2] as [UInt64])
     func `a seed can be replayed`(seed: UInt64) {
-        #expect(PoolModelTests.run(seed: seed) == Self.steps)
+        #expect(PoolModelTests.run(seed: seed).events == Self.steps)
     }
 
-    static func run(seed: UInt64) -> Int {
+    static func run(seed: UInt64) -> PoolWorld {
         let world = PoolWorld(seed: seed)
         for step in 0..<steps {
             world.step()
             guard world.model.violations.isEmpty else {
                 Issue.record("seed \(seed), step \(step): \(world.model.violations)")
-                return world.events
+                return world
             }
         }
         world.finish()
         if !world.model.violations.isEmpty { Issue.record("seed \(seed), at the end: \(world.model.violations)") }
-        return world.events
+        return world
     }
 }

@@ -13,7 +13,12 @@ struct WorldWorker {
     var owesProof = false
     var suspected = false
     var concurrency = 0
+    /// One request at a time, by the session protocol.
+    var takesAhead: Bool { isSession && concurrency == 1 }
+    var isSession = false
     var claims = 0
+    /// It has a request that cannot be taken back.
+    var isAtUnsafe = false
     var streams = 0
     /// By scaling down: its time is not that of its generation.
     var isRetiredAlone = false
@@ -35,12 +40,14 @@ struct WorldRequest {
     /// Waits for this worker.
     var pin: WorkerNumber?
     var isUnlimited = false
+    var mayGoAhead = false
 }
 
 struct WorldClaim {
     var claim: Claim
     var until: Instant
     var isStream = false
+    var mayGoAhead = false
 }
 
 struct WorldApp {
@@ -62,6 +69,8 @@ struct ReferenceModel {
     /// Retired while they had requests, by scaling down for one. The pool chooses them, so its picture is asked.
     var draining: Set<WorkerNumber> = []
     private var grants = 0
+    /// Grants over a worker's concurrency.
+    private(set) var aheads = 0
     var tickets: [Int: (app: Int, ticket: Ticket)] = [:]
     /// Number of each waiter's answers.
     var answered: [Int: Int] = [:]
@@ -75,11 +84,12 @@ struct ReferenceModel {
 
     // MARK: What the pool answers and asks for
 
-    mutating func granted(_ claim: Claim, app: Int, now: Instant) {
+    mutating func granted(_ claim: Claim, app: Int, mayGoAhead: Bool, now: Instant) {
         let endpoint = claim.endpoint
         grants += 1
         // Every sixth request takes long: a drain has to wait for it, and sometimes to cut it.
-        claims.append(WorldClaim(claim: claim, until: grants.isMultiple(of: 6) ? now + .seconds(8) : now))
+        let until = grants.isMultiple(of: 6) ? now + .seconds(8) : now
+        claims.append(WorldClaim(claim: claim, until: until, mayGoAhead: mayGoAhead))
         stickies[endpoint.worker] = endpoint.sticky
         check(!draining.contains(endpoint.worker), "a draining worker was claimed")
         guard var worker = workers[endpoint.worker] else {
@@ -94,10 +104,21 @@ struct ReferenceModel {
         check(worker.deadBy == nil, "a stopped worker was claimed")
         let generation = apps[app].generations[worker.generation]
         check(generation?.drainBy == nil, "a worker of a draining generation was claimed")
-        if claim.takesPlace { worker.claims += 1 } else { worker.streams += 1 }
-        check(
-            worker.concurrency == 0 || worker.claims <= worker.concurrency, "\(endpoint.worker) has too many requests")
+        if claim.takesPlace { take(claim, &worker, mayGoAhead) } else { worker.streams += 1 }
         workers[endpoint.worker] = worker
+    }
+
+    /// Over its concurrency a worker gets only what can be taken back, behind what can be taken back.
+    private mutating func take(_ claim: Claim, _ worker: inout WorldWorker, _ mayGoAhead: Bool) {
+        let number = claim.endpoint.worker
+        check(claim.endpoint.takesAhead == worker.takesAhead, "\(number) takes requests ahead, or does not")
+        if worker.claims == 0 { worker.isAtUnsafe = !mayGoAhead }
+        worker.claims += 1
+        guard worker.concurrency > 0, worker.claims > worker.concurrency else { return }
+        aheads += 1
+        check(worker.takesAhead && worker.claims <= 1 + Pace.placesAhead, "\(number) has too many requests")
+        check(mayGoAhead && !worker.isAtUnsafe, "\(number) has requests that cannot be taken back")
+        check(worker.streams == 0, "\(number) has streams and gets requests ahead")
     }
 
     /// Whether an app's requests may go to a worker now.
@@ -121,11 +142,13 @@ struct ReferenceModel {
     }
 
     /// A queued request was granted a worker: it must have been the first of those that could have it.
-    mutating func answeredQueued(_ waiter: TestWaiter, _ claim: Claim, app: Int) {
+    @discardableResult
+    mutating func answeredQueued(_ waiter: TestWaiter, _ claim: Claim, app: Int) -> WorldRequest? {
         dropPins()
         let worker = claim.endpoint.worker
         guard let request = apps[app].queue.first(where: { $0.waiter === waiter }) else {
-            return violations.append("request \(waiter.number) was not in the queue")
+            violations.append("request \(waiter.number) was not in the queue")
+            return nil
         }
         let first = apps[app].queue.first { other in
             request.isUnlimited
@@ -134,6 +157,7 @@ struct ReferenceModel {
         check(claim.takesPlace != request.isUnlimited, "request \(waiter.number) got the wrong kind of claim")
         check(first?.waiter === waiter, "request \(waiter.number) was answered out of turn")
         leaveQueue(waiter, app: app)
+        return request
     }
 
     private mutating func leaveQueue(_ waiter: TestWaiter, app: Int) {
@@ -179,8 +203,8 @@ struct ReferenceModel {
             workers[number]?.deadBy = min(worker.deadBy ?? .distantFuture, now + grace)
         case .grant(let checkout, let claim):
             let app = claim.endpoint.app.rawValue
-            answeredQueued(checkout.waiter as! TestWaiter, claim, app: app)
-            granted(claim, app: app, now: now)
+            let request = answeredQueued(checkout.waiter as! TestWaiter, claim, app: app)
+            granted(claim, app: app, mayGoAhead: request?.mayGoAhead ?? false, now: now)
         case .refuse(let checkout, _):
             let waiter = checkout.waiter as! TestWaiter
             let app = tickets[waiter.number]?.app ?? 0

@@ -93,6 +93,8 @@ int cl_stream_connect_unix(const char *_Nonnull path);
 // 0 when it is connected; -EINPROGRESS is told by `pending`.
 int cl_stream_connect_loopback(int port, int *_Nonnull pending);
 int cl_stream_pending_error(int fd);
+// Bytes of what was sent on a Unix socket that its peer has not read, with the kernel's own overhead (SIOCOUTQ, unix(7)).
+int cl_stream_unread_by_peer(int fd);
 int cl_stream_shut_down_output(int fd);
 void cl_stream_set_no_delay(int fd);
 // close(2) will reset a TCP connection instead of ending it.

@@ -46,9 +46,12 @@ extension ClientConnection {
     private func checkout() {
         let waiter = self.waiter ?? QueueWaiter(self)
         self.waiter = waiter
-        guard let route else { return }
+        guard let route, case .waiting(let request) = exchange.state else { return }
         let isUnlimited = route.isUnlimited(head.path.of(headBytes.bytes))
-        switch loop.pool.checkout(route.app, waiter: waiter, preferring: stickyWish, unlimited: isUnlimited) {
+        let answer = loop.pool.checkout(
+            route.app, waiter: waiter, preferring: stickyWish, unlimited: isUnlimited,
+            ahead: request.mayGoAhead && !isUnlimited, first: request.wasRecalled)
+        switch answer {
         case .granted(let claim): granted(claim)
         case .queued(let ticket):
             self.ticket = ticket
@@ -147,6 +150,7 @@ extension ClientConnection {
         }
         // Gone before anything was written, and nothing more will be heard of it.
         guard upstream.isActive else { return perform(exchange.writeFailed()) }
+        if upstream.endpoint.takesAhead { loop.upstreams.watch() }
         let isStreaming = streamsBody
         if isStreaming {
             startTimer(.body)
@@ -196,6 +200,14 @@ extension ClientConnection {
         resumeReading()
         advance()
         requestEnded()
+    }
+
+    /// The worker has not read the request that was sent to it some time ago.
+    func upstreamIsSlow() {
+        guard case .sent(let request, _) = exchange.state, request.mayGoAhead, let claim, loop.pool.mayRecall(claim)
+        else { return }
+        requestEnd = .distantFuture
+        perform(exchange.recalled())
     }
 
     // MARK: Its connection

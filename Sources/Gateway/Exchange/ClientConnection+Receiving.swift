@@ -143,7 +143,8 @@ extension ClientConnection {
         if !hasBody, head.method == .get || head.method == .head, answerWithFile() { return }
         streamsBody = hasBody && !route.http.requestBuffering
         let request = ExchangeStateMachine.Request(
-            isIdempotent: head.method.isIdempotent, hasBody: hasBody, streamsBody: streamsBody)
+            isIdempotent: head.method.isIdempotent, hasBody: hasBody, streamsBody: streamsBody,
+            isSafe: head.method.isSafe && !hasBody && !passesUpgrade)
         guard route.http.cache.isOn, !hasBody else { return go(request, hasMore: hasMore) }
         askCache(request)
     }

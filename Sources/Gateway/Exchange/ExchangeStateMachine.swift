@@ -19,6 +19,10 @@ struct ExchangeStateMachine {
         var streamsBody: Bool
         /// Part of a streamed body is gone: the request cannot be sent again.
         fileprivate(set) var hasLostBody = false
+        /// It has no body and only asks (RFC 9110 section 9.2.1), so it may be taken back from a worker that has not read it.
+        var isSafe: Bool
+        /// That has happened.
+        fileprivate(set) var wasRecalled = false
         /// Set once the request may have reached a worker that then was lost.
         fileprivate(set) var sends = 0
         /// Workers that got nothing of it: no connection, or one that refused the first byte.
@@ -26,7 +30,11 @@ struct ExchangeStateMachine {
         /// Attempts that met a full backlog at the worker claimed now.
         fileprivate(set) var busyTries = 0
 
-        init(isIdempotent: Bool, hasBody: Bool, streamsBody: Bool = false) {
+        /// May wait at a busy worker. Once lost or taken back, it has a worker for itself.
+        var mayGoAhead: Bool { isSafe && !wasRecalled && sends + misses == 0 }
+
+        init(isIdempotent: Bool, hasBody: Bool, streamsBody: Bool = false, isSafe: Bool = false) {
+            self.isSafe = isSafe
             self.isIdempotent = isIdempotent
             self.hasBody = hasBody
             self.streamsBody = streamsBody
@@ -227,6 +235,15 @@ struct ExchangeStateMachine {
         case .tunnel: return tunnelEnded()
         default: return .ignore
         }
+    }
+
+    /// The worker has not read the request for a while, and it would do better elsewhere. Should it read it in this moment,
+    /// it runs a request that only asks, for nobody.
+    mutating func recalled() -> ExchangeAction {
+        guard case .sent(var request, _) = state, request.mayGoAhead else { return .ignore }
+        request.wasRecalled = true
+        state = .waiting(request)
+        return ExchangeAction(claim: .giveBack(.notForwarded), upstream: .close, .checkout)
     }
 
     /// An answer that is not HTTP, or would split: the worker did run the request, so it is never sent again.

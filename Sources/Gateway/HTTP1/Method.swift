@@ -9,6 +9,14 @@ package enum Method: UInt8, Sendable, CaseIterable {
         case .post, .patch, .connect, .other: false
         }
     }
+
+    /// RFC 9110 section 9.2.1: it only asks.
+    package var isSafe: Bool {
+        switch self {
+        case .get, .head, .options, .trace: true
+        case .put, .delete, .post, .patch, .connect, .other: false
+        }
+    }
 }
 
 /// The four forms of a request target (RFC 9112 section 3.2).

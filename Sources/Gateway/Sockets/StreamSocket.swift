@@ -111,6 +111,9 @@ package final class StreamSocket: SocketLoop.Watched {
 
     package var isOpen: Bool { fd >= 0 }
 
+    /// Of a Unix socket: the peer has not read all that the kernel has taken.
+    package var isUnreadByPeer: Bool { cl_stream_unread_by_peer(fd) > 0 }
+
     // MARK: Events
 
     static let reading = UInt32(CL_EPOLL_IN) | UInt32(CL_EPOLL_RDHUP) | CL_EPOLL_EDGE

@@ -22,6 +22,8 @@ final class UpstreamConnection: StreamSocketOwner {
     let endpoint: WorkerEndpoint
     /// Set for the length of one exchange; taken away at its end, which also breaks the cycle.
     var owner: ClientConnection?
+    /// When the request was sent.
+    private var sentAt = NIODeadline.uptimeNanoseconds(0)
     /// While it is idle: of its last answer.
     var idleSince = NIODeadline.uptimeNanoseconds(0)
     private let upstreams: Upstreams
@@ -68,6 +70,7 @@ final class UpstreamConnection: StreamSocketOwner {
         phase = .head
         hasExcess = false
         headIsOut = false
+        sentAt = upstreams.time
         requestHasBody = !body.isEmpty
         headEnd = socket.sentBytes + head.count
         guard requestHasBody else { return socket.send(head) }
@@ -77,6 +80,20 @@ final class UpstreamConnection: StreamSocketOwner {
         } else {
             body.memory.withUnsafeReadableBytes { socket.send(head, $0) }
         }
+    }
+
+    /// Whether the worker has begun with the request, as far as its socket shows.
+    enum Progress {
+        case none
+        /// Sent later than that, or begun.
+        case fine
+        case unread
+    }
+
+    func progress(since deadline: NIODeadline) -> Progress {
+        guard owner != nil, case .head = phase, let socket else { return .none }
+        if sentAt > deadline { return .fine }
+        return socket.isUnreadByPeer ? .unread : .none
     }
 
     /// More of a streamed body, or of what an upgraded client says.

@@ -13,9 +13,15 @@ final class Upstreams {
     static let safeIdleTime = TimeAmount.milliseconds(500)
     static let connectTimeout = TimeAmount.seconds(5)
 
+    /// So long may a worker leave a request unread before it is taken back.
+    static let patience = TimeAmount.milliseconds(25)
+
     private let loop: SocketLoop
     /// By the worker's slot.
     private var slots: ContiguousArray<Slot> = []
+    /// Connections to workers that get requests ahead.
+    private var watched: [UpstreamConnection] = []
+    private var isWatching = false
     /// Connections that are being made, and for whom.
     private var connecting: [(connection: UpstreamConnection, client: ClientConnection)] = []
 
@@ -26,6 +32,8 @@ final class Upstreams {
     }
 
     init(loop: SocketLoop) { self.loop = loop }
+
+    var time: NIODeadline { loop.time }
 
     /// The one that was used last, unless it has been idle for longer than `limit`.
     func takeIdle(_ endpoint: WorkerEndpoint, idleFor limit: TimeAmount?) -> UpstreamConnection? {
@@ -84,8 +92,37 @@ final class Upstreams {
             return client.upstreamConnectFailed(connection.endpoint, errno: number)
         }
         let slot = connection.endpoint.slot
+        if connection.endpoint.takesAhead { watched.removeAll { $0 === connection } }
         guard slot < slots.count else { return }
         slots[slot].idle.removeAll { $0 === connection }
+    }
+
+    // MARK: Requests that were sent ahead
+
+    /// A request is being sent to a worker that serves one at a time, perhaps behind another. Both are looked after: which
+    /// of them the worker takes first is its own choice.
+    func watch() {
+        guard !isWatching else { return }
+        isWatching = true
+        loop.assumeIsolated().scheduleTask(in: Self.patience) { [weak self] in self?.lookAfterUnread() }
+    }
+
+    private func lookAfterUnread() {
+        isWatching = false
+        var isWaiting = false
+        let deadline = loop.time - Self.patience
+        var unread: [ClientConnection] = []
+        for connection in watched {
+            switch connection.progress(since: deadline) {
+            case .none: break
+            case .fine: isWaiting = true
+            case .unread:
+                isWaiting = true
+                if let owner = connection.owner { unread.append(owner) }
+            }
+        }
+        for client in unread { client.upstreamIsSlow() }
+        if isWaiting { watch() }
     }
 
     // MARK: New ones
@@ -101,6 +138,8 @@ final class Upstreams {
         switch result {
         case .connected(let socket):
             connection.attach(socket)
+            // Set before the client may lose it again.
+            if endpoint.takesAhead { watched.append(connection) }
             client.upstreamConnected(connection)
         case .pending(let socket):
             connection.attach(socket)

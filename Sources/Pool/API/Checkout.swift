@@ -19,6 +19,10 @@ struct CheckoutWish: Equatable {
     var sticky: StickyID?
     /// Takes no place of the worker's concurrency.
     var isUnlimited = false
+    /// May be sent to a worker that is busy, and be taken back.
+    var mayGoAhead = false
+    /// Was taken back: goes before all that wait.
+    var goesFirst = false
 
     static let any = CheckoutWish()
 }

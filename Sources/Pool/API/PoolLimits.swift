@@ -10,6 +10,7 @@ package struct PoolLimits: Sendable {
     /// Stands for `maxParallelSpawns` 0.
     package var processors: Int
     package var backOff = BackOffPolicy()
+    package var pace = PaceLimits()
     /// Grace of a worker that is stopped before it ever served, and of all workers in a hurried shutdown; `stop_timeout`
     /// if that is less.
     package var shortGrace: Duration = .seconds(2)
@@ -26,6 +27,16 @@ package struct PoolLimits: Sendable {
         self.processors = processors
         self.seed = seed
     }
+}
+
+/// Which workers are fast enough to get requests ahead, while they are at another.
+package struct PaceLimits: Sendable, Equatable {
+    /// Of an answer. Up to this the waking is a tenth of the time and more. It also bounds what a request can lose by
+    /// waiting for one worker and not for the first that is free.
+    package var longestMean: Duration = .microseconds(500)
+    /// A worker that is at one request for longer gets none.
+    package var longestAnswer: Duration = .milliseconds(5)
+    package init() {}
 }
 
 /// How long to wait before the next boot when boots keep failing or workers die young.

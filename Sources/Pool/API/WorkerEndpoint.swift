@@ -37,12 +37,14 @@ package final class WorkerEndpoint: Sendable {
     package let sticky: StickyID
     package let address: WorkerAddress
     package let wireProtocol: WorkerProtocol
+    /// It serves one request at a time and reads the next only then, so that requests may be sent ahead to it.
+    package let takesAhead: Bool
     /// The settings of its generation.
     package let settings: AppSettings
 
     package init(
         worker: WorkerNumber, generation: GenerationNumber, app: AppIndex, slot: Int, sticky: StickyID,
-        address: WorkerAddress, wireProtocol: WorkerProtocol, settings: AppSettings
+        address: WorkerAddress, wireProtocol: WorkerProtocol, takesAhead: Bool = false, settings: AppSettings
     ) {
         self.worker = worker
         self.generation = generation
@@ -51,6 +53,7 @@ package final class WorkerEndpoint: Sendable {
         self.sticky = sticky
         self.address = address
         self.wireProtocol = wireProtocol
+        self.takesAhead = takesAhead
         self.settings = settings
     }
 }

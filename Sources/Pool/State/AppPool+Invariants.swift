@@ -8,7 +8,7 @@ extension AppPool {
         }
         for position in generations.indices { assertInvariants(of: generations[position], context) }
         let limit = queueSettings.maxRequestQueueSize
-        assert(limit == 0 || queue.count <= limit || closing != nil, "the queue is over its limit")
+        assert(limit == 0 || queue.count - queue.returned <= limit || closing != nil, "the queue is over its limit")
         assert(queue.isEmpty == (queue.first == nil))
         if !queue.isEmpty {
             let room = generations.contains { $0.state == .live && $0.ready.count > 0 }
@@ -53,7 +53,10 @@ extension AppPool {
     private func assertInvariants(of worker: borrowing Worker, _ generation: borrowing Generation) {
         assert(worker.generation == generation.number && worker.app == index, "a worker in two places")
         assert(worker.state != .gone && worker.busy >= 0 && worker.streams >= 0)
-        assert(worker.concurrency == 0 || worker.busy <= worker.concurrency, "more requests than a worker takes")
+        let places = worker.concurrency + (worker.takesAhead ? Pace.placesAhead : 0)
+        assert(worker.concurrency == 0 || worker.busy <= places, "more requests than a worker takes")
+        assert(
+            !generation.ahead.contains(worker) || worker.hasRoomAhead, "a worker gets requests ahead that should not")
         assert(worker.endpoint != nil || worker.isIdle, "requests at a worker without an address")
         let isReady = worker.state == .available && worker.hasRoom
         assert(generation.ready.contains(worker) == isReady, "ready is available with room")

@@ -14,6 +14,7 @@ extension AppPool {
     mutating func checkout(
         _ waiter: any CheckoutWaiter, _ wish: CheckoutWish, now: () -> Instant, _ context: inout PoolContext
     ) -> CheckoutAnswer {
+        context.now = now()
         var line = wish.isUnlimited ? CheckoutQueue.Line.unlimited : .anyPlace
         if closing == nil {
             let sticky = wish.sticky.flatMap { routedWorker($0, context) }
@@ -23,12 +24,14 @@ extension AppPool {
             }
             if let sticky, !wish.isUnlimited { line = .worker(context.workers[sticky.slot].number) }
         }
-        if let refusal = refusalAtTheDoor(context) {
+        if let refusal = refusalAtTheDoor(wish, context) {
             count(refusal)
             return .refused(refusal)
         }
         totals.queued += 1
-        return .queued(queue.append(waiter, to: line, at: now()))
+        return .queued(
+            queue.append(
+                waiter, to: line, at: context.now, mayGoAhead: wish.mayGoAhead, first: wish.goesFirst))
     }
 
     /// A request whose worker is busy waits for that one. (Passenger does so too: the session's data may be there alone.)
@@ -41,11 +44,13 @@ extension AppPool {
             }
             // With room, nobody waits for it (an invariant).
             guard context.workers[sticky.slot].hasRoom else { return nil }
-            return generations[sticky.position].claim(sticky.slot, &context.workers)
+            return generations[sticky.position].claim(
+                sticky.slot, isSafe: wish.mayGoAhead, at: context.now, &context.workers)
         }
         if wish.isUnlimited { return claimStream(&context) }
         // Nothing may overtake the queue, and as long as there is one no routed worker has room (an invariant).
-        return queue.hasAnyPlace ? nil : claimLeastBusy(&context)
+        if queue.hasAnyPlace { return nil }
+        return claimLeastBusy(isSafe: wish.mayGoAhead, &context) ?? (wish.mayGoAhead ? claimAhead(&context) : nil)
     }
 
     /// The worker of that id, if this app's requests may go there.
@@ -69,13 +74,15 @@ extension AppPool {
 
     /// The claimed worker may have exited before, and its generation be gone: then there is only something to count.
     mutating func checkin(
-        _ claim: Claim, _ outcome: ExchangeOutcome, _ context: inout PoolContext
+        _ claim: Claim, _ outcome: ExchangeOutcome, _ now: () -> Instant, _ context: inout PoolContext
     ) -> CheckinAnswer {
         guard let position = position(of: claim.endpoint.generation) else { return .done }
         generations[position].count(outcome)
         guard context.workers.holds(claim) else { return .done }
         let slot = claim.endpoint.slot
         guard claim.takesPlace else { return streamEnded(slot, of: position, &context) }
+        context.now = now()
+        if outcome != .notForwarded { context.workers[slot].pace.answered(at: context.now) }
         generations[position].release(slot, &context.workers)
         return placeFreed(slot, of: position, &context)
     }
@@ -128,29 +135,41 @@ extension AppPool {
     private mutating func takeOver(
         _ slot: Int, of position: Int, _ context: inout PoolContext
     ) -> (QueuedCheckout, Claim)? {
-        guard table.contains(generations[position].number), context.workers[slot].state == .available,
-            context.workers[slot].hasRoom, let head = queue.popFirst(for: context.workers[slot].number)
-        else { return nil }
+        guard table.contains(generations[position].number), context.workers[slot].state == .available else {
+            return nil
+        }
+        let hasRoom = context.workers[slot].hasRoom
+        if !hasRoom {
+            let isStalled = context.workers[slot].pace.isStalled(at: context.now)
+            guard context.workers[slot].hasRoomAhead, !isStalled else { return nil }
+        }
+        guard let head = queue.popFirst(for: context.workers[slot].number, ahead: !hasRoom) else { return nil }
         totals.granted += 1
-        return (head, generations[position].claim(slot, &context.workers))
+        let claim = generations[position].claim(slot, isSafe: head.mayGoAhead, at: context.now, &context.workers)
+        return (head, claim)
     }
 
     /// Whenever a routed worker may have got room, or hope for one may be gone.
     mutating func dispatch(_ context: inout PoolContext) {
         while queue.hasUnlimited, let claim = claimStream(&context) { grant(claim, .unlimited, &context) }
-        while queue.hasAnyPlace, let claim = claimLeastBusy(&context) { grant(claim, .anyPlace, &context) }
+        while queue.hasAnyPlace, let claim = claimLeastBusy(isSafe: queue.firstMayGoAhead, &context) {
+            grant(claim, .anyPlace, &context)
+        }
+        sendAhead(&context)
         if !queue.isEmpty, let reason = hopelessness(context) { refuseQueue(reason, &context) }
     }
 
-    private mutating func grant(_ claim: Claim, _ line: CheckoutQueue.Line, _ context: inout PoolContext) {
+    mutating func grant(_ claim: Claim, _ line: CheckoutQueue.Line, _ context: inout PoolContext) {
         guard let head = queue.popFirst(of: line) else { return }
         totals.granted += 1
         context.act(.grant(head, claim))
     }
 
-    private mutating func claimLeastBusy(_ context: inout PoolContext) -> Claim? {
-        guard let position = choose(&context, where: { $0.ready.count > 0 }) else { return nil }
-        return generations[position].claimLeastBusy(&context.workers)
+    private mutating func claimLeastBusy(isSafe: Bool, _ context: inout PoolContext) -> Claim? {
+        guard let position = choose(&context, where: { $0.ready.count > 0 }),
+            let slot = generations[position].ready.first
+        else { return nil }
+        return generations[position].claim(slot, isSafe: isSafe, at: context.now, &context.workers)
     }
 
     /// The worker with the fewest streams, busy or not.
@@ -162,7 +181,7 @@ extension AppPool {
     }
 
     /// The table's choice; the next of the other generations in it when that one does not do.
-    private func choose(_ context: inout PoolContext, where does: (borrowing Generation) -> Bool) -> Int? {
+    func choose(_ context: inout PoolContext, where does: (borrowing Generation) -> Bool) -> Int? {
         guard !table.isEmpty else { return nil }
         let chosen = table.choose(context.random.next())
         for step in 0..<table.entries.count {
@@ -172,11 +191,11 @@ extension AppPool {
         return nil
     }
 
-    private func refusalAtTheDoor(_ context: borrowing PoolContext) -> Refusal? {
+    private func refusalAtTheDoor(_ wish: CheckoutWish, _ context: borrowing PoolContext) -> Refusal? {
         if closing != nil { return .shuttingDown }
         if let reason = hopelessness(context) { return reason }
         let limit = queueSettings.maxRequestQueueSize
-        return limit > 0 && queue.count >= limit ? .queueFull(limit: limit) : nil
+        return limit > 0 && queue.count >= limit && !wish.goesFirst ? .queueFull(limit: limit) : nil
     }
 
     /// Why waiting is of no use: nothing serves or boots, and nothing will without a person or after a back-off.
@@ -222,17 +241,17 @@ extension AppPool {
 }
 
 extension Generation {
-    mutating func claimLeastBusy(_ workers: inout WorkerTable) -> Claim? {
-        guard let slot = ready.first else { return nil }
-        return claim(slot, &workers)
-    }
-
-    /// A worker that is ready.
-    mutating func claim(_ slot: Int, _ workers: inout WorkerTable) -> Claim {
+    /// A worker that is ready, or has room ahead.
+    mutating func claim(_ slot: Int, isSafe: Bool, at now: Instant, _ workers: inout WorkerTable) -> Claim {
         ready.remove(slot, from: &workers)
+        if workers[slot].busy == 0 {
+            workers[slot].pace.begin(at: now)
+            workers[slot].isAtUnsafe = !isSafe
+        }
         workers[slot].busy += 1
         workers[slot].requests += 1
         if workers[slot].hasRoom { ready.insert(slot, into: &workers) }
+        relistAhead(slot, &workers)
         // A ready worker has had its handshake, which made the endpoint (an invariant).
         return Claim(endpoint: workers[slot].endpoint!)
     }
@@ -257,26 +276,31 @@ extension Generation {
         inService.remove(slot, from: &workers)
         workers[slot].streams += change
         if isListed { inService.insert(slot, into: &workers) }
+        relistAhead(slot, &workers)
     }
 
     /// It has become available.
     mutating func enterService(_ slot: Int, _ workers: inout WorkerTable) {
         ready.prepare(limit: workers[slot].concurrency)
         inService.prepare(limit: 0)
+        ahead.prepare(limit: Pace.placesAhead + 1)
         if workers[slot].hasRoom { ready.insert(slot, into: &workers) }
         inService.insert(slot, into: &workers)
+        relistAhead(slot, &workers)
     }
 
     /// It is not available any more.
     mutating func leaveService(_ slot: Int, _ workers: inout WorkerTable) {
         ready.remove(slot, from: &workers)
         inService.remove(slot, from: &workers)
+        ahead.remove(slot, from: &workers)
     }
 
     mutating func release(_ slot: Int, _ workers: inout WorkerTable) {
         assert(workers[slot].busy > 0, "worker \(workers[slot].number) was given back more often than it was claimed")
         ready.remove(slot, from: &workers)
         workers[slot].busy -= 1
-        if workers[slot].state == .available { ready.insert(slot, into: &workers) }
+        if workers[slot].state == .available, workers[slot].hasRoom { ready.insert(slot, into: &workers) }
+        relistAhead(slot, &workers)
     }
 }

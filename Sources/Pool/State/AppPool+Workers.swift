@@ -16,11 +16,15 @@ extension AppPool {
         guard worker.endpoint == nil, let position = position(of: worker.generation) else { return }
         let settings = generations[position].spec.settings
         let forced = settings.pool.forceMaxConcurrentRequestsPerProcess
+        let concurrency = forced >= 0 ? forced : max(0, concurrency)
+        // Our loaders read a request when they are at it, and not before. Of other programs nobody knows.
         let endpoint = WorkerEndpoint(
             worker: worker.number, generation: worker.generation, app: index, slot: slot,
-            sticky: worker.sticky, address: address, wireProtocol: wireProtocol, settings: settings)
+            sticky: worker.sticky, address: address, wireProtocol: wireProtocol,
+            takesAhead: wireProtocol == .session && concurrency == 1, settings: settings)
         context.workers[slot].endpoint = endpoint
-        context.workers[slot].concurrency = forced >= 0 ? forced : max(0, concurrency)
+        context.workers[slot].concurrency = concurrency
+        context.workers[slot].pace = Pace(context.limits.pace)
         guard worker.state == .launching || worker.state == .loading else {
             // It was to be stopped before it was ready: a late arrival never serves.
             return context.act(.stop(worker.number, endpoint, grace: shortGrace(of: position, context)))

@@ -5,6 +5,7 @@ package struct QueuedCheckout: Sendable, Equatable {
     package let ticket: Ticket
     package let waiter: any CheckoutWaiter
     package let since: Instant
+    let mayGoAhead: Bool
     package static func == (a: QueuedCheckout, b: QueuedCheckout) -> Bool { a.ticket == b.ticket }
 }
 
@@ -30,8 +31,8 @@ struct CheckoutQueue {
         var next: Int32 = -1
         var uses: UInt32 = 0
         var line = Line.anyPlace
-        /// Counts up with each request that came.
-        var order: UInt64 = 0
+        /// Counts up with each request that came, and down with each that goes before all.
+        var order: Int64 = 0
     }
 
     private struct Ends {
@@ -47,8 +48,11 @@ struct CheckoutQueue {
     private var anyPlace = Ends()
     private var unlimited = Ends()
     private var pinned: [WorkerNumber: Ends] = [:]
-    private var lastOrder: UInt64 = 0
+    private var lastOrder: Int64 = 0
+    private var firstOrder: Int64 = 0
     private(set) var count = 0
+    /// Those of them that went before all: they had left the queue once.
+    private(set) var returned = 0
 
     init(app: AppIndex) { self.app = app }
 
@@ -56,14 +60,21 @@ struct CheckoutQueue {
     /// Whether requests wait for whichever worker has room.
     var hasAnyPlace: Bool { anyPlace.head >= 0 }
     var hasUnlimited: Bool { unlimited.head >= 0 }
+    /// Whether the first of those may be sent to a busy worker.
+    var firstMayGoAhead: Bool { anyPlace.head >= 0 && nodes[Int(anyPlace.head)].checkout?.mayGoAhead ?? false }
     /// The one that has waited longest.
     var first: QueuedCheckout? { oldest().flatMap { nodes[Int($0)].checkout } }
+    /// Whether somebody waits for just this worker.
+    func isWaiting(for worker: WorkerNumber) -> Bool { !pinned.isEmpty && pinned[worker] != nil }
     var pinnedWorkers: [WorkerNumber] { Array(pinned.keys) }
 
     /// The app whose queue a ticket belongs to.
     static func app(of ticket: Ticket) -> AppIndex { AppIndex(Int(ticket.rawValue >> 48)) }
 
-    mutating func append(_ waiter: any CheckoutWaiter, to line: Line, at now: Instant) -> Ticket {
+    /// - Parameter first: before all that wait.
+    mutating func append(
+        _ waiter: any CheckoutWaiter, to line: Line, at now: Instant, mayGoAhead: Bool = false, first: Bool = false
+    ) -> Ticket {
         let place: Int32
         if let reused = free.popLast() {
             place = reused
@@ -73,10 +84,16 @@ struct CheckoutQueue {
         }
         let uses = (nodes[Int(place)].uses &+ 1) & Self.usesMask
         let ticket = Ticket(rawValue: UInt64(app.rawValue) << 48 | UInt64(place) << 24 | UInt64(uses))
-        lastOrder += 1
+        if first {
+            firstOrder -= 1
+            returned += 1
+        } else {
+            lastOrder += 1
+        }
         nodes[Int(place)] = Node(
-            checkout: QueuedCheckout(ticket: ticket, waiter: waiter, since: now), uses: uses, order: lastOrder)
-        link(place, into: line, after: ends(of: line).tail)
+            checkout: QueuedCheckout(ticket: ticket, waiter: waiter, since: now, mayGoAhead: mayGoAhead), uses: uses,
+            order: first ? firstOrder : lastOrder)
+        link(place, into: line, after: first ? -1 : ends(of: line).tail)
         count += 1
         return ticket
     }
@@ -89,9 +106,12 @@ struct CheckoutQueue {
     }
 
     /// The next for a worker that has got room: who waits for it, or for any.
-    mutating func popFirst(for worker: WorkerNumber) -> QueuedCheckout? {
+    /// - Parameter ahead: it is busy still.
+    mutating func popFirst(for worker: WorkerNumber, ahead: Bool = false) -> QueuedCheckout? {
         let own = pinned.isEmpty ? -1 : pinned[worker]?.head ?? -1
-        return older(own, anyPlace.head).flatMap { pop($0) }
+        guard let place = older(own, anyPlace.head) else { return nil }
+        if ahead, nodes[Int(place)].checkout?.mayGoAhead != true { return nil }
+        return pop(place)
     }
 
     /// Nil when it is not in the queue any more.
@@ -173,6 +193,7 @@ struct CheckoutQueue {
         nodes[Int(place)] = Node(uses: node.uses)
         free.append(place)
         count -= 1
+        if node.order < 0 { returned -= 1 }
         return node.checkout
     }
 }

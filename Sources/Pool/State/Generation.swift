@@ -23,6 +23,8 @@ struct Generation {
     private(set) var slots: [Int] = []
     /// Those of them that can take a request now.
     var ready = RankedWorkers<ByRequests>()
+    /// Those of them that have no room, but take a request ahead. One that stalls may be missing until it answers.
+    var ahead = RankedWorkers<ByRequestsAhead>()
     /// Those of them that can take what needs no place.
     var inService = RankedWorkers<ByStreams>()
     var backOff = BackOff()

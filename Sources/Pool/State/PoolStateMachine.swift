@@ -36,7 +36,7 @@ struct PoolStateMachine {
         _ claim: Claim, _ outcome: ExchangeOutcome, now: () -> Instant
     ) -> (handOver: (QueuedCheckout, Claim)?, rest: [PoolAction]) {
         let app = claim.endpoint.app.rawValue
-        return act(on: apps[app].checkin(claim, outcome, &context), app, now)
+        return act(on: apps[app].checkin(claim, outcome, now, &context), app, now)
     }
 
     /// What is left of the time that a draining worker's streams have; nil when it does not drain.
@@ -65,11 +65,12 @@ struct PoolStateMachine {
             assertInvariants()
             return (nil, [])
         case .handOver(let next, let claim):
-            guard apps[app].closing != nil else {
+            guard apps[app].closing != nil || apps[app].canSendAhead else {
                 assertInvariants()
                 return ((next, claim), [])
             }
             begin(now())
+            apps[app].sendAhead(&context)
             apps[app].proceedClosing(&context)
             return ((next, claim), finish())
         case .lastOfWorker(let slot):
@@ -84,13 +85,15 @@ struct PoolStateMachine {
         let app = claim.endpoint.app.rawValue
         // Suspected first, so that the claim that comes back is not handed to the next request.
         if context.workers.holds(claim) { apps[app].workerUnreachable(claim.endpoint.slot, &context) }
-        if case .lastOfWorker(let slot) = apps[app].checkin(claim, .notForwarded, &context) {
+        if case .lastOfWorker(let slot) = apps[app].checkin(claim, .notForwarded, { now }, &context) {
             apps[app].lastRequestDone(slot, &context)
         }
         // Those that waited for just this worker may find another.
         if !apps[app].queue.isEmpty { apps[app].dispatch(&context) }
         return finish()
     }
+
+    func mayRecall(_ claim: Claim) -> Bool { apps[claim.endpoint.app.rawValue].mayRecall(claim, context) }
 
     // MARK: Workers
 

@@ -26,6 +26,13 @@ enum ByStreams: WorkerRank {
     static func setLink(_ worker: inout Worker, _ link: ReadyLink) { worker.streamLink = link }
 }
 
+/// Those that are busy and get requests ahead.
+enum ByRequestsAhead: WorkerRank {
+    static func rank(_ worker: borrowing Worker) -> Int { worker.busy }
+    static func link(_ worker: borrowing Worker) -> ReadyLink { worker.aheadLink }
+    static func setLink(_ worker: inout Worker, _ link: ReadyLink) { worker.aheadLink = link }
+}
+
 /// Workers of one generation, by how many requests, or streams, they have.
 ///
 /// One list per number, linked through the workers themselves. Taking the least busy worker and giving it back

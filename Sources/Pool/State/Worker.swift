@@ -35,6 +35,11 @@ struct Worker {
     var link = ReadyLink()
     /// Its place among those in service.
     var streamLink = ReadyLink()
+    /// Its place among those that get requests ahead.
+    var aheadLink = ReadyLink()
+    var pace = Pace(PaceLimits())
+    /// It is at a request that no other may be queued behind in its socket: one that cannot be taken back.
+    var isAtUnsafe = false
 
     init(
         number: WorkerNumber, generation: GenerationNumber, app: AppIndex, slot: Int, sticky: StickyID, attempt: Int,
@@ -56,6 +61,12 @@ struct Worker {
     var isLoading: Bool { state == .launching || state == .loading || timeout != nil }
     var hasRoom: Bool { concurrency == 0 || busy < concurrency }
     var isIdle: Bool { busy == 0 && streams == 0 }
+    var takesAhead: Bool { endpoint?.takesAhead ?? false }
+    /// Busy, and a request that may be sent ahead may wait at it.
+    var hasRoomAhead: Bool {
+        takesAhead && state == .available && busy > 0 && busy <= Pace.placesAhead && streams == 0 && !isAtUnsafe
+            && pace.isFast
+    }
     /// When the shell's timer has something to do about it. While it drains: the last of the deadlines that it still has
     /// requests or streams for.
     var due: Instant? {

@@ -31,6 +31,12 @@ final class SocketStream {
         return Glibc.poll(&poll, 1, 0) == 1
     }
 
+    /// False after ten seconds.
+    func waitForBytes() -> Bool {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return Glibc.poll(&poll, 1, 10_000) == 1
+    }
+
     func send(_ text: String) throws { try send(Array(text.utf8)) }
 
     func send(_ bytes: [UInt8]) throws {

@@ -20,6 +20,7 @@ final class TestGateway: Sendable {
         var workers = 1
         var concurrency = 1
         var wire = WorkerProtocol.session
+        var pace = PaceLimits()
         var bufferDirectory: String?
         var memoryLimit = 64 << 20
         var diskLimit = 1 << 30
@@ -84,7 +85,9 @@ final class TestGateway: Sendable {
         threads.start()
         var settings = AppSettings(name: AppName(sanitizing: "test"), directory: directory, kind: .rack)
         options.settings(&settings)
-        pool = Pool(limits: PoolLimits(maxPoolSize: 16), now: monotonicNow)
+        var limits = PoolLimits(maxPoolSize: 16)
+        limits.pace = options.pace
+        pool = Pool(limits: limits, now: monotonicNow)
         fleet = FakeFleet(pool: pool, directory: directory, options: options, behaviour: worker)
         pool.start(delegate: fleet)
         app = pool.addApp(settings.name, queue: settings.queue)

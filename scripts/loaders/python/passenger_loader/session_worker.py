@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 import sys
+import time
 import traceback
 from urllib.parse import unquote_to_bytes
 
@@ -21,6 +22,8 @@ READ_SIZE = 16 * 1024
 EVENTS_AT_ONCE = 64
 # A body that the app did not read is taken off the connection up to this size; a bigger one costs the connection.
 UNREAD_LIMIT = 128 * 1024
+# Requests that had to wait for longer, in seconds, may have been taken back by the gateway: it closes their connections.
+SLOW = 0.02
 
 # What is the same for every request, and a place for what every request has: so the dictionary need not grow.
 TEMPLATE = {
@@ -69,22 +72,32 @@ class SessionWorker:
     def run(self):
         poll = self._poll.poll
         while not self._stopping:
-            for descriptor, _ in poll(-1, EVENTS_AT_ONCE):
-                self._attend(descriptor)
+            self._attend_in_turn(poll(-1, EVENTS_AT_ONCE))
         # Requests that had been sent when the stop came are answered still, each as its connection's last.
         self._poll.unregister(self._wake_reader)
         while ready := poll(0):
-            for descriptor, _ in ready:
-                self._attend(descriptor)
+            for descriptor, events in ready:
+                self._attend(descriptor, events)
         self._listener.close()
         for connection in self._connections.values():
             connection.close()
 
-    def _attend(self, descriptor):
+    def _attend_in_turn(self, ready, now=time.monotonic):
+        """After one that took long the others are looked at anew."""
+        latest = now() + SLOW
+        for descriptor, events in ready:
+            self._attend(descriptor, events)
+            if now() > latest:
+                return
+
+    def _attend(self, descriptor, events):
         connection = self._connections.get(descriptor)
         if connection is None:
             if descriptor != self._wake_reader:
                 self._accept()
+        elif events & select.EPOLLHUP:
+            # Closed by the gateway: whatever it sent, nobody wants the answer any more.
+            self._drop(connection)
         elif descriptor in self._lingering:
             self._linger(connection)
         else:

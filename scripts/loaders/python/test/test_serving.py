@@ -4,6 +4,7 @@ import random
 import signal
 import struct
 import threading
+import time
 import unittest
 import unittest.mock
 
@@ -162,6 +163,22 @@ class ServingTest(unittest.TestCase):
             self.loader.send_request(connection, '/slow')
         for connection in (second, first):
             self.assertEqual(self.loader.read_response(connection).body, b'slept')
+
+    def test_what_was_taken_back_while_another_took_long_is_not_run(self):
+        slow, kept, withdrawn = (self.loader.connect() for _ in range(3))
+        for connection in (kept, withdrawn):
+            self.assertEqual(self.get('/', connection).status, 404)
+        self.loader.send_request(slow, '/slow')
+        time.sleep(0.1)
+        late = self.loader.connect()
+        for connection in (withdrawn, late):
+            self.loader.send_request(connection, '/raise')
+            connection.close()
+        self.loader.send_request(kept, '/')
+        self.assertEqual(self.loader.read_response(slow).status, 200)
+        self.assertEqual(self.loader.read_response(kept).status, 404)
+        self.assertEqual(self.get('/').status, 404)
+        self.assertNotIn('RuntimeError', self.loader.log())
 
     def test_a_head_may_come_in_pieces(self):
         connection = self.loader.connect()

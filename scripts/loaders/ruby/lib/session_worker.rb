@@ -13,6 +13,8 @@ module PhusionPassenger
     MAX_HEAD = 256 * 1024
     READ_SIZE = 16 * 1024
     ACCEPT_BATCH = 16
+    # Requests that had to wait for longer, in seconds, may have been taken back by the gateway: it closes their connections.
+    SLOW = 0.02
 
     # What is the same in every request's environment, and a place for what every request has: setting a key that is there
     # neither copies the key nor makes the hash grow.
@@ -40,6 +42,7 @@ module PhusionPassenger
       @buffer = String.new(capacity: READ_SIZE)
       @response = Response.new { |connection, keep| take_back(connection, keep) }
       @stopping = false
+      @careful = false
     end
 
     # Safe in a signal handler.
@@ -49,7 +52,7 @@ module PhusionPassenger
     end
 
     def run
-      IO.select(@sources)[0].each { |source| attend(source) } until @stopping
+      attend_in_turn(IO.select(@sources)[0]) until @stopping
       finish_what_arrived
     ensure
       # The wake pipe stays: a second signal may come while the exit hooks run.
@@ -63,6 +66,35 @@ module PhusionPassenger
     end
 
     private
+
+    # After one that took long the others are looked at anew.
+    def attend_in_turn(sources)
+      careful = @careful
+      @careful = false
+      began = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      sources.each do |source|
+        next if careful && abandoned?(source)
+
+        attend(source)
+        return @careful = true if Process.clock_gettime(Process::CLOCK_MONOTONIC) - began > SLOW
+      end
+    end
+
+    # Nothing can be sent, not even nothing, when the other side is closed.
+    def abandoned?(source)
+      if source.equal?(@listener)
+        # What it brings has waited as well.
+        @careful = true
+        return false
+      end
+      return false if source.equal?(@wake_reader) || @lingering.key?(source)
+
+      source.send('', Socket::MSG_NOSIGNAL)
+      false
+    rescue Errno::EPIPE, Errno::ECONNRESET
+      drop(source)
+      true
+    end
 
     def attend(source)
       if source.equal?(@listener) then accept

@@ -156,6 +156,23 @@ class TestServing < Minitest::Test
     [second, first].each { |connection| assert_equal 'slept', @loader.read_response(connection).body }
   end
 
+  def test_what_was_taken_back_while_another_took_long_is_not_run
+    slow, kept, withdrawn = Array.new(3) { @loader.connect }
+    [kept, withdrawn].each { |connection| assert_equal 404, get('/', connection: connection).status }
+    @loader.send_request(slow, '/slow')
+    sleep 0.1
+    late = @loader.connect
+    [withdrawn, late].each do |connection|
+      @loader.send_request(connection, '/raise')
+      connection.close
+    end
+    @loader.send_request(kept, '/')
+    assert_equal 'slept', @loader.read_response(slow).body
+    assert_equal 404, @loader.read_response(kept).status
+    assert_equal 404, get('/').status
+    refute_match(/the app failed/, @loader.log)
+  end
+
   def test_a_head_may_come_in_pieces
     connection = @loader.connect
     head = "REQUEST_METHOD\0GET\0PATH_INFO\0/env\0QUERY_STRING\0HTTP_X,HTTP_EMPTY\0HTTP_EMPTY\0\0HTTP_X\0#{'y' * 100_000}\0"
