@@ -144,7 +144,7 @@ extension ClientConnection {
         streamsBody = hasBody && !route.http.requestBuffering
         let request = ExchangeStateMachine.Request(
             isIdempotent: head.method.isIdempotent, hasBody: hasBody, streamsBody: streamsBody,
-            isSafe: head.method.isSafe && !hasBody && !passesUpgrade)
+            isSafe: head.method.isSafe && !hasBody && !head.upgrade)
         guard route.http.cache.isOn, !hasBody else { return go(request, hasMore: hasMore) }
         askCache(request)
     }

@@ -14,7 +14,7 @@ extension AppPool {
     mutating func checkout(
         _ waiter: any CheckoutWaiter, _ wish: CheckoutWish, now: () -> Instant, _ context: inout PoolContext
     ) -> CheckoutAnswer {
-        context.now = now()
+        if takesAhead { context.now = now() }
         var line = wish.isUnlimited ? CheckoutQueue.Line.unlimited : .anyPlace
         if closing == nil {
             let sticky = wish.sticky.flatMap { routedWorker($0, context) }
@@ -29,6 +29,7 @@ extension AppPool {
             return .refused(refusal)
         }
         totals.queued += 1
+        context.now = now()
         return .queued(
             queue.append(
                 waiter, to: line, at: context.now, mayGoAhead: wish.mayGoAhead, first: wish.goesFirst))
@@ -81,8 +82,10 @@ extension AppPool {
         guard context.workers.holds(claim) else { return .done }
         let slot = claim.endpoint.slot
         guard claim.takesPlace else { return streamEnded(slot, of: position, &context) }
-        context.now = now()
-        if outcome != .notForwarded { context.workers[slot].pace.answered(at: context.now) }
+        if claim.endpoint.takesAhead {
+            context.now = now()
+            if outcome != .notForwarded { context.workers[slot].pace.answered(at: context.now) }
+        }
         generations[position].release(slot, &context.workers)
         return placeFreed(slot, of: position, &context)
     }

@@ -22,6 +22,7 @@ extension AppPool {
             worker: worker.number, generation: worker.generation, app: index, slot: slot,
             sticky: worker.sticky, address: address, wireProtocol: wireProtocol,
             takesAhead: wireProtocol == .session && concurrency == 1, settings: settings)
+        if endpoint.takesAhead { takesAhead = true }
         context.workers[slot].endpoint = endpoint
         context.workers[slot].concurrency = concurrency
         context.workers[slot].pace = Pace(context.limits.pace)

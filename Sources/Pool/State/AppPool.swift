@@ -17,6 +17,8 @@ struct AppPool {
     var totals = AppTotals()
     var lastBootFailure: BootFailure?
     var closing: Closing?
+    /// It has had workers that take requests ahead, so the time of a checkout matters.
+    var takesAhead = false
 
     init(index: AppIndex, name: AppName, queue: QueueSettings) {
         self.index = index
