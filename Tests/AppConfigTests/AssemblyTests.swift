@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Model
 import Testing
 
@@ -65,6 +66,14 @@ struct AssemblyTests {
         let tree = try TemporaryTree(["config.ru": ""])
         #expect(try load(tree).server.pidFile == nil)
         #expect(try load(tree, flags: ["daemonize": "true"]).server.pidFile == tree["tmp/pids/passenger.3000.pid"])
+        try tree.makeDirectory("tmp")
+        #expect(try load(tree, flags: ["daemonize": "true"]).server.pidFile == tree["tmp/pids/passenger.3000.pid"])
+        if geteuid() == 0 {
+            // What lies in it is another user's affair.
+            chown(tree["tmp"], 65534, 65534)
+            #expect(try load(tree, flags: ["daemonize": "true"]).server.pidFile == nil)
+            chown(tree["tmp"], 0, 0)
+        }
         try tree.makeDirectory("tmp/pids")
         #expect(try load(tree, flags: ["port": "1"]).server.pidFile == tree["tmp/pids/passenger.1.pid"])
     }

@@ -74,14 +74,16 @@ struct ServerAssembly {
     }
 
     /// In place only, and never as root in somebody else's tree. A directory that has no use for it is not littered with
-    /// one by a server in the foreground.
+    /// one by a server in the foreground; for a daemon, whoever starts the server makes `tmp/pids` where it is missing.
     private func standardPidFile(_ server: ServerSettings) -> String? {
         guard case .inPlace(let directory) = location, FilePath.owner(directory) == userID else { return nil }
-        let pids = FilePath.join(directory, "tmp/pids")
+        let temporary = FilePath.join(directory, "tmp")
+        let pids = FilePath.join(temporary, "pids")
         let isThere = FilePath.kind(pids) == .directory
         guard server.daemonize || isThere else { return nil }
-        // Often `tmp` alone is the app user's.
-        if userID == 0, isThere, PathTrust.objection(to: FilePath.join(pids, "x"), user: 0) != nil { return nil }
+        // Often `tmp` alone is the app user's. What is not there yet is judged by where it would be made.
+        let made = isThere ? FilePath.join(pids, "x") : FilePath.kind(temporary) == nil ? temporary : pids
+        if userID == 0, PathTrust.objection(to: made, user: 0) != nil { return nil }
         if case .tcp(_, let port) = server.listen.first ?? server.tls.listen.first {
             return FilePath.join(pids, "passenger.\(port).pid")
         }

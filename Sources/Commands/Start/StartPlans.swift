@@ -21,6 +21,7 @@ struct StartPlans {
             server.listen = []
             server.tls.listen = []
         }
+        let withoutPidFile = PidFilePlace.prepare(&server, isAskedFor: configuration.origins["pid_file"] != nil)
         core = CoreBootPlan(
             programVersion: ProductVersion.current, server: server, location: configuration.location,
             appName: configuration.app.name, settings: configuration.app,
@@ -32,7 +33,7 @@ struct StartPlans {
             socketDirectory: files.sockets, isTransient: request.isTransient, ownUser: geteuid(),
             coreUser: users.core?.uid ?? geteuid(), openFilesSoft: openFiles.soft, openFilesHard: openFiles.hard)
         let certificates = CertificatePaths(server.tls.certificates, isRoot: geteuid() == 0)
-        core.warnings += certificates.warnings
+        core.warnings += certificates.warnings + (withoutPidFile.map { [$0] } ?? [])
         supervisor = SupervisorPlan()
         supervisor.readableFiles = certificates.trusted
         supervisor.listeners = Self.listeners(server, files)
