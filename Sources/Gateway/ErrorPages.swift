@@ -1,3 +1,5 @@
+internal import HTTP1
+
 /// The answers that the gateway gives by itself, as pages from `templates/errors/error.html` or as JSON.
 package struct ErrorPages: Sendable {
     private let template: ErrorTemplate

@@ -205,7 +205,7 @@ final class AnswerFields {
     /// Room that `write` needs.
     var count: Int { date.count + server.count + 64 }
 
-    func refresh() { date = Array(HTTPDate.now().utf8) }
+    func refresh() { date = HTTPDate.format(time(nil)) }
 
     func write(_ known: FieldSet, to writer: inout ByteWriter) {
         if !known.contains(.date) { date.withUnsafeBytes { AnswerHead.field("Date", $0, to: &writer) } }

@@ -37,11 +37,7 @@ enum Preconditions {
 
     private static func isOlder(_ modified: UnsafeRawBufferPointer?, _ since: UnsafeRawBufferPointer?) -> Bool {
         guard let modified, let since else { return false }
-        // Equal bytes are the common case, and need no calendar. Which century two digits mean does not matter enough here
-        // to be asked for the time.
-        guard let modified = CacheDate.parse(modified, now: 1_767_225_600),
-            let since = CacheDate.parse(since, now: 1_767_225_600)
-        else { return false }
+        guard let modified = HTTPDate.parse(modified), let since = HTTPDate.parse(since) else { return false }
         return modified <= since
     }
 }

@@ -105,9 +105,9 @@ struct AnswerDates {
     init(_ head: ResponseHead, _ bytes: UnsafeRawBufferPointer, now: Int) {
         for field in head.fields {
             if field.id == .date {
-                date = CacheDate.parse(field.value.of(bytes), now: now)
+                date = HTTPDate.parse(field.value.of(bytes), now: now)
             } else if field.id == .expires {
-                expires = CacheDate.parse(field.value.of(bytes), now: now)
+                expires = HTTPDate.parse(field.value.of(bytes), now: now)
                 expiresCount += 1
             }
         }

@@ -34,7 +34,7 @@ enum StoredHead {
     /// RFC 9110 section 6.6.1: who stores an answer without a date dates it.
     private static func writeDate(_ wallClock: Int, to writer: inout ByteWriter) {
         writer.write("Date: ")
-        CacheDate.format(wallClock, to: &writer)
+        HTTPDate.format(wallClock, to: &writer)
         writer.write("\r\n")
     }
 }

@@ -95,7 +95,7 @@ package final class OpenFile: Sendable {
         modified = stamp.seconds
         // A date after that of the answer must not be sent (RFC 9110 section 8.8.2.1).
         let showsDate = stamp.isHonest && stamp.seconds <= wallClock
-        lastModified = showsDate ? HTTPTime.format(stamp.seconds) : []
+        lastModified = showsDate ? HTTPDate.format(stamp.seconds) : []
         isDateStrong = showsDate && stamp.seconds <= wallClock - 2
         etag = OpenFile.etag(stamp.isHonest ? stamp : identity.changed, size: identity.size, coding)
         let fields = FileFields(

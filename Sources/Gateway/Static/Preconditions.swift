@@ -43,11 +43,11 @@ struct Preconditions {
         guard !file.lastModified.isEmpty, let value = single(.ifModifiedSince) else { return false }
         // What browsers send is what they were sent.
         if file.lastModified.withUnsafeBytes({ value.equals($0) }) { return true }
-        return HTTPTime.parse(value).map { file.modified <= $0 } ?? false
+        return HTTPDate.parse(value).map { file.modified <= $0 } ?? false
     }
 
     /// Nil for what is no date: such a field is ignored (sections 13.1.3 and 13.1.4).
-    private func date(_ name: FieldName) -> Int? { single(name).flatMap(HTTPTime.parse) }
+    private func date(_ name: FieldName) -> Int? { single(name).flatMap { HTTPDate.parse($0) } }
 
     /// The field's value when it is there once: repeated, its meaning is anyone's guess.
     func single(_ name: FieldName) -> UnsafeRawBufferPointer? {

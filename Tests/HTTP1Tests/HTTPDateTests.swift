@@ -1,11 +1,10 @@
+import Glibc
 import HTTP1
 import Testing
 
-@testable import ResponseCache
-
-@Suite struct CacheDateTests {
+@Suite struct HTTPDateTests {
     private func parse(_ text: String) -> Int? {
-        Array(text.utf8).withUnsafeBytes { CacheDate.parse($0, now: 1_800_000_000) }
+        Array(text.utf8).withUnsafeBytes { HTTPDate.parse($0, now: 1_800_000_000) }
     }
 
     @Test(
@@ -26,19 +25,36 @@ import Testing
             "Sun, 6 Nov 1994 08:49:37 GMT",
             "Sun, 06 nov 1994 08:49:37 GMT", "Sun, 31 Nov 1994 08:49:37 GMT", "Thu, 29 Feb 2023 00:00:00 GMT",
             "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:00 GMT", "Sun, 06 Nov 94 08:49:37 GMT",
+            "Sun, 06 Nev 1994 08:49:37 GMT", "Sun, 06-Nov-94 08:49:37", "Sun, 06 Nov 1994 08.49.37 GMT",
+            "Sun Nov x6 08:49:37 1994", "xxxxxxxxxxxxxxxxxxxxxxxx", ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,",
             "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun Nov 006 08:49:37 1994", "Sun, 00 Nov 1994 08:49:37 GMT",
         ])
     func refuses(_ text: String) { #expect(parse(text) == nil) }
 
     @Test func `What is written is read as what it was`() {
         for seconds in stride(from: -3_000_000_000, to: 9_000_000_000, by: 7_654_321) {
-            let bytes = [UInt8](unsafeUninitializedCapacity: 40) { memory, count in
-                var writer = ByteWriter(UnsafeMutableRawBufferPointer(memory))
-                CacheDate.format(seconds, to: &writer)
-                count = writer.count
-            }
+            let bytes = HTTPDate.format(seconds)
             #expect(bytes.count == 29)
-            #expect(bytes.withUnsafeBytes { CacheDate.parse($0, now: 0) } == seconds)
+            #expect(bytes.withUnsafeBytes { HTTPDate.parse($0, now: 0) } == seconds)
+        }
+    }
+
+    @Test(arguments: [0, 951_782_399, 951_868_799, 1_478_422_177, 4_102_444_799, -1, 1_709_164_800, 1_735_689_599])
+    func `What is written is what the C library writes`(_ seconds: Int) {
+        var time = time_t(seconds)
+        var parts = tm()
+        gmtime_r(&time, &parts)
+        var buffer = [CChar](repeating: 0, count: 64)
+        let count = strftime(&buffer, 64, "%a, %d %b %Y %H:%M:%S GMT", &parts)
+        #expect(HTTPDate.format(seconds) == buffer[..<count].map { UInt8(bitPattern: $0) })
+    }
+
+    @Test func `What four digits cannot say is the nearest that they can`() {
+        for (seconds, text) in [
+            (Int.max, "Fri, 31 Dec 9999 23:59:59 GMT"), (253_402_300_800, "Fri, 31 Dec 9999 23:59:59 GMT"),
+            (Int.min, "Sat, 01 Jan 0000 00:00:00 GMT"),
+        ] {
+            #expect(String(decoding: HTTPDate.format(seconds), as: UTF8.self) == text)
         }
     }
 }

@@ -1,10 +1,13 @@
-package import HTTP1
-
 /// The dates of HTTP (RFC 9110 section 5.6.7) as seconds since 1970, in all three forms. Pure arithmetic: no time zones, no
 /// locale, no libc.
-package enum CacheDate {
+package enum HTTPDate {
+    /// 2026. Whoever has no clock at hand reckons from here: two-digit years are written by programs of the last century.
+    package static let assumedNow = 1_767_225_600
+    /// What four digits can say: the years 0 to 9999.
+    private static let writable = -62_167_219_200...253_402_300_799
+
     /// Nil when it is none of the forms. `now` tells which century a two-digit year means: never more than 50 years ahead.
-    package static func parse(_ bytes: UnsafeRawBufferPointer, now: Int) -> Int? {
+    package static func parse(_ bytes: UnsafeRawBufferPointer, now: Int = assumedNow) -> Int? {
         guard let comma = bytes.firstIndex(of: UInt8(ascii: ",")) else { return parseAsctime(bytes) }
         var scanner = Scanner(bytes: bytes, at: comma + 1)
         guard isWeekday(bytes, comma), scanner.skip(" "), let day = scanner.digits(2) else { return nil }
@@ -48,8 +51,12 @@ package enum CacheDate {
         return days(year, month, day) * 86400 + time
     }
 
-    /// `Sun, 06 Nov 1994 08:49:37 GMT`, 29 bytes up to the year 9999.
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`
+    package static let length = 29
+
+    /// Always `length` bytes: what lies outside the years 0 to 9999 is the nearest moment in them.
     package static func format(_ seconds: Int, to writer: inout ByteWriter) {
+        let seconds = min(max(seconds, writable.lowerBound), writable.upperBound)
         let day = floorDivide(seconds, 86400)
         let time = seconds - day * 86400
         let date = civil(days: day)
@@ -63,6 +70,14 @@ package enum CacheDate {
         twoDigits(time / 3600, ":", to: &writer)
         twoDigits(time / 60 % 60, ":", to: &writer)
         twoDigits(time % 60, " GMT", to: &writer)
+    }
+
+    package static func format(_ seconds: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: length) { memory, count in
+            var writer = ByteWriter(UnsafeMutableRawBufferPointer(memory))
+            format(seconds, to: &writer)
+            count = writer.count
+        }
     }
 
     private static func twoDigits(_ number: Int, _ rest: StaticString, to writer: inout ByteWriter) {
@@ -125,7 +140,7 @@ private struct Scanner {
     /// 1 to 12; names are case-sensitive.
     mutating func month() -> Int? {
         guard at + 3 <= bytes.count else { return nil }
-        let names = CacheDate.months.utf8Start
+        let names = HTTPDate.months.utf8Start
         for month in 0..<12 where (0..<3).allSatisfy({ bytes[at + $0] == names[month * 3 + $0] }) {
             at += 3
             return month + 1
