@@ -69,7 +69,7 @@ let package = Package(
         room("Linux", ["Model", "CLinux"]),
         room("Supervisor", ["Model", "Linux"]),
         room("HTTP1", path: "Sources/Gateway/HTTP1", settings: dataPath),
-        room("Telemetry", ["Linux", logging]),
+        room("Telemetry", ["Linux", "Model", logging]),
         room("Pool", ["Model"], settings: dataPath),
         room("Health", ["Model", "HTTP1", "Linux"]),
         // What the gateway is made of, each a room of its own under Sources/Gateway.
@@ -165,10 +165,12 @@ let package = Package(
         tests(
             "GatewayTests",
             [
-                "Model", "Gateway", "Sockets", "StaticFiles", "ResponseCache", "AccessLog", "TLS", "HTTP1", "Pool",
-                "Linux", "CZlib",
+                "Model", "Gateway", "Sockets", "StaticFiles", "ResponseCache", "Compression", "AccessLog", "TLS",
+                "HTTP1",
+                "Pool", "Linux", "CZlib",
             ] + nio
         ),
+        tests("TelemetryTests", ["Model", "Telemetry", "Linux", logging]),
         tests("SpawningTests", ["Model", "Spawning", "Pool", "Linux"]),
         tests("AppConfigTests", ["Model", "AppConfig"]),
         tests("ReleasesTests", ["Model", "Linux", "Releases", "passenger"]),

@@ -1,4 +1,5 @@
 internal import HTTP1
+internal import Model
 
 /// What a client takes an error in.
 package enum ErrorFormat: Equatable, Sendable {
@@ -56,24 +57,7 @@ package struct ErrorAnswer: Equatable, Sendable {
     }
 
     private static func json(_ words: Words) -> String {
-        "{\"status\":\(words.status),\"title\":\(quoted(words.title)),\"message\":\(quoted(words.message)),"
-            + "\"error_id\":\(quoted(words.id))}\n"
-    }
-
-    /// RFC 8259 section 7.
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for character in text.unicodeScalars {
-            switch character {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case _ where character.value < 32 || character.value == 127:
-                let digits = String(character.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(character)
-            }
-        }
-        return quoted + "\""
+        "{\"status\":\(words.status),\"title\":\(JSONText.quoted(words.title)),"
+            + "\"message\":\(JSONText.quoted(words.message)),\"error_id\":\(JSONText.quoted(words.id))}\n"
     }
 }

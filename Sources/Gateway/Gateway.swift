@@ -155,13 +155,9 @@ package final class Gateway: Sendable {
         do throws(SystemError) {
             let socket = try StreamSocket(descriptor, loop: loop.eventLoop, owner: transport)
             transport.attach(socket)
-            let address = socket.peerAddress
-            if address != nil { socket.setNoDelay() }
-            let peer = PeerFacts(
-                peer: address.flatMap { peer in
-                    Array(peer.address.utf8).withUnsafeBytes { IPAddress(text: $0) }.map { ($0, peer.port) }
-                },
-                local: socket.localAddress, isSecure: false, trusted: parts.trusted)
+            guard let ends = SocketEnds(socket) else { return socket.close() }
+            if ends.peer != nil { socket.setNoDelay() }
+            let peer = PeerFacts(peer: ends.peer, local: ends.local, isSecure: false, trusted: parts.trusted)
             _ = ClientConnection(loop: context, peer: peer, transport: transport)
         } catch {
             connections.remove()
@@ -175,8 +171,12 @@ package final class Gateway: Sendable {
         let opening = OpeningConnection(listener, loop: context) { [connections] in connections.remove() }
         do throws(SystemError) {
             let socket = try StreamSocket(descriptor, loop: loop.eventLoop, owner: opening)
-            if socket.peerAddress != nil { socket.setNoDelay() }
-            opening.attach(socket)
+            guard let ends = SocketEnds(socket) else {
+                socket.close()
+                return connections.remove()
+            }
+            if ends.peer != nil { socket.setNoDelay() }
+            opening.attach(socket, ends)
         } catch {
             connections.remove()
             context.log(.acceptFailed(reason: error.description))
@@ -236,8 +236,12 @@ package final class Gateway: Sendable {
 
     /// After a drain: gives the last answers time to reach their clients, then ends what is left.
     package func finish(within time: Duration) async {
-        let deadline = NIODeadline.now() + TimeAmount(time)
-        while connectionCount > 0, NIODeadline.now() < deadline { try? await Task.sleep(for: .milliseconds(10)) }
+        var timer: Scheduled<Void>?
+        await withCheckedContinuation { done in
+            connections.whenNone { done.resume() }
+            timer = loops[0].eventLoop.scheduleTask(in: TimeAmount(time)) { [connections] in connections.stopWaiting() }
+        }
+        timer?.cancel()
         closeAll()
     }
 
@@ -268,9 +272,28 @@ private final class Countdown: Sendable {
 /// Open client connections of all loops.
 private final class ConnectionCount: Sendable {
     private let count = Atomic<Int>(0)
+    private let waiter = Mutex<(@Sendable () -> Void)?>(nil)
     var value: Int { count.load(ordering: .relaxed) }
     func add() -> Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
-    func remove() { count.wrappingSubtract(1, ordering: .relaxed) }
+
+    func remove() {
+        if count.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { stopWaiting() }
+    }
+
+    /// Calls back once: when there is none, or when nobody wants to wait any more.
+    func whenNone(_ body: @escaping @Sendable () -> Void) {
+        waiter.withLock { $0 = body }
+        // The last one may have gone before that.
+        if value == 0 { stopWaiting() }
+    }
+
+    func stopWaiting() {
+        let body = waiter.withLock { waiter in
+            defer { waiter = nil }
+            return waiter
+        }
+        body?()
+    }
 }
 
 /// A listening socket, closed from anywhere on its own loop. `@unchecked Sendable`: `socket` is used on its loop only.

@@ -9,10 +9,12 @@ package enum GatewayEvent: Sendable {
     case connectFailed(WorkerNumber, reason: String)
     case upstreamLost(WorkerNumber, answerHadBegun: Bool)
     case badAnswer(WorkerNumber, reason: String)
-    /// An error page went out; `id` is on it.
-    case answered(GatewayFailure, id: String)
+    /// An error page went out; `id` is on it, `request` the id that the app would have seen.
+    case answered(GatewayFailure, id: String, app: AppName?, request: String?)
     /// The worker sent more than its answer; its connection is not used again.
     case answerTooLong(WorkerNumber)
+    /// A worker sent something on a connection that no request was on; it is closed.
+    case idleWorkerSpoke(WorkerNumber)
     /// A client took too long over what the limit of this name is about, and its connection was ended.
     case clientTooSlow(limit: String, peer: String)
     case tooManyConnections(limit: Int)

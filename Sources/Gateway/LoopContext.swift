@@ -13,8 +13,6 @@ import TLS
 
 /// Everything that the connections of one event loop share. Used on that loop only, so it needs no lock.
 final class LoopContext {
-    /// Events of one loop in one second that reach the log; the rest is counted.
-    static let eventLimit = 50
     /// Sweeps between two looks at idle connections to workers.
     static let trimInterval = 60
 
@@ -47,9 +45,8 @@ final class LoopContext {
     /// Where heads are written before they are sent. Nothing in it lives longer than the event that wrote it.
     var scratch = RawBytes()
 
-    private let report: @Sendable (GatewayEvent) -> Void
+    private let events: LoopEvents
     private var connections: ContiguousArray<ClientConnection> = []
-    private var events = 0
     private var errorIDs = SystemRandomNumberGenerator()
 
     init(eventLoop: SocketLoop, shared: GatewayParts) {
@@ -60,7 +57,7 @@ final class LoopContext {
         bufferDirectory = shared.bufferDirectory
         errorPages = shared.errorPages
         answerFields = AnswerFields(server: shared.serverField)
-        report = shared.report
+        events = LoopEvents(report: shared.report)
         lingerTime = shared.lingerTime
         streamAge = shared.streamAge
         trusted = shared.trusted
@@ -70,7 +67,7 @@ final class LoopContext {
         gzip = GzipStreams(budget: shared.gzipBudget)
         cache = shared.cache
         accessLog = shared.accessLog.map { AccessLogBuffer(writer: $0) }
-        upstreams = Upstreams(loop: eventLoop)
+        upstreams = Upstreams(loop: eventLoop, events: events)
         readWallClock()
     }
 
@@ -145,8 +142,7 @@ final class LoopContext {
         answerFields.refresh()
         readWallClock()
         files.sweep(now: instant)
-        if events > Self.eventLimit { report(.suppressed(events - Self.eventLimit)) }
-        events = 0
+        events.sweep()
         sweepsToTrim -= 1
         if sweepsToTrim == 0 {
             sweepsToTrim = Self.trimInterval
@@ -156,6 +152,7 @@ final class LoopContext {
         for connection in connections {
             if connection.timer.kind != .none, connection.timer.deadline <= now { connection.timerFired() }
             connection.deadlinesPassed(now)
+            connection.recountMemory()
         }
         carriers.sweep(now)
     }
@@ -181,10 +178,7 @@ final class LoopContext {
         carriers.closeAll()
     }
 
-    func log(_ event: GatewayEvent) {
-        events += 1
-        if events <= Self.eventLimit { report(event) }
-    }
+    func log(_ event: GatewayEvent) { events.log(event) }
 
     func nextErrorID() -> String {
         let text = String(errorIDs.next() & 0xFFFF_FFFF_FFFF, radix: 16)

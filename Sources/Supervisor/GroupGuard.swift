@@ -6,10 +6,14 @@ import Linux
 /// kills those that are left when its pipe ends.
 final class GroupGuard {
     private let program: String
+    private let log: SupervisorLog
     private(set) var pid: Int32?
     private var pipe: Int32?
 
-    init(program: String) { self.program = program }
+    init(program: String, log: SupervisorLog) {
+        self.program = program
+        self.log = log
+    }
 
     deinit { stop() }
 
@@ -25,7 +29,7 @@ final class GroupGuard {
                 moves: [DescriptorMove(source: pipe.reader.number, target: 0)])
             self.pipe = pipe.writer.release()
         } catch {
-            writeLog("no group guard: \(error)")
+            log.write("no group guard: \(error)")
         }
         groups.forEach(tell)
     }
@@ -38,7 +42,7 @@ final class GroupGuard {
         self.pid = nil
         guard pipe != nil else { return }
         start(groups: groups)
-        writeLog("the group guard ended and was replaced")
+        log.write("the group guard ended and was replaced")
     }
 
     /// It kills what it knows of, and ends.

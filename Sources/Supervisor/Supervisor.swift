@@ -14,7 +14,7 @@ package enum Supervisor {
             let file = Descriptor(owning: planDescriptor)
             plan = try MessageCodec.decodeSupervisorPlan(try readWholeFile(file.number, limit: largestPlan))
         } catch {
-            writeLog("cannot start: supervisor plan: \(error)")
+            SupervisorLog(format: .text).write("cannot start: supervisor plan: \(error)")
             exit(1)
         }
         do {
@@ -22,7 +22,7 @@ package enum Supervisor {
             exit(loop.run())
         } catch {
             let reason = (error as? ListenerFailure)?.reason ?? (error as? Refusal)?.reason ?? "\(error)"
-            writeLog("cannot start: \(reason)")
+            SupervisorLog(format: plan.logFormat).write("cannot start: \(reason)")
             var reporter = StartReporter(descriptor: plan.reportDescriptor)
             reporter.report(.failed(reason: reason, exitCode: 1))
             exit(1)

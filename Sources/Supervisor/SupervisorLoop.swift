@@ -15,6 +15,7 @@ final class SupervisorLoop {
     private static let mostMessages = 64
 
     private let plan: SupervisorPlan
+    private let log: SupervisorLog
     private let policy: SpawnPolicy
     private let epoll: Epoll
     private let signals: SignalDescriptor
@@ -34,13 +35,14 @@ final class SupervisorLoop {
         plan: SupervisorPlan, listeners: consuming Listeners, signals: consuming SignalDescriptor
     ) throws {
         self.plan = plan
+        log = SupervisorLog(format: plan.logFormat)
         self.signals = signals
         self.listeners = listeners
         readableFiles = ReadableFiles(paths: plan.readableFiles)
         policy = SpawnPolicy(users: plan.users, allowsOwnUser: plan.allowsOwnUser, ownUser: geteuid())
         epoll = try Epoll()
         launcher = try Launcher(launchProgram: plan.launchProgram)
-        groupGuard = GroupGuard(program: plan.launchProgram)
+        groupGuard = GroupGuard(program: plan.launchProgram, log: log)
         coreLauncher = try CoreLauncher(plan: plan, credentials: policy.known(plan.coreUser))
         machine = SupervisorStateMachine(shutdownTimeout: plan.shutdownTimeout)
         reporter = StartReporter(descriptor: plan.reportDescriptor)
@@ -200,7 +202,7 @@ final class SupervisorLoop {
                         startTime: processStartTime(pid: child.pid) ?? 0, title: request.title)))
         } catch {
             let reason = (error as? Refusal)?.reason ?? "\(error)"
-            writeLog("refused to start \(request.title): \(reason)")
+            log.write("refused to start \(request.title): \(reason)")
             perform([.send(.spawnRefused(tag: request.tag, reason: reason))])
         }
     }
@@ -245,7 +247,7 @@ final class SupervisorLoop {
         groupGuard.ended(pid, groups: Array(children.keys))
         let child = children.removeValue(forKey: pid)
         if machine.isCore(pid) { hearLastWords() }
-        if let loss = drain.remove(pid: pid) { writeLog(loss) }
+        if let loss = drain.remove(pid: pid) { log.write(loss) }
         perform(
             machine.ended(pid: pid, reason: reason, launchFailure: child?.launchFailure(), now: monotonicNow()))
     }
@@ -268,7 +270,7 @@ final class SupervisorLoop {
             for pid in childProcesses() where !machine.isGroupLeader(pid) && pid != groupGuard.pid { kill(pid, signal) }
         case .drainOutput(let pid): startDraining(pid)
         case .report(let report): reporter.report(report)
-        case .log(let line): writeLog(line)
+        case .log(let line): log.write(line)
         case .finish(let code):
             CleanUp.run(plan)
             exitCode = code

@@ -1,7 +1,8 @@
-import Glibc
+import Linux
 package import Logging
 
-/// swift-log messages as text lines: time (UTC, milliseconds), level, message, `key=value` metadata.
+/// swift-log messages as text lines: time (UTC, milliseconds), level, message, `key=value` metadata. What a line is about
+/// (`LogField`) stands in its message already.
 package struct LineLogHandler: LogHandler {
     package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
@@ -20,7 +21,9 @@ package struct LineLogHandler: LogHandler {
     package func log(event: LogEvent) {
         var line = "\(Timestamp.now()) \(event.level.label) \(event.message)"
         let all = metadata.merging(event.metadata ?? [:]) { $1 }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) where LogField(rawValue: key) == nil {
+            line += " \(key)=\(value)"
+        }
         writer.write(line)
     }
 }
@@ -50,21 +53,4 @@ extension Logger.Level {
         case .critical: "CRIT "
         }
     }
-}
-
-/// `2026-11-22T10:33:46.123Z` (RFC 3339).
-package enum Timestamp {
-    package static func now() -> String {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        var seconds = time.tv_sec
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        let date = "\(1900 + parts.tm_year)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-        let milliseconds = time.tv_nsec / 1_000_000
-        let fraction = String(repeating: "0", count: 3 - "\(milliseconds)".count) + "\(milliseconds)"
-        return "\(date)T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(fraction)Z"
-    }
-
-    private static func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }

@@ -17,9 +17,12 @@ package final class LogWriter: Sendable {
     private let wakeWriter: Int32
     private let state = Mutex(State())
 
-    /// `descriptor` stays the caller's; it is usually 2.
-    package init(descriptor: Int32) throws {
+    private let isJSON: Bool
+
+    /// `descriptor` stays the caller's; it is usually 2. `isJSON`: what it says itself is JSON, too.
+    package init(descriptor: Int32, isJSON: Bool = false) throws {
         self.descriptor = descriptor
+        self.isJSON = isJSON
         let pipe = try Pipe(nonBlockingReader: false)
         wakeReader = try pipe.reader.duplicate().release()
         wakeWriter = try pipe.writer.duplicate().release()
@@ -56,7 +59,9 @@ package final class LogWriter: Sendable {
         // A log that cannot be written has nobody to be told of it.
         try? writeAll(descriptor, bytes)
         if dropped > 0 {
-            try? writeAll(descriptor, Array("passenger: \(dropped) log lines dropped: slow log reader\n".utf8))
+            let text = "\(dropped) log lines dropped: slow log reader"
+            let json = "{\"time\":\"\(Timestamp.now())\",\"level\":\"warning\",\"message\":\"\(text)\"}"
+            try? writeAll(descriptor, Array("\(isJSON ? json : "passenger: \(text)")\n".utf8))
         }
     }
 }

@@ -81,6 +81,40 @@ extension SocketTests {
             }
         }
 
+        @Test("HTTP/2 has a line for each stream, whole or not")
+        func http2() async throws {
+            var options = Self.options(.text, static: true)
+            options.tls = ["example.com"]
+            try await TestGateway.run(
+                options,
+                worker: { connection in
+                    while let (request, _) = try connection.readRequest() {
+                        guard request.path == "/cut" else {
+                            try connection.answer("hello")
+                            continue
+                        }
+                        try connection.stream.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nhalf")
+                        return
+                    }
+                }
+            ) { server in
+                try writeFile("\(server.directory)/file.txt", "a file")
+                let fields = ["-A", "me", "-e", "http://example.com/"]
+                #expect(try server.curl(fields, "/secret?token=x").output == "hello")
+                #expect(try server.curl(["-I"], "/file.txt").status == 0)
+                #expect(try server.curl([], "/file.txt", "/file.txt").output == "a filea file")
+                #expect(try server.curl(["--data", "0123456789"], "/post").output == "hello")
+                #expect(try server.curl([], "/cut").status == 92)
+                let lines = try server.logLines(6).map(rest)
+                #expect(lines[0] == "\"GET /secret?token=[redacted] HTTP/2.0\" 200 5 \"http://example.com/\" \"me\"")
+                #expect(lines[1].hasPrefix("\"HEAD /file.txt HTTP/2.0\" 200 0 "))
+                #expect(lines[2].hasPrefix("\"GET /file.txt HTTP/2.0\" 200 6 ") && lines[3] == lines[2])
+                #expect(lines[4].hasPrefix("\"POST /post HTTP/2.0\" 200 5 "))
+                #expect(lines[5].hasPrefix("\"GET /cut HTTP/2.0\" 200 4 "))
+                #expect(lines.count == 6)
+            }
+        }
+
         @Test("what is no request has a line, with nothing of the request before it")
         func malformed() async throws {
             try await TestGateway.run(Self.options(.text), worker: Self.worker) { server in

@@ -33,19 +33,49 @@ extension SocketTests {
             }
         }
 
-        @Test("between two parts of a body only so much time may pass, but any number of such times")
-        func body() async throws {
-            try await TestGateway.run(Self.options { $0.bodyTimeout = .milliseconds(300) }) { server in
+        @Test(
+            "between two parts of a body only so much time may pass, but any number of such times",
+            arguments: [true, false])
+        func body(_ isBuffered: Bool) async throws {
+            let options = Self.options {
+                $0.bodyTimeout = .milliseconds(300)
+                $0.requestBuffering = isBuffered
+            }
+            try await TestGateway.run(options) { server in
                 let client = try server.client()
-                try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
-                for _ in 0..<10 {
+                // Slow as it is, it is faster than 500 bytes a second; what is passed on as it comes may be slower.
+                let part = String(repeating: "x", count: isBuffered ? 100 : 1)
+                try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(20 * part.utf8.count)\r\n\r\n")
+                for _ in 0..<20 {
                     usleep(60_000)
-                    try client.send("x")
+                    try client.send(part)
                 }
                 #expect(try client.answer().status == 200)
                 try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx")
                 let answer = try client.answer()
                 #expect(answer.status == 408 && answer.endsConnection && client.isEnded())
+            }
+        }
+
+        @Test("a body that comes byte by byte has an end in sight or is given up", arguments: [true, false])
+        func drip(_ isChunked: Bool) async throws {
+            try await TestGateway.run(Self.options { $0.bodyTimeout = .milliseconds(300) }) { server in
+                let client = try server.client()
+                let framing = isChunked ? "Transfer-Encoding: chunked" : "Content-Length: 1000"
+                try client.send("POST / HTTP/1.1\r\nHost: a\r\n\(framing)\r\n\r\n")
+                var sent = 0
+                while sent < 1000, !client.stream.peerIsGone() {
+                    do { try client.send(isChunked ? "1\r\nx\r\n" : "x") } catch { break }
+                    sent += 1
+                    usleep(20_000)
+                }
+                #expect(sent > 5 && sent < 200, "\(sent)")
+                #expect(try client.answer().status == 408)
+                #expect(server.fleet.workers[0].requestCount == 0)
+                #expect(
+                    server.events.all.contains {
+                        if case .clientTooSlow("body_timeout", _) = $0 { true } else { false }
+                    })
             }
         }
 

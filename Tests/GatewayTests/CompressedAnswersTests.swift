@@ -87,6 +87,48 @@ extension SocketTests {
             }
         }
 
+        @Test("past the number of answers that may be compressed at a time the rest goes out as it is")
+        func budget() async throws {
+            let go = Signal()
+            let clients = 6
+            let options = TestGateway.Options(loops: 2, workers: 6, gzipLimit: 2)
+            try await TestGateway.run(
+                options,
+                worker: { connection in
+                    while let (request, _) = try connection.readRequest() {
+                        let first = "first of \(request.path)\n"
+                        try connection.stream.send(
+                            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                + "\(String(first.utf8.count, radix: 16))\r\n\(first)\r\n")
+                        go.wait()
+                        let rest = Self.page
+                        try connection.stream.send(
+                            "\(String(rest.utf8.count, radix: 16))\r\n\(rest)\r\n0\r\n\r\n")
+                    }
+                }
+            ) { server in
+                // Twice: what the first ones had is given back.
+                for _ in 0..<2 {
+                    let all = try (0..<clients).map { _ in try server.client() }
+                    var heads: [Answer] = []
+                    for (number, client) in all.enumerated() {
+                        try client.send("GET /\(number) HTTP/1.1\r\nHost: a\r\n\(Self.gzip)\r\n")
+                        heads.append(try client.answer(toHead: true))
+                    }
+                    for _ in all { go.raise() }
+                    for (number, client) in all.enumerated() {
+                        let body = try client.chunks()
+                        let isCompressed = heads[number].field("Content-Encoding") == "gzip"
+                        #expect(isCompressed == (number < 2), "\(number)")
+                        #expect(heads[number].field("Vary") == "Accept-Encoding")
+                        #expect(heads[number].field("ETag") == (isCompressed ? "W/\"a\"" : "\"a\""))
+                        let text = Array("first of /\(number)\n\(Self.page)".utf8)
+                        #expect((isCompressed ? gunzip(body) : body) == text, "\(number)")
+                    }
+                }
+            }
+        }
+
         @Test("ten megabytes reach a slow client whole")
         func large() async throws {
             let body = pattern(10 << 20)

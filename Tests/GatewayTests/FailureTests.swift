@@ -69,6 +69,30 @@ extension SocketTests {
             }
         }
 
+        @Test("what a worker says unasked reaches nobody; its connection is closed, and the log has it")
+        func unasked() async throws {
+            let sent = Signal()
+            try await TestGateway.run(worker: { connection in
+                while try connection.readRequest() != nil {
+                    try connection.answer("fine")
+                    guard connection.requests == 1, connection.worker.connectionCount == 1 else { continue }
+                    // Later than its answer: the connection is idle by then.
+                    sent.wait()
+                    try connection.stream.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen")
+                }
+            }) { server in
+                let client = try server.client()
+                #expect(try client.get().text == "fine")
+                sent.raise()
+                let isTold = eventually {
+                    server.events.all.contains { if case .idleWorkerSpoke = $0 { true } else { false } }
+                }
+                #expect(isTold)
+                for _ in 0..<3 { #expect(try client.get().text == "fine") }
+                #expect(server.fleet.workers[0].connectionCount == 2)
+            }
+        }
+
         @Test("what was closed before a POST was written costs no POST")
         func idleClosedBeforePost() async throws {
             let closed = Signal()

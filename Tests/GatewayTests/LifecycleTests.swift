@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 import Model
+import NIOCore
 import Pool
 import Testing
 
@@ -93,6 +94,43 @@ extension SocketTests {
             }
             await server.gateway.finish(within: .seconds(5))
             #expect(eventually { server.gateway.connectionCount == 0 })
+            try await server.stop()
+        }
+
+        @Test("the end waits for the last answers, and not a moment longer; at its limit it waits for none")
+        func finishing() async throws {
+            let server = try await TestGateway(TestGateway.Options(lingerTime: .seconds(20)), Self.naming)
+            let began = monotonicNow()
+            await server.gateway.finish(within: .seconds(10))
+            #expect(monotonicNow() - began < .seconds(5))
+
+            let clients = try await blocking {
+                let clients = try (0..<2).map { _ in try server.client() }
+                for client in clients { #expect(try client.get().status == 200) }
+                return Held(clients)
+            }
+            // Idle: each end is told, and the connection lingers until the client ends it too.
+            await server.gateway.drain()
+            async let finished: Void = server.gateway.finish(within: .seconds(10))
+            try await blocking {
+                for client in clients.value {
+                    #expect(client.isEnded())
+                    client.stream.end()
+                }
+            }
+            await finished
+            #expect(monotonicNow() - began < .seconds(8))
+            #expect(server.gateway.connectionCount == 0)
+            try await server.stop()
+        }
+
+        @Test("at its limit the end waits for nobody")
+        func finishingAtTheLimit() async throws {
+            let server = try await TestGateway(TestGateway.Options(), Self.naming)
+            let client = try await blocking { Held(try server.client()) }
+            #expect(try await blocking { eventually { server.gateway.connectionCount == 1 } })
+            await server.gateway.finish(within: .milliseconds(50))
+            try await blocking { #expect(client.value.isEnded()) }
             try await server.stop()
         }
 

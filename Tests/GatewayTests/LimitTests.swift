@@ -30,6 +30,68 @@ extension SocketTests {
             }
         }
 
+        @Test("a limit of 0 is none", arguments: [true, false])
+        func noLimit(_ isBuffered: Bool) async throws {
+            var options = TestGateway.Options()
+            options.wire = .http
+            options.settings = {
+                $0.http.maxRequestBody = 0
+                $0.http.requestBuffering = isBuffered
+            }
+            let worker: FakeWorker.Behaviour = { connection in
+                while let request = try connection.readHead() {
+                    let isChunked = request.fields["transfer-encoding"] == "chunked"
+                    let body = try isChunked ? connection.readChunks() : connection.readBody(request)
+                    try connection.answer("\(body.count) \(checksum(body))")
+                }
+            }
+            try await TestGateway.run(options, worker: worker) { server in
+                let client = try server.client()
+                let body = pattern(3_000_000)
+                let expected = "\(body.count) \(checksum(body))"
+                #expect(try client.post("/", body).text == expected)
+                try client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+                try client.stream.send(
+                    Array("\(String(body.count, radix: 16))\r\n".utf8) + body + Array("\r\n0\r\n\r\n".utf8))
+                #expect(try client.answer().text == expected)
+            }
+        }
+
+        @Test("requests that wait behind another one count against the memory of all, and are read no further past it")
+        func pipelined() async throws {
+            let go = Signal()
+            let request = "GET / HTTP/1.1\r\nHost: a\r\nX-Padding: \(String(repeating: "a", count: 400))\r\n\r\n"
+            for limit in [64 << 20, 10_000] {
+                var options = TestGateway.Options()
+                options.memoryLimit = limit
+                try await TestGateway.run(
+                    options,
+                    worker: { connection in
+                        while try connection.readRequest() != nil {
+                            if connection.requests == 1 { go.wait() }
+                            try connection.answer("a")
+                        }
+                    }
+                ) { server in
+                    let client = try server.client()
+                    try client.send(request)
+                    #expect(eventually { server.fleet.workers[0].requestCount == 1 })
+                    // They come one by one, so that each can be counted.
+                    let more = 100
+                    for _ in 0..<more {
+                        try client.send(request)
+                        usleep(200)
+                    }
+                    let wanted = min(limit, more * request.utf8.count)
+                    #expect(eventually { server.budget.memoryInUse > wanted / 2 })
+                    #expect(server.budget.memoryInUse <= limit)
+                    go.raise()
+                    for _ in 0...more { #expect(try client.answer().text == "a") }
+                    #expect(eventually { server.budget.memoryInUse == 0 })
+                }
+            }
+        }
+
         @Test("bodies of all clients together are bounded in memory and on the disk")
         func budgets() async throws {
             var options = TestGateway.Options()

@@ -86,6 +86,36 @@ extension SocketTests {
             }
         }
 
+        @Test(
+            "of Forwarded, too, only a trusted peer's word passes", arguments: [WorkerProtocol.session, .http],
+            [true, false])
+        func standardForwarded(_ wire: WorkerProtocol, _ isTrusted: Bool) async throws {
+            let options = TestGateway.Options(wire: wire, accessLog: .text, trusted: isTrusted ? ["127.0.0.1"] : [])
+            let names = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]
+            try await TestGateway.run(
+                options,
+                worker: { connection in
+                    while let (request, _) = try connection.readRequest() {
+                        let values = names.map { name in
+                            let cgi = "HTTP_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+                            return request.fields[wire == .session ? cgi : name.lowercased()] ?? "-"
+                        }
+                        try connection.answer(values.joined(separator: "|") + "|" + (request.fields["HTTPS"] ?? "-"))
+                    }
+                }
+            ) { server in
+                let said = "for=192.0.2.9;proto=https;host=example.com"
+                let answer = try server.client().get("/", "Forwarded: \(said)\r\n")
+                let https = wire == .session ? "on" : "-"
+                let expected =
+                    isTrusted
+                    ? "\(said), for=127.0.0.1|192.0.2.9, 127.0.0.1|https|-|\(https)"
+                    : "for=127.0.0.1;proto=http;host=\"a\"|127.0.0.1|http|a|-"
+                #expect(answer.text == expected)
+                #expect(try server.logLines(1)[0].hasPrefix(isTrusted ? "192.0.2.9 " : "127.0.0.1 "))
+            }
+        }
+
         @Test("a full queue and a long wait have the statuses that are set")
         func queue() async throws {
             let go = Signal()

@@ -1,3 +1,4 @@
+import Linux
 import Model
 import Testing
 
@@ -83,6 +84,65 @@ struct ProxyProtocolTests {
         }
     }
 
+    /// Whether what clients say of themselves in X-Forwarded-For is believed.
+    private static let believed: [(header: [UInt8], isBelieved: Bool)] = [
+        (signature + [0x20, 0, 0, 0], true),
+        (Array("PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n".utf8), true),
+        (Array("PROXY TCP4 192.0.2.1 198.51.100.2 1 2\r\n".utf8), false),
+        (Array("PROXY UNKNOWN\r\n".utf8), false),
+        (signature + [0x21, 0, 0, 0], false),
+        (signature + [0x21, 0x12, 0, 12] + [127, 0, 0, 1, 127, 0, 0, 1, 0, 1, 0, 2], false),
+        (signature + [0x21, 0x31, 0, 216] + [UInt8](repeating: 0, count: 216), false),
+    ]
+
+    @Test("a client of whom the balancer says nothing, or that he came over a Unix socket, is not taken at his word")
+    func trust() async throws {
+        let options = TestGateway.Options(proxyProtocol: true, trusted: ["127.0.0.1"])
+        try await TestGateway.run(options, worker: Self.worker) { server in
+            for (header, isBelieved) in Self.believed {
+                let client = try server.client()
+                try client.stream.send(
+                    header + Array("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n".utf8))
+                #expect(try client.answer().text.contains("203.0.113.9") == isBelieved, "\(header)")
+            }
+        }
+    }
+
+    @Test("a client that has reset its connection before it was accepted does not pass for one on this machine")
+    func resetBeforeAccept() async throws {
+        let believed = Counter()
+        let server = try await TestGateway(TestGateway.Options()) { connection in
+            while let (request, _) = try connection.readRequest() {
+                if request.fields["HTTP_X_FORWARDED_FOR"]?.contains("203.0.113.9") == true { believed.add() }
+                try connection.answer("seen")
+            }
+        }
+        for isProxied in [false, true] {
+            let listener = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
+            try startListening(listener.number, backlog: 16, subject: "test")
+            let port = try boundPort(listener.number)
+            let request =
+                (isProxied ? "PROXY UNKNOWN\r\n" : "")
+                + "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n"
+            try await blocking {
+                let client = try TestClient(port: port)
+                try client.send(request)
+                client.stream.resetsWhenClosed()
+            }
+            try await server.gateway.open([
+                GatewayListener(descriptor: listener.release(), isShared: false, proxyProtocol: isProxied)
+            ])
+            // It is accepted after the first one.
+            try await blocking {
+                let other = try TestClient(port: port)
+                try other.send(request)
+                #expect(try other.answer().text == "seen")
+            }
+        }
+        #expect(believed.value == 0)
+        try await server.stop()
+    }
+
     @Test("a header that does not come in time ends the connection")
     func late() async throws {
         let options = TestGateway.Options(proxyProtocol: true, settings: { $0.http.headerTimeout = .milliseconds(100) })
@@ -132,6 +192,18 @@ struct ProxyProtocolTests {
         try await TestGateway.run(options, worker: Self.worker) { server in
             let result = try server.curl(["-w", "%{http_code}"], "/")
             #expect(result.output.hasSuffix("200"))
+        }
+        for isTrusted in [true, false] {
+            let options = TestGateway.Options(redirectPort: 443, trusted: isTrusted ? ["127.0.0.1"] : [])
+            try await TestGateway.run(options, worker: Self.worker) { server in
+                for field in ["X-Forwarded-Proto: https", "Forwarded: for=192.0.2.9;proto=https"] {
+                    let answer = try server.client().get("/", field + "\r\n")
+                    #expect(answer.status == (isTrusted ? 200 : 301), "\(field)")
+                }
+                for field in ["X-Forwarded-Proto: http", "X-Forwarded-For: 192.0.2.9", "X-A: b"] {
+                    #expect(try server.client().get("/", field + "\r\n").status == 301, "\(field)")
+                }
+            }
         }
     }
 }

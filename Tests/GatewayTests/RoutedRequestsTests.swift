@@ -63,6 +63,73 @@ extension SocketTests {
             }
         }
 
+        @Test("two apps share a host by base_uri, a third has another host, and each gets only what is its own")
+        func severalApps() async throws {
+            let server = try await TestGateway(TestGateway.Options(loops: 2)) { connection in
+                while let (request, _) = try connection.readRequest() {
+                    let path = ["SCRIPT_NAME", "PATH_INFO"].map { request.fields[$0] ?? "-" }.joined(separator: "|")
+                    try connection.answer("\(connection.worker.app) \(path)")
+                }
+            }
+            let blog = try await server.addApp("blog") { $0.serverNames = ["example.com"] }
+            let shop = try await server.addApp("shop") {
+                $0.serverNames = ["example.com"]
+                $0.http.baseURI = "/shop"
+                $0.http.maxRequestBody = 10
+            }
+            let wiki = try await server.addApp("wiki") { $0.serverNames = ["wiki.example.com", "*.example.org"] }
+            server.gateway.setRoutes([blog, shop, wiki])
+            let table = [
+                ("example.com", "/", "blog |/"), ("example.com", "/shop", "shop /shop|"),
+                ("example.com", "/shop/a", "shop /shop|/a"), ("example.com", "/shopping", "blog |/shopping"),
+                ("wiki.example.com", "/shop/a", "wiki |/shop/a"), ("a.example.org", "/", "wiki |/"),
+            ]
+            try await blocking {
+                // On one connection, as a proxy in front would do it.
+                let client = try server.client()
+                for (host, path, expected) in table + table.reversed() {
+                    try client.send("GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+                    #expect(try client.answer().text == expected, "\(host) \(path)")
+                }
+                try client.send("GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n")
+                #expect(try client.answer().status == 404)
+                // Each has limits of its own.
+                for (path, status) in [("/", 200), ("/shop", 413)] {
+                    let client = try server.client()
+                    try client.send(
+                        "POST \(path) HTTP/1.1\r\nHost: example.com\r\nContent-Length: 11\r\n\r\nhello world")
+                    #expect(try client.answer().status == status)
+                }
+            }
+            try await server.stop()
+        }
+
+        @Test("an app that has no worker left does not make another one wait")
+        func independent() async throws {
+            let go = Signal()
+            let server = try await TestGateway(TestGateway.Options()) { connection in
+                while try connection.readRequest() != nil {
+                    if connection.worker.app.rawValue == "slow" { go.wait() }
+                    try connection.answer(connection.worker.app.rawValue)
+                }
+            }
+            let slow = try await server.addApp("slow") { $0.serverNames = ["slow.example"] }
+            let quick = try await server.addApp("quick") { $0.serverNames = ["quick.example"] }
+            server.gateway.setRoutes([slow, quick])
+            try await blocking {
+                let waiting = try (0..<3).map { _ in try server.client() }
+                for client in waiting { try client.send("GET / HTTP/1.1\r\nHost: slow.example\r\n\r\n") }
+                let client = try server.client()
+                for _ in 0..<5 {
+                    try client.send("GET / HTTP/1.1\r\nHost: quick.example\r\n\r\n")
+                    #expect(try client.answer().text == "quick")
+                }
+                for _ in waiting { go.raise() }
+                for client in waiting { #expect(try client.answer().text == "slow") }
+            }
+            try await server.stop()
+        }
+
         @Test(
             "an app with a session learns where it is mounted, one with HTTP gets the whole path",
             arguments: [true, false])

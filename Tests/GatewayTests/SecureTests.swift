@@ -251,7 +251,7 @@ extension TestGateway {
 }
 
 extension WorkerConnection {
-    fileprivate func readChunks() throws -> [UInt8] {
+    func readChunks() throws -> [UInt8] {
         var body: [UInt8] = []
         while let line = try stream.read(through: "\r\n"), let size = Int(line.dropLast(1), radix: 16) {
             if size > 0 { body += try stream.read(size) ?? [] }

@@ -70,8 +70,10 @@ extension SocketTests {
             }
         }
 
-        @Test("a side that does not read makes the other one wait")
-        func backPressure() async throws {
+        @Test(
+            "a side that does not read makes the other one wait, and what waits is counted",
+            arguments: [64 << 20, 10_000])
+        func backPressure(_ memoryLimit: Int) async throws {
             let (toClient, fromClient, goOn) = (Progress(), Progress(), Signal())
             let total = 32 << 20
             let worker: FakeWorker.Behaviour = { connection in
@@ -88,11 +90,14 @@ extension SocketTests {
                 for _ in 0..<(total >> 16) { _ = try connection.stream.read(1 << 16) }
                 try connection.stream.send("done")
             }
-            try await TestGateway.run(worker: worker) { server in
+            try await TestGateway.run(TestGateway.Options(memoryLimit: memoryLimit), worker: worker) { server in
                 let client = try Self.open(server)
                 try client.stream.send([1])
                 try Self.waitUntilStill(toClient)
                 #expect(toClient.value < 16 << 20)
+                // A part that is larger than all there is has to wait somewhere, but is not counted.
+                #expect(server.budget.memoryInUse <= memoryLimit)
+                #expect(server.budget.memoryInUse > 0 || memoryLimit < 1 << 20)
                 for _ in 0..<(total >> 16) { _ = try client.stream.read(1 << 16) }
                 let sender = Held(client)
                 startThread(name: "sender") {
@@ -104,8 +109,11 @@ extension SocketTests {
                 }
                 try Self.waitUntilStill(fromClient)
                 #expect(fromClient.value < 16 << 20)
+                #expect(server.budget.memoryInUse <= memoryLimit)
+                #expect(server.budget.memoryInUse > 0 || memoryLimit < 1 << 20)
                 goOn.raise()
                 #expect(try client.stream.read(4) == Array("done".utf8))
+                #expect(eventually { server.budget.memoryInUse == 0 })
             }
         }
 

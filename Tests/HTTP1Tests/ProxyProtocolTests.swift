@@ -27,6 +27,15 @@ private enum Binary {
         let bigEndian: [UInt8] = withUnsafeBytes(of: sum.bigEndian) { Array($0) }
         return Array(zeroed.dropLast(4)) + bigEndian
     }
+    /// The first of its checksums is right, if the second one is taken as it stands.
+    static var checksummedTwice: [UInt8] {
+        var bytes = checksummed(addresses + field(3, [0, 0, 0, 0]))
+        // Equal fields in the other order: the sum stands in the first of them.
+        let sum = bytes.suffix(4)
+        bytes.replaceSubrange((bytes.count - 11)..<(bytes.count - 7), with: sum)
+        bytes.replaceSubrange((bytes.count - 4)..., with: [0, 0, 0, 0])
+        return bytes
+    }
 }
 
 @Suite struct ProxyProtocolTests {
@@ -143,6 +152,7 @@ private enum Binary {
             (Binary.binary(0x21, 0x11, Binary.addresses + [1]), .badField),
             (Binary.binary(0x21, 0x11, Binary.addresses + [1, 0, 1]), .badField),
             (Binary.binary(0x21, 0x11, Binary.addresses + Binary.field(3, [1])), .badField),
+            (Binary.checksummedTwice, .badField),
             (
                 Binary.binary(0x21, 0x11, Binary.addresses + Binary.field(5, [UInt8](repeating: 1, count: 129))),
                 .badField

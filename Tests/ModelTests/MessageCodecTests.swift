@@ -48,6 +48,7 @@ struct MessageCodecTests {
         plan.instanceDirectory = "/run/passenger/default"
         plan.reportDescriptor = 9
         plan.readableFiles = ["/etc/ssl/blog.pem", "/etc/ssl/blog.key"]
+        plan.logFormat = .json
         return plan
     }
 

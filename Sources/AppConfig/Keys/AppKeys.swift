@@ -107,7 +107,7 @@ extension KeyTable {
             "How long a client may take to send a request's head"),
         ConfigKey(
             "body_timeout", .app, .positiveDuration("60s"), \.app.http.bodyTimeout, by: .restart,
-            "How long a client may be silent in the middle of a request body"),
+            "How long a client may be silent in the middle of a request body, or slower than 500 bytes a second"),
         ConfigKey(
             "keep_alive_timeout", .app, .duration("60s"), \.app.http.keepAliveTimeout, by: .restart,
             "How long a client's connection may be idle"),

@@ -78,6 +78,9 @@ extension KeyTable {
         ConfigKey(
             "access_log_file", .server, .path("log/access.log"), \.server.accessLogFile, by: .reload,
             "File for the access log, instead of the server's log"),
+        ConfigKey(
+            "log_format", .server, .oneOf(LogFormat.self), \.server.logFormat, by: .upgrade,
+            "Lines of the server's log as text, or one JSON object each"),
         ConfigKey("log_level", .server, .logLevel, \.server.logLevel, by: .reload, "How much is logged"),
         ConfigKey(
             "core_user", .server, .name("a user's name", "passenger"), \.server.coreUser, by: .upgrade,

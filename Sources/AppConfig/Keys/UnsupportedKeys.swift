@@ -12,7 +12,6 @@ extension KeyTable {
         "deploy.before_switch", "deploy.after_switch", "deploy.after_stable", "deploy.after_drain", "deploy.on_failure",
         "deploy.on_rollback", "deploy.irreversible", "deploy.idempotent", "deploy.strategy", "deploy.surge",
         "deploy.auto_rollback.latency_factor", "deploy.canary", "deploy.approve", "deploy.webhook", "max_generations",
-        "log_format",
     ]
 
     /// Of Phusion Passenger, standalone and integrated.

@@ -47,6 +47,7 @@ struct StartPlans {
         supervisor.shutdownTimeout = server.shutdownTimeout
         supervisor.pidFile = server.pidFile
         supervisor.instanceDirectory = files.directory
+        supervisor.logFormat = server.logFormat
     }
 
     private static func listeners(_ server: ServerSettings, _ files: InstanceFiles) -> [ListenerPlan] {

@@ -58,7 +58,7 @@ extension Core {
             schedule: tools.schedule,
             runBlocking: { [threads] body in threads.submit { if case .active = $0 { body() } } },
             output: { [events] in events.output($0, $1, $2, $3) },
-            notice: { [logger] app, worker, text in logger.warning("app \(app) \(worker): \(text)") })
+            notice: { [events] in events.notice($0, $1, $2) })
     }
 
     func makeApp(
@@ -91,7 +91,9 @@ extension Core {
             certificates: certificates,
             log: { [events, name = plan.appName] handle in
                 Task {
-                    for await logged in handle.events() { events.operation(name, handle.operation, logged.event) }
+                    for await logged in handle.events() {
+                        events.operation(name, handle.operation, handle.deploy, logged.event)
+                    }
                 }
             })
     }

@@ -40,11 +40,17 @@ final class Core: Sendable {
         self.plan = plan
         self.inheritance = inheritance
         self.link = link
-        let writer = try LogWriter(descriptor: 2)
+        let format = plan.server.logFormat
+        let writer = try LogWriter(descriptor: 2, isJSON: format == .json)
         self.writer = writer
         let level = Logger.Level(number: plan.server.logLevel)
-        logger = Logger(label: "passenger") { _ in LineLogHandler(writer: writer, level: level) }
-        events = EventLog(logger: logger)
+        logger = Logger(label: "passenger") { _ in
+            switch format {
+            case .text: LineLogHandler(writer: writer, level: level)
+            case .json: JSONLogHandler(writer: writer, level: level)
+            }
+        }
+        events = EventLog(logger: logger, format: format)
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
@@ -179,8 +185,7 @@ final class Core: Sendable {
             let requester = Requester(uid: plan.ownUser, pid: getpid(), user: nil, command: "server start")
             if let handle = try await app.operations.start(requester: requester) { app.log(handle) }
         } catch {
-            logger.error("app \(app.name): \(error.summary)")
-            if let hint = error.hint { logger.error("    hint: \(hint)") }
+            events.failure(app.name, error)
         }
     }
 }

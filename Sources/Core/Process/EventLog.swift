@@ -5,12 +5,46 @@ import Logging
 import Model
 import Pool
 import Spawning
+import Telemetry
 
-/// What happens in the parts, one line each, in words for the person who reads the log.
+/// What happens in the parts, one line each, in words for the person who reads the log. With `log_format: json` what a line is
+/// about is in fields of its own, too, and what belongs to it is not spread over lines.
 struct EventLog: Sendable {
-    let logger: Logger
+    private var logger: Logger
+    private let format: LogFormat
+
+    init(logger: Logger, format: LogFormat) {
+        self.logger = logger
+        self.format = format
+    }
+
+    /// The same log, for lines about these.
+    func about(
+        app: AppName? = nil, generation: GenerationNumber? = nil, worker: WorkerNumber? = nil,
+        operation: OperationNumber? = nil, deploy: DeployNumber? = nil
+    ) -> EventLog {
+        var log = self
+        if let app { log.logger[.app] = "\(app)" }
+        if let generation { log.logger[.generation] = .stringConvertible(generation.rawValue) }
+        if let worker { log.logger[.worker] = .stringConvertible(worker.rawValue) }
+        if let operation { log.logger[.operation] = .stringConvertible(operation.rawValue) }
+        if let deploy { log.logger[.deploy] = .stringConvertible(deploy.rawValue) }
+        return log
+    }
 
     func pool(_ event: PoolEvent) {
+        about(app: event.app, generation: event.generation, worker: event.kind.worker).tell(event)
+    }
+
+    func gateway(_ event: GatewayEvent) { about(worker: event.worker).tell(event) }
+
+    func operation(
+        _ app: AppName, _ operation: OperationNumber, _ deploy: DeployNumber?, _ event: Deploys.OperationEvent
+    ) {
+        about(app: app, operation: operation, deploy: deploy).tell(app, operation, event)
+    }
+
+    private func tell(_ event: PoolEvent) {
         let who = "app \(event.app)" + (event.generation.map { " \($0)" } ?? "")
         switch event.kind {
         case .generationBooting(let workers, let wanted):
@@ -49,7 +83,7 @@ struct EventLog: Sendable {
         }
     }
 
-    func gateway(_ event: GatewayEvent) {
+    private func tell(_ event: GatewayEvent) {
         switch event {
         case .rejected(let rejection, let peer): logger.info("gateway: request of \(peer) refused: \(rejection)")
         case .badChunks(let rejection, let peer): logger.info("gateway: body of \(peer) refused: \(rejection)")
@@ -61,10 +95,16 @@ struct EventLog: Sendable {
         case .upstreamLost(let worker, let begun):
             logger.warning("gateway: worker \(worker) closed \(begun ? "in the middle of" : "before") its answer")
         case .badAnswer(let worker, let reason): logger.error("gateway: worker \(worker) answered nonsense: \(reason)")
-        case .answered(let failure, let id):
+        case .answered(let failure, let id, let app, let request):
+            var logger = about(app: app).logger
+            logger[.errorID] = "\(id)"
+            logger[.requestID] = request.map { "\($0)" }
             logger.warning("gateway: answered \(failure.status) \(failure), error id \(id)")
         case .answerTooLong(let worker):
             logger.error("gateway: worker \(worker) sent more than its answer; the rest is dropped")
+        case .idleWorkerSpoke(let worker):
+            logger.warning(
+                "gateway: worker \(worker) sent something that nobody had asked for; that connection is closed")
         case .clientTooSlow(let limit, let peer):
             logger.info("gateway: \(peer) was too slow (\(limit)), its connection is ended")
         case .tooManyConnections(let limit): logger.warning("gateway: max_connections (\(limit)) reached")
@@ -90,7 +130,7 @@ struct EventLog: Sendable {
         }
     }
 
-    func operation(_ app: AppName, _ operation: OperationNumber, _ event: Deploys.OperationEvent) {
+    private func tell(_ app: AppName, _ operation: OperationNumber, _ event: Deploys.OperationEvent) {
         let who = "app \(app) operation \(operation)"
         switch event {
         case .stepStarted(_, let title): logger.info("\(who): \(title)")
@@ -108,8 +148,9 @@ struct EventLog: Sendable {
             switch outcome.result {
             case .done, .pending: logger.info("\(who): \(outcome.summary)")
             default:
-                logger.error("\(who): \(outcome.summary)")
-                if let failure = outcome.failure { detail(failure.details, failure.outputTail, failure.hint) }
+                report(
+                    "\(who): \(outcome.summary)", step: outcome.failedStep?.rawValue, outcome.failure?.details,
+                    outcome.failure?.outputTail ?? [], outcome.failure?.hint)
             }
         case .progress, .skipped: break
         }
@@ -117,15 +158,39 @@ struct EventLog: Sendable {
 
     /// App output is passed on as it is, under its worker's name.
     func output(_ app: AppName, _ worker: WorkerNumber, _ stream: StandardStream, _ line: String) {
-        logger.info("app \(app) \(worker) \(stream == .stderr ? "!" : "|") \(line)")
+        guard format == .json else {
+            return logger.info("app \(app) \(worker) \(stream == .stderr ? "!" : "|") \(line)")
+        }
+        var logger = about(app: app, worker: worker).logger
+        logger[.stream] = stream == .stderr ? "stderr" : "stdout"
+        logger.info("\(line)")
+    }
+
+    func notice(_ app: AppName, _ worker: WorkerNumber, _ text: String) {
+        about(app: app, worker: worker).logger.warning("app \(app) \(worker): \(text)")
+    }
+
+    /// An app that cannot be started, or the like, with what to do about it.
+    func failure(_ app: AppName, _ failure: DeployFailure) {
+        about(app: app).report("app \(app): \(failure.summary)", step: nil, nil, [], failure.hint)
     }
 
     private func report(_ what: String, _ failure: BootFailure) {
-        logger.error("\(what): \(failure.step): \(failure.summary)")
-        detail(failure.details, failure.outputTail, failure.hint)
+        report(
+            "\(what): \(failure.step): \(failure.summary)", step: failure.step, failure.details, failure.outputTail,
+            failure.hint)
     }
 
-    private func detail(_ details: String?, _ tail: [String], _ hint: String?) {
+    private func report(_ what: String, step: String?, _ details: String?, _ tail: [String], _ hint: String?) {
+        guard format == .text else {
+            var logger = self.logger
+            logger[.step] = step.map { "\($0)" }
+            logger[.details] = details.map { "\($0)" }
+            logger[.output] = tail.isEmpty ? nil : .array(tail.map { "\($0)" })
+            logger[.hint] = hint.map { "\($0)" }
+            return logger.error("\(what)")
+        }
+        logger.error("\(what)")
         for line in (details ?? "").split(separator: "\n").prefix(30) { logger.error("    \(line)") }
         if details == nil { for line in tail.suffix(10) { logger.error("    \(line)") } }
         if let hint { logger.error("    hint: \(hint)") }
@@ -134,5 +199,36 @@ struct EventLog: Sendable {
     private func seconds(_ duration: Duration) -> String {
         let milliseconds = Int(duration.inMilliseconds)
         return milliseconds < 1000 ? "\(milliseconds) ms" : "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
+    }
+}
+
+extension Logger {
+    fileprivate subscript(field: LogField) -> Metadata.Value? {
+        get { self[metadataKey: field.rawValue] }
+        set { self[metadataKey: field.rawValue] = newValue }
+    }
+}
+
+extension PoolEvent.Kind {
+    /// Whom it is about, if about one.
+    fileprivate var worker: WorkerNumber? {
+        switch self {
+        case .workerReady(let worker, _, _), .bootFailed(let worker, _, _), .workerDied(let worker, _, _),
+            .workerSuspected(let worker), .workerReturned(let worker), .workerUnhealthy(let worker, _),
+            .unhealthyWorkerKept(let worker, _):
+            worker
+        default: nil
+        }
+    }
+}
+
+extension GatewayEvent {
+    fileprivate var worker: WorkerNumber? {
+        switch self {
+        case .connectFailed(let worker, _), .upstreamLost(let worker, _), .badAnswer(let worker, _),
+            .answerTooLong(let worker), .idleWorkerSpoke(let worker):
+            worker
+        default: nil
+        }
     }
 }

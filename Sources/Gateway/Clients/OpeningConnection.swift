@@ -11,6 +11,7 @@ final class OpeningConnection: Carrier, StreamSocketOwner {
     private let listener: GatewayListener
     private let whenClosed: () -> Void
     private var socket: StreamSocket?
+    private var ends: SocketEnds?
     private var received = RawBytes()
 
     init(_ listener: GatewayListener, loop: LoopContext, whenClosed: @escaping () -> Void) {
@@ -19,8 +20,9 @@ final class OpeningConnection: Carrier, StreamSocketOwner {
         self.whenClosed = whenClosed
     }
 
-    func attach(_ socket: StreamSocket) {
+    func attach(_ socket: StreamSocket, _ ends: SocketEnds) {
         self.socket = socket
+        self.ends = ends
         loop.carriers.add(self)
         deadline = loop.deadline(after: TimeAmount(loop.router.defaults.headerTimeout))
     }
@@ -44,7 +46,7 @@ final class OpeningConnection: Carrier, StreamSocketOwner {
         case .header(let header):
             return proceed(UnsafeRawBufferPointer(rebasing: bytes[header.length...]), header.origin)
         case .rejected(let rejection):
-            loop.log(.badProxyHeader(rejection, peer: socket?.peerAddress?.address ?? "unix:"))
+            loop.log(.badProxyHeader(rejection, peer: ends?.peer?.address.description ?? "unix:"))
             socket?.close()
             return true
         }
@@ -54,11 +56,11 @@ final class OpeningConnection: Carrier, StreamSocketOwner {
         guard let socket else { return true }
         guard listener.isTLS else {
             leave()
-            startPlain(socket, rest, peer(socket, origin))
+            startPlain(socket, rest, peer(origin))
             return true
         }
         guard let first = rest.first else { return false }
-        let peer = peer(socket, origin)
+        let peer = peer(origin)
         leave()
         if isMethod(first) {
             refusePlain(socket)
@@ -100,17 +102,21 @@ final class OpeningConnection: Carrier, StreamSocketOwner {
         LingeringSocket.start(socket, loop: loop, whenClosed: whenClosed)
     }
 
-    private func peer(_ socket: StreamSocket, _ origin: ProxyOrigin) -> PeerFacts {
-        var client = socket.peerAddress.flatMap { peer in IPAddress(peer.address).map { ($0, peer.port) } }
-        var local = socket.localAddress
+    /// Behind a balancer that does not say whose the connection is, somebody's own words follow: that they come by way of one
+    /// that is trusted, or over a Unix socket, does not make them true.
+    private func peer(_ origin: ProxyOrigin) -> PeerFacts {
+        var client = ends?.peer
+        var local = ends?.local
+        var isKnown = true
         switch origin {
         case .client(let address, let port, let destination, let destinationPort):
             client = (address, Int(port))
             local = ("\(destination)", Int(destinationPort))
-        case .unixClient: client = nil
-        case .local, .unknown: break
+        case .unixClient, .unknown: isKnown = !listener.proxyProtocol
+        case .local: break
         }
-        return PeerFacts(peer: client, local: local, isSecure: listener.isTLS, trusted: loop.trusted)
+        return PeerFacts(
+            peer: client, local: local, isSecure: listener.isTLS, trusted: loop.trusted, isKnown: isKnown)
     }
 
     func socketDrained() {}

@@ -90,7 +90,7 @@ final class StreamTransport: ClientTransport, HTTP2StreamOwner {
     override var isOpen: Bool { stream.isOpen && !hasEnded }
     /// What the stream takes is gone, as far as the exchange needs to know: it is told of the rest only when it was too much.
     override var queuedBytes: Int { parts.byteCount + (stream.isWritable ? 0 : stream.queuedBytes) }
-    override var queuedMemory: Int { queuedBytes - parts.fileByteCount }
+    override var queuedMemory: Int { parts.byteCount - parts.fileByteCount + stream.queuedBytes }
 
     override func sendInformational(_ head: UnsafeRawBufferPointer) {
         _ = stream.sendHead(http1: head, endStream: false)

@@ -25,7 +25,7 @@ extension ClientConnection {
         guard loop.logsAccess, answer.status != 0 || route != nil else { return }
         let bytes = headBytes.bytes
         let peerText = Array((origin?.client?.description ?? peer.address).utf8)
-        let idText = requestID(bytes)
+        let idText = Array((requestID(bytes) ?? "").utf8)
         let now = loop.eventLoop.time
         peerText.withUnsafeBytes { peerText in
             idText.withUnsafeBytes { idText in
@@ -56,9 +56,10 @@ extension ClientConnection {
         answer.status = 0
     }
 
-    private func requestID(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-        guard let origin else { return [] }
-        if let kept = origin.keptID { return Array(kept.of(bytes)) }
-        return Array(origin.id.description.utf8)
+    /// That the app sees; nil of what was no request.
+    func requestID(_ bytes: UnsafeRawBufferPointer) -> String? {
+        guard let origin else { return nil }
+        if let kept = origin.keptID { return String(decoding: kept.of(bytes), as: UTF8.self) }
+        return origin.id.description
     }
 }

@@ -319,7 +319,9 @@ extension ClientConnection {
         answer.status = failure.status
         answer.source = .gateway
         let id = loop.nextErrorID()
-        if failure.status >= 500 { loop.log(.answered(failure, id: id)) }
+        if failure.status >= 500 {
+            loop.log(.answered(failure, id: id, app: route?.name, request: requestID(headBytes.bytes)))
+        }
         let page = loop.errorPages.answer(
             failure, id: id, route: route, accepts: ErrorFormat(head, headBytes.bytes), custom: route?.errorTemplate)
         send(ByteBuffer(string: page.head), ByteBuffer(string: head.method == .head ? "" : page.body))

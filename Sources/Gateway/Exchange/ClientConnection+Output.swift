@@ -85,15 +85,37 @@ extension ClientConnection {
 
     /// The worker is not read while more waits than the client's share; a client that takes nothing for too long is let go.
     func checkBackPressure() {
-        if heldMemory > 0 || transport.queuedBytes > 0 { holdMemory(transport.queuedMemory) }
+        countMemory()
+        if mustHoldBack { upstream?.pauseReading() }
         guard transport.queuedBytes + spool.count > 0 else { return }
-        if transport.queuedBytes + spool.size >= highWatermark || spool.isFull { upstream?.pauseReading() }
         if timer.kind == .none { startTimer(.stall) }
     }
 
     private var highWatermark: Int {
         if case .tunnel = exchange.state { return Tunnel.queueLimit }
         return route?.http.responseBufferHighWatermark ?? AnswerSpool.memoryLimit
+    }
+
+    /// What cannot go to the spool, a tunnel's bytes and those that HTTP/2 holds already, must not become more past the limit
+    /// over all.
+    private var mustHoldBack: Bool {
+        if transport.queuedBytes + spool.size >= highWatermark || spool.isFull { return true }
+        guard isOverMemory else { return false }
+        return (tunnel != nil || transport.isMessageFramed) && transport.queuedMemory > 0
+    }
+
+    /// Everything that waits in memory on either side, after some of it has come or gone; the request's body counts itself.
+    func countMemory() {
+        guard transport.isOpen else { return }
+        let bytes = transport.queuedMemory + inbound.count + (upstream?.queuedMemory ?? 0)
+        if bytes > 0 || heldMemory > 0 || isOverMemory { holdMemory(bytes) }
+    }
+
+    /// From the sweep: nobody tells when a stream of HTTP/2 that was not full has less.
+    func recountMemory() {
+        guard heldMemory > 0 || isOverMemory else { return }
+        countMemory()
+        resumeUpstream()
     }
 
     /// Takes from the limit over all answers and bodies, or gives back. What a part is past it was read already and has to be
@@ -105,13 +127,13 @@ extension ClientConnection {
         } else {
             loop.budget.returnMemory(heldMemory - bytes)
             heldMemory = bytes
-            if bytes == 0 { isOverMemory = false }
+            isOverMemory = false
         }
     }
 
     /// The transport has room again.
     func outputDrained() {
-        if heldMemory > 0 || isOverMemory { holdMemory(transport.queuedMemory) }
+        countMemory()
         if !spool.isEmpty { moveSpool() }
         guard transport.queuedBytes == 0, spool.isEmpty else {
             // It took something: a new term.
@@ -143,6 +165,6 @@ extension ClientConnection {
     }
 
     private func resumeUpstream() {
-        if transport.queuedBytes + spool.size < highWatermark, !spool.isFull { upstream?.resumeReading() }
+        if !mustHoldBack { upstream?.resumeReading() }
     }
 }

@@ -30,7 +30,7 @@ extension ClientConnection {
         isTaking = false
         inbound.dropFirst(taken)
         if isLingering || (inbound.isEmpty && inbound.capacity > 4096) { inbound.release() }
-        if !inbound.isEmpty { holdPipeline() }
+        if !inbound.isEmpty { holdPipeline() } else { countMemory() }
     }
 
     /// How many of the bytes could be taken.
@@ -61,8 +61,9 @@ extension ClientConnection {
 
     /// The next request waits for this one's answer; its bytes stay within a limit.
     private func holdPipeline() {
+        countMemory()
         if case .idle = exchange.state, isReadyForRequest { return }
-        if inbound.count > Self.pipelineLimit { pauseReading() }
+        if inbound.count > Self.pipelineLimit || isOverMemory { pauseReading() }
     }
 
     /// 0 when the head is not whole.
@@ -114,6 +115,7 @@ extension ClientConnection {
         answer.headOnly = head.method == .head
         bodyIsComplete = false
         streamsBody = false
+        pace = BodyPace()
         times.begin(loop.eventLoop.time)
         origin = peer.fields.origin(
             head, headBytes.bytes, trusted: loop.trusted, id: loop.requestIDs.next(), arrived: loop.wallTime)

@@ -19,7 +19,8 @@ extension ClientConnection {
         }
         // The worker may have been lost by that.
         guard streamsBody else { return false }
-        if upstream.queuedBytes > Self.queueLimit {
+        countMemory()
+        if upstream.queuedBytes > (isOverMemory ? 0 : Self.queueLimit) {
             // It is the worker that is waited for, not the client.
             pauseReading()
             if timer.kind == .body { stopTimer() }
@@ -35,6 +36,7 @@ extension ClientConnection {
 
     /// The worker took what waited for it.
     func upstreamDrained() {
+        countMemory()
         guard isReadPaused else { return }
         switch exchange.state {
         case .sent, .answering, .tunnel:

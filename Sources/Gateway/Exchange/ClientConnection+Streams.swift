@@ -66,7 +66,8 @@ extension ClientConnection {
     func relayToWorker(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard let upstream else { return bytes.count }
         upstream.sendBody(bytes)
-        if upstream.queuedBytes > Tunnel.queueLimit { pauseReading() }
+        countMemory()
+        if upstream.queuedBytes > (isOverMemory ? 0 : Tunnel.queueLimit) { pauseReading() }
         return bytes.count
     }
 

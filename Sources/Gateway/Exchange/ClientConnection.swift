@@ -37,6 +37,7 @@ final class ClientConnection {
     var bodyIsComplete = false
     var streamsBody = false
     var streamedBytes = 0
+    var pace = BodyPace()
     var route: Route?
     var origin: RequestOrigin?
 
@@ -59,7 +60,8 @@ final class ClientConnection {
     var outgoing = RawBytes()
     var answer = AnswerProgress()
     var spool: AnswerSpool
-    /// Of `buffer_memory_limit`, for what the transport holds; past the limit parts go to the spool at once.
+    /// Of `buffer_memory_limit`, for all that waits in memory but the request's body; past the limit parts go to the spool at
+    /// once, and whoever sends has to wait.
     var heldMemory = 0
     var isOverMemory = false
 

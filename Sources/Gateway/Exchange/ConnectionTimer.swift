@@ -41,10 +41,18 @@ extension ClientConnection {
             case .stall: (.stall, TimeAmount(http.bodyTimeout))
             case .linger: (.linger, loop.lingerTime)
             }
-        timer = ConnectionTimer(kind: kind, deadline: loop.deadline(after: time), waiting: transport.queuedBytes)
+        let now = loop.eventLoop.time
+        // A body that is passed on as it comes may be a stream, with pauses of its own: there `max_request_time` is the limit.
+        let isCollected = kind == .body && !streamsBody
+        let deadline =
+            isCollected ? pace.deadline(now, received: body.length, silence: time) : loop.deadline(after: time)
+        timer = ConnectionTimer(kind: kind, deadline: deadline, waiting: transport.queuedBytes)
     }
 
-    func stopTimer() { timer = .none }
+    func stopTimer() {
+        if timer.kind == .body { pace.stop(loop.eventLoop.time) }
+        timer = .none
+    }
 
     /// From the loop's sweep.
     func timerFired() {

@@ -12,12 +12,13 @@ final class PeerFacts {
     private let port: Int
     private let serverName: String
 
-    /// `peer` nil is one on a Unix socket; it is on this machine, and believed.
+    /// `peer` nil is one on a Unix socket; it is on this machine, and believed. `isKnown` false: what comes is passed on for
+    /// somebody of whom nothing is known, and nothing that he says of himself is believed.
     init(
         peer: (address: IPAddress, port: Int)?, local: (address: String, port: Int)?, isSecure: Bool,
-        trusted: AddressRanges
+        trusted: AddressRanges, isKnown: Bool = true
     ) {
-        let isTrusted = peer.map { trusted.contains($0.address) } ?? true
+        let isTrusted = isKnown && (peer.map { trusted.contains($0.address) } ?? true)
         address = peer?.address.description ?? "127.0.0.1"
         port = peer?.port ?? 0
         serverName = local?.address ?? "localhost"

@@ -49,11 +49,12 @@ package struct ProxyHeader: Equatable, Sendable {
 /// Whose connection it is.
 package enum ProxyOrigin: Equatable, Sendable {
     case client(IPAddress, port: UInt16, destination: IPAddress, destinationPort: UInt16)
-    /// The balancer's client came over a Unix socket.
+    /// The balancer's client came over a Unix socket: one of the balancer's machine, not of ours. The socket's addresses hold,
+    /// but what follows is not the balancer's own.
     case unixClient
     /// The balancer's own connection, such as a health check: the socket's addresses hold.
     case local
-    /// The balancer does not know, or not TCP: the socket's addresses hold.
+    /// The balancer does not know, or not TCP: as for `unixClient`.
     case unknown
 }
 

@@ -103,6 +103,7 @@ final class UpstreamConnection: StreamSocketOwner {
     }
 
     var queuedBytes: Int { socket?.queuedBytes ?? 0 }
+    var queuedMemory: Int { socket?.queuedMemory ?? 0 }
 
     func close() {
         owner = nil
@@ -113,7 +114,10 @@ final class UpstreamConnection: StreamSocketOwner {
     // MARK: The answer
 
     func socketReceived(_ bytes: UnsafeRawBufferPointer) {
-        guard let owner, let socket else { return close() }
+        guard let owner, let socket else {
+            upstreams.events.log(.idleWorkerSpoke(endpoint.worker))
+            return close()
+        }
         // It cannot be an answer to what has not been sent; the owner hears that the connection is gone.
         guard socket.sentBytes >= headEnd else { return socket.close() }
         switch phase {

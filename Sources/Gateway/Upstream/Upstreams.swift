@@ -17,6 +17,7 @@ final class Upstreams {
     static let patience = TimeAmount.milliseconds(25)
 
     private let loop: SocketLoop
+    let events: LoopEvents
     /// By the worker's slot.
     private var slots: ContiguousArray<Slot> = []
     /// Connections to workers that get requests ahead.
@@ -31,7 +32,10 @@ final class Upstreams {
         var fewest = 0
     }
 
-    init(loop: SocketLoop) { self.loop = loop }
+    init(loop: SocketLoop, events: LoopEvents) {
+        self.loop = loop
+        self.events = events
+    }
 
     var time: NIODeadline { loop.time }
 

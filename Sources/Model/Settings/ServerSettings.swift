@@ -29,6 +29,7 @@ package struct ServerSettings: Sendable, Codable, Equatable {
     package var logFile: String?
     /// 0 (critical) … 3 (info) … 7 (trace), as in Passenger.
     package var logLevel: Int = 3
+    package var logFormat: LogFormat = .text
     package var coreUser: String?
     package var runtimeDirectory: String = ""
     /// Nil: by the rule of DESIGN section 8.
@@ -51,6 +52,11 @@ package struct ServerSettings: Sendable, Codable, Equatable {
     /// How long requests are still accepted after the server was told to stop.
     package var shutdownDelay: Duration = .zero
     package init() {}
+}
+
+/// Of the server's own log.
+package enum LogFormat: String, Sendable, Codable, Equatable, CaseIterable {
+    case text, json
 }
 
 package enum AccessLogFormat: String, Sendable, Codable, Equatable, CaseIterable {

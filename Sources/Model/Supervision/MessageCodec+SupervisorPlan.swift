@@ -15,6 +15,7 @@ extension MessageCodec {
         writer.text(plan.instanceDirectory)
         writer.optional(plan.reportDescriptor) { $0.integer($1) }
         writer.list(plan.readableFiles) { $0.text($1) }
+        writer.flag(plan.logFormat == .json)
         return writer.bytes
     }
 
@@ -35,6 +36,7 @@ extension MessageCodec {
             plan.instanceDirectory = try reader.text()
             plan.reportDescriptor = try reader.optional { reader throws(CodecError) in try reader.integer() }
             plan.readableFiles = try reader.list { reader throws(CodecError) in try reader.text() }
+            plan.logFormat = try reader.flag() ? .json : .text
             return plan
         }
     }

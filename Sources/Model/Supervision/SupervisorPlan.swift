@@ -31,6 +31,8 @@ package struct SupervisorPlan: Sendable, Equatable {
     /// Absolute paths of files that the core may have opened by the supervisor, which may be able to read more: certificates
     /// and keys. Whoever makes the plan has seen to it that nobody with less rights can put another file there.
     package var readableFiles: [String] = []
+    /// Of what the supervisor itself says.
+    package var logFormat = LogFormat.text
     package init() {}
 }
 

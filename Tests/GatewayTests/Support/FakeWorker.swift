@@ -82,6 +82,7 @@ final class FakeWorker: Sendable {
 
     let number: WorkerNumber
     let generation: GenerationNumber
+    let app: AppName
     let path: String
     private let requests = Atomic(0)
     private let accepted = Atomic(0)
@@ -103,11 +104,13 @@ final class FakeWorker: Sendable {
 
     /// With `accepts` false connections wait in the backlog until `startAccepting`.
     init(
-        _ number: WorkerNumber, _ generation: GenerationNumber, path: String, wire: WorkerProtocol, backlog: Int = 128,
-        accepts: Bool = true, behaviour: @escaping Behaviour
+        _ number: WorkerNumber, _ generation: GenerationNumber, of app: AppName = AppName(sanitizing: "test"),
+        path: String,
+        wire: WorkerProtocol, backlog: Int = 128, accepts: Bool = true, behaviour: @escaping Behaviour
     ) throws {
         self.number = number
         self.generation = generation
+        self.app = app
         self.path = path
         self.wire = wire
         self.behaviour = behaviour

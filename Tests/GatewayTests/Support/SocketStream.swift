@@ -24,6 +24,12 @@ final class SocketStream {
     /// Ends both directions; whoever blocks in a read gets the end.
     func end() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
+    /// Its close will be a reset.
+    func resetsWhenClosed() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+
     /// Whether the other side has closed; what it sent stays to be read.
     func peerIsGone() -> Bool {
         // POLLRDHUP, which Glibc hides behind a feature macro.

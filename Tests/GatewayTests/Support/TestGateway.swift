@@ -1,4 +1,5 @@
 import AccessLog
+import Compression
 import Glibc
 import HTTP1
 import Linux
@@ -42,6 +43,8 @@ final class TestGateway: Sendable {
         var cacheMemory = 0
         var accessLog = AccessLogFormat.off
         var trusted: [String] = []
+        /// Answers that may be compressed at a time.
+        var gzipLimit = 256
         /// The app's own error page.
         var errorPage: String?
         /// Names and `base_uri` of the app's routes; one of its settings' own if empty.
@@ -106,6 +109,7 @@ final class TestGateway: Sendable {
             parts.certificates = try await blocking { [directory] in try makeCertificates(options.tls, in: directory) }
         }
         parts.streamAge = options.streamAge
+        parts.gzipBudget = GzipBudget(limit: options.gzipLimit)
         if options.cacheMemory > 0 { parts.cache = ResponseCache(limits: CacheLimits(memory: options.cacheMemory)) }
         if options.accessLog != .off {
             parts.accessLog = try AccessLogWriter(.file("\(directory)/access.log"), format: options.accessLog)
@@ -157,6 +161,18 @@ final class TestGateway: Sendable {
         let booted = try await pool.boot(app, spec)
         if let old = pool.switchTraffic(app, to: booted.number) { pool.drain(old, of: app, within: .seconds(10)) }
         return booted.number
+    }
+
+    /// A second app, with a worker of its own.
+    func addApp(_ name: String, _ change: (inout AppSettings) -> Void) async throws -> Route {
+        var settings = self.settings
+        settings.name = AppName(sanitizing: name)
+        change(&settings)
+        let index = pool.addApp(settings.name, queue: settings.queue)
+        let spec = GenerationSpec(app: settings.name, settings: settings, workers: 1, proof: .handshake)
+        let booted = try await pool.boot(index, spec)
+        _ = pool.switchTraffic(index, to: booted.number)
+        return Route(app: index, settings: settings)
     }
 
     /// The access log's lines, once there are so many.
@@ -230,7 +246,8 @@ final class FakeFleet: PoolDelegate {
         }
         let path = "\(directory)/w\(worker.rawValue)"
         do {
-            let fake = try FakeWorker(worker, generation, path: path, wire: options.wire, behaviour: behaviour)
+            let fake = try FakeWorker(
+                worker, generation, of: spec.app, path: path, wire: options.wire, behaviour: behaviour)
             state.withLock { state in
                 state.workers[worker] = fake
                 state.all.append(fake)
@@ -286,7 +303,7 @@ final class EventRecorder: Sendable {
     func add(_ event: GatewayEvent) { events.withLock { $0.append(event) } }
     var all: [GatewayEvent] { events.withLock { $0 } }
     /// Error ids of pages that went to the log.
-    var answeredIDs: [String] { all.compactMap { if case .answered(_, let id) = $0 { id } else { nil } } }
+    var answeredIDs: [String] { all.compactMap { if case .answered(_, let id, _, _) = $0 { id } else { nil } } }
 }
 
 func makeTemporaryDirectory() throws -> String {
