@@ -86,9 +86,10 @@ extension ClientConnection {
     /// The worker is not read while more waits than the client's share; a client that takes nothing for too long is let go.
     func checkBackPressure() {
         countMemory()
+        let waits = transport.queuedBytes + spool.count > 0
+        guard waits || isOverMemory else { return }
         if mustHoldBack { upstream?.pauseReading() }
-        guard transport.queuedBytes + spool.count > 0 else { return }
-        if timer.kind == .none { startTimer(.stall) }
+        if waits, timer.kind == .none { startTimer(.stall) }
     }
 
     private var highWatermark: Int {
