@@ -85,20 +85,23 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(2)))
+        func `WebSockets pass through TLS`() throws {
+            let place = try Place()
+            let pair = try Certificate(in: place)
+            let server = try serve("websocket/node", pair.options, in: place)
+            let python = try Clients.python(in: place)
+            let url = "wss://127.0.0.1:\(server.port)"
+            try Clients.run([python, "\(Clients.directory)/real.py", "websockets", url, pair.chain], in: place)
+            try server.stop()
+        }
+
         @Test(.timeLimit(.minutes(5)))
         func `curl, httpx and h2load are served over TLS and HTTP/2`() throws {
             let place = try Place()
-            let (chain, key) = ("\(place.path)/chain.pem", "\(place.path)/key.pem")
-            try Clients.run(
-                [
-                    "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days",
-                    "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
-                    key,
-                    "-out", chain,
-                ], in: place)
-            let server = try serve(
-                "node", ["--ssl", "--ssl-certificate", chain, "--ssl-certificate-key", key], in: place)
+            let pair = try Certificate(in: place)
+            let chain = pair.chain
+            let server = try serve("node", pair.options, in: place)
             let url = "https://127.0.0.1:\(server.port)"
             for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
                 let arguments = ["curl", "-sS", "--max-time", "20", flag, "--cacert", chain, "-w", "%{http_version}"]

@@ -108,6 +108,30 @@ extension SystemTests {
             #expect(access(pidFile, F_OK) != 0, "the pid file is left behind")
         }
 
+        @Test(.enabled(if: AppUser.isSwitched, "only root can switch users"), .timeLimit(.minutes(1)))
+        func `a daemon of the app's owner makes the place of its pid file, or does without`() throws {
+            let place = try Place()
+            // Both are the server's own here: nobody else is to put anything there.
+            for name in ["run", "state"] { _ = try place.makeAppDirectory(name) }
+            for (app, isWritable) in [("app", true), ("sealed", false)] {
+                let server = TestServer(try place.copyApp(.python, as: app), in: place)
+                if !isWritable {
+                    #expect(mkdir("\(server.directory)/tmp", 0o555) == 0)
+                }
+                let log = "\(place.path)/run/\(app).log"
+                let arguments = ["start", server.directory, "--port", "0", "--daemonize", "--log-file", log]
+                let start = try server.begin(arguments, behind: AppUser.command([])).wait()
+                #expect(start.status == 0, "\(start.everything)\n\(text(of: log))")
+                let record = try #require(server.instance())
+                let pidFile = "\(server.directory)/tmp/pids/passenger.0.pid"
+                #expect(text(of: pidFile) == (isWritable ? "\(record.pid)\n" : ""))
+                #expect(start.errors.contains("no pid file is written") == !isWritable, "\(start.everything)")
+                let stop = try server.command("stop")
+                #expect(stop.status == 0, "\(stop.everything)")
+                #expect(access(pidFile, F_OK) != 0, "the pid file is left behind")
+            }
+        }
+
         @Test(.timeLimit(.minutes(1)))
         func `a daemon that fails says why`() throws {
             let place = try Place()

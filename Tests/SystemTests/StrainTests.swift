@@ -72,6 +72,13 @@ extension SystemTests {
                 let output = try Clients.run(["slowhttptest", attack] + arguments + ["-u", url], in: place).output
                 #expect(output.contains("YES") && !output.contains("service available:   NO"), "\(output)")
             }
+            // Slow reading: of an answer that no buffer of the kernel holds, a few bytes now and then.
+            let reading = [
+                "-c", "100", "-r", "100", "-w", "64", "-y", "128", "-n", "1", "-z", "16", "-k", "1", "-p", "2",
+            ]
+            let url = "http://127.0.0.1:\(server.port)/big?bytes=4000000"
+            let output = try Clients.run(["slowhttptest", "-X", "-l", "8"] + reading + ["-u", url], in: place).output
+            #expect(output.contains("YES") && !output.contains("service available:   NO"), "\(output)")
             try server.stop()
         }
 

@@ -1,6 +1,6 @@
 """Popular Python clients against a server that runs a sample app; ends with status 0 when all is as it should be.
 
-usage: real.py requests URL | httpx URL [CA] | websockets URL
+usage: real.py requests URL | httpx URL [CA] | websockets URL [CA]
 """
 
 import asyncio
@@ -63,11 +63,13 @@ async def with_httpx(url, authority):
         expect((await client.get(f'{url}/version')).text, '1\n', 'GET after a stream that was left')
 
 
-async def with_websockets(url):
+async def with_websockets(url, authority):
     from websockets.asyncio.client import connect
 
+    secure = ssl.create_default_context(cafile=authority) if authority else None
+
     async def talk(number):
-        async with connect(url, max_size=None, proxy=None) as socket:
+        async with connect(url, max_size=None, proxy=None, ssl=secure) as socket:
             for message in ('hello', 'x' * 200, BODY[:100_000], f'{number} äöü', ''):
                 await socket.send(message)
                 expect(await socket.recv(), message, 'echo')
@@ -79,7 +81,7 @@ async def with_websockets(url):
     await asyncio.gather(*(talk(number) for number in range(10)))
     # Frames that follow the handshake at once, in one segment with it.
     host = urllib.parse.urlsplit(url)
-    reader, writer = await asyncio.open_connection(host.hostname, host.port)
+    reader, writer = await asyncio.open_connection(host.hostname, host.port, ssl=secure)
     frame = b'\x81\x85\0\0\0\0early'
     writer.write(
         f'GET / HTTP/1.1\r\nHost: {host.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'.encode()
@@ -99,7 +101,7 @@ def main(client, url, authority=None):
     elif client == 'httpx':
         asyncio.run(with_httpx(url, authority))
     else:
-        asyncio.run(with_websockets(url))
+        asyncio.run(with_websockets(url, authority))
 
 
 main(*sys.argv[1:])

@@ -41,14 +41,27 @@ enum Clients {
         return try JSONDecoder().decode(Strain.self, from: Data(end.output.utf8))
     }
 
+    /// The same over HTTP/2 (http2.py); the server's port speaks TLS.
+    static func http2(_ what: String, _ server: TestServer, _ amount: Int, _ path: String? = nil) throws -> Strain {
+        let command = ["python3", "\(directory)/http2.py", what, "\(server.port)", "\(amount)"]
+        let end = try run(command + (path.map { [$0] } ?? []), in: server.place, within: .seconds(100))
+        print("\(what) \(amount): \(end.output.trimmed)")
+        return try JSONDecoder().decode(Strain.self, from: Data(end.output.utf8))
+    }
+
+    enum Memory: String {
+        case now = "VmRSS:"
+        case peak = "VmHWM:"
+    }
+
     /// Resident, in KiB.
-    static func memory(of pid: Int32) -> Int {
-        let line = text(of: "/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+    static func memory(of pid: Int32, _ which: Memory = .now) -> Int {
+        let line = text(of: "/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix(which.rawValue) }
         return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0
     }
 }
 
-/// What strain.py prints; each kind has some of it.
+/// What strain.py and http2.py print; each kind has some of it.
 struct Strain: Decodable {
     var clients: Int?
     var ended: Int?
@@ -61,9 +74,14 @@ struct Strain: Decodable {
     var slowestFile: Double?
     var connections: Int?
     var sent: Int?
+    /// Of the server's GOAWAY.
+    var code: Int?
+    var requests: Int?
+    var size: Int?
+    var digest: String?
 
     enum CodingKeys: String, CodingKey {
-        case clients, ended, first, last, said, connections, sent
+        case clients, ended, first, last, said, connections, sent, code, requests, size, digest
         case slowestOther = "slowest_other_ms"
         case slowestFile = "slowest_file_ms"
     }
