@@ -122,6 +122,16 @@ struct StartupTests {
         let warnings = try load("", environment: ["PATH": "/nowhere"]).warnings
         #expect(warnings.map(\.message) == ["'ruby' is not on PATH"])
     }
+
+    @Test("Threads are what two keys say together; where they would do nothing, that is a warning")
+    func threads() throws {
+        let loaded = try load("concurrency_model: thread\nthread_count: 4")
+        #expect(loaded.app.pool.requestThreads == 4 && loaded.warnings.isEmpty)
+        let alone = try load("thread_count: 4")
+        #expect(alone.app.pool.requestThreads == 1 && alone.warnings.map(\.key) == ["thread_count"])
+        let node = try load(TemporaryTree(["app.js": "", "Passengerfile.yml": "concurrency_model: thread"]))
+        #expect(node.warnings.map(\.key) == ["concurrency_model"])
+    }
 }
 
 @Suite("Locations")

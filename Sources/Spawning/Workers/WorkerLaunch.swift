@@ -50,6 +50,12 @@ struct WorkerLaunch {
         plan.oomScore = 200
     }
 
+    /// When a worker with threads gives a request up, in milliseconds. The gateway answers 504 at `max_request_time`, and
+    /// looks for such requests once a second; it must not find that the worker has closed the connection already.
+    private static func abortAfter(_ maxRequestTime: Duration) -> FlatJSON.Value {
+        maxRequestTime > .zero ? .integer(Int((maxRequestTime + .seconds(2)).inMilliseconds)) : .null
+    }
+
     private static func describe(
         _ worker: WorkerNumber, _ generation: GenerationNumber, _ spec: GenerationSpec
     ) -> String {
@@ -65,6 +71,8 @@ struct WorkerLaunch {
             ("revision", spec.release.map { .string($0.revision) } ?? .null), ("base_uri", .string("")),
             ("stop_signal", StopSignal.name(settings.stopSignal).map { .string($0) } ?? .null),
             ("stop_timeout", .integer(Int(settings.pool.stopTimeout.inSeconds))),
+            ("threads", .integer(settings.pool.requestThreads)),
+            ("abort_after_ms", abortAfter(settings.http.maxRequestTime)),
         ])
     }
 }

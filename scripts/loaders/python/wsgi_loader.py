@@ -22,6 +22,7 @@ from passenger_loader import boot_error
 from passenger_loader.boot_error import KnownError
 from passenger_loader.handshake import Handshake
 from passenger_loader.session_worker import SessionWorker
+from passenger_loader.threaded_session_worker import ThreadedSessionWorker
 
 sys.dont_write_bytecode = _wrote_bytecode
 
@@ -33,6 +34,8 @@ class WSGILoader:
         self._directory = plan['directory']
         self._startup_file = plan.get('startup_file') or 'passenger_wsgi.py'
         self._listener = plan['listener']
+        self._threads = plan.get('threads') or 1
+        self._time_limit = (plan.get('abort_after_ms') or 0) / 1000
         self._stop_signals = STOP_SIGNALS | {signal.Signals[f'SIG{plan.get("stop_signal") or "TERM"}']}
         # Inherited descriptors are inheritable: each subprocess of the app would keep a dead worker's socket open.
         os.set_inheritable(plan['listener'], False)
@@ -55,7 +58,7 @@ class WSGILoader:
                 application = self._load_app()
             with handshake.step('start_serving'):
                 worker = self._start_worker(application)
-            handshake.ready(1)
+            handshake.ready(self._threads)
             return worker
         except (Exception, SystemExit) as error:
             handshake.fail(
@@ -87,7 +90,11 @@ class WSGILoader:
         )
 
     def _start_worker(self, application):
-        worker = SessionWorker(application, socket.socket(fileno=self._listener))
+        listener = socket.socket(fileno=self._listener)
+        if self._threads > 1:
+            worker = ThreadedSessionWorker(application, listener, self._threads, self._time_limit)
+        else:
+            worker = SessionWorker(application, listener)
         # After the app has loaded, so that a handler of its own does not swallow the stop.
         for number in self._stop_signals:
             signal.signal(number, worker.stop)
