@@ -25,6 +25,7 @@ struct WorkerLaunchTests {
         arguments: [
             (AppKind.rack, ["ruby", "/lib/loaders/ruby/rack_loader.rb"]),
             (.wsgi, ["python3", "/lib/loaders/python/wsgi_loader.py"]),
+            (.asgi, ["python3", "/lib/loaders/python/asgi_loader.py"]),
             (.node, ["node", "/lib/loaders/node/node_loader.js"]),
         ])
     func loaders(_ kind: AppKind, _ arguments: [String]) throws {

@@ -69,7 +69,7 @@ struct AppAssembly {
         let (key, program) =
             switch app.kind {
             case .rack: ("ruby", app.ruby)
-            case .wsgi: ("python", app.python)
+            case .wsgi, .asgi: ("python", app.python)
             case .node: ("nodejs", app.nodejs)
             case .generic: ("", "/")
             }

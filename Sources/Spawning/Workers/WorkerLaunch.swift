@@ -30,6 +30,7 @@ struct WorkerLaunch {
         switch settings.kind {
         case .rack: arguments = [settings.ruby, "\(loaders)/ruby/rack_loader.rb"]
         case .wsgi: arguments = [settings.python, "\(loaders)/python/wsgi_loader.py"]
+        case .asgi: arguments = [settings.python, "\(loaders)/python/asgi_loader.py"]
         case .node: arguments = [settings.nodejs, "\(loaders)/node/node_loader.js"]
         case .generic: arguments = ["/bin/sh", "-c", "exec \(settings.startCommand ?? "false")"]
         }

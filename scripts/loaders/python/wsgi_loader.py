@@ -5,7 +5,6 @@ in one environment variable; README.md one folder up has the protocol.
 """
 
 import gc
-import importlib.util
 import json
 import os
 import signal
@@ -18,8 +17,7 @@ sys.path[:] = [_HERE, *(folder for folder in sys.path if folder != _HERE)]
 # The folder may belong to another user, and is not ours to write into.
 _wrote_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
 
-from passenger_loader import boot_error
-from passenger_loader.boot_error import KnownError
+from passenger_loader import app_file, boot_error
 from passenger_loader.handshake import Handshake
 from passenger_loader.session_worker import SessionWorker
 from passenger_loader.threaded_session_worker import ThreadedSessionWorker
@@ -69,24 +67,12 @@ class WSGILoader:
             sys.exit(1)
 
     def _load_app(self):
-        path = os.path.join(self._directory, self._startup_file)
-        if not os.path.exists(path):
-            raise KnownError(
-                f'{self._startup_file} was not found in {self._directory}',
-                'A WSGI app starts from passenger_wsgi.py; the setting `startup_file` names another file.',
-            )
-        # Under its own name, so that whoever imports it again gets the same module.
-        name = os.path.splitext(os.path.basename(path))[0]
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        application = getattr(module, 'application', None)
-        if callable(application):
-            return application
-        raise KnownError(
-            f'{self._startup_file} has no callable named application',
-            'Name the WSGI callable so there, for instance `from app import app as application`.',
+        return app_file.load(
+            self._directory,
+            self._startup_file,
+            ('application',),
+            'A WSGI app starts from passenger_wsgi.py',
+            'from app import app as application',
         )
 
     def _start_worker(self, application):

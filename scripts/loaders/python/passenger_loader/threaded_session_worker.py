@@ -21,8 +21,8 @@ class ThreadedSessionWorker(SessionWorker):
 
     INTEREST = ARMED
 
-    def __init__(self, application, listener, threads, time_limit=None):
-        super().__init__(application, listener)
+    def __init__(self, application, listener, threads, time_limit=None, **options):
+        super().__init__(application, listener, **options)
         self._template['wsgi.multithread'] = True
         self._threads = [threading.Thread(target=self._run_thread, name=f'request {number}') for number in range(1, threads + 1)]
         self._clock = RequestClock(time_limit) if time_limit else None
