@@ -7,14 +7,13 @@ extension AppPool {
         // Before the claim comes back, so that it is not handed to the next request.
         let isRetired = isThere && takeOutOfService(claim.endpoint, &context)
         let now = context.now
-        _ = checkin(claim, .gatewayError, { now }, &context)
+        let answer = checkin(claim, .gatewayError, { now }, &context)
         guard isThere, let position = position(of: claim.endpoint.generation) else { return }
-        let slot = claim.endpoint.slot
-        if context.workers[slot].state == .draining, context.workers[slot].isIdle {
+        if case .lastOfWorker(let slot) = answer {
             // It has nothing else to do that could be waited for.
-            stop(slot, grace: shortGrace(of: position, context), &context)
+            lastRequestDone(slot, &context)
         } else if isRetired {
-            endStreams(ofRetired: slot, position, &context)
+            endStreams(ofRetired: claim.endpoint.slot, position, &context)
         }
         settle(position, &context)
     }
@@ -22,6 +21,7 @@ extension AppPool {
     /// True when it is to be replaced.
     private mutating func takeOutOfService(_ endpoint: WorkerEndpoint, _ context: inout PoolContext) -> Bool {
         guard let position = position(of: endpoint.generation) else { return false }
+        if endpoint.wireProtocol == .session { context.workers[endpoint.slot].isStuck = true }
         switch (endpoint.wireProtocol, context.workers[endpoint.slot].state) {
         case (.session, .available), (.session, .suspected):
             // It goes on with that request for who knows how long, or was made to stop in the middle of something.

@@ -178,6 +178,7 @@ extension AppPool {
         if let position = position(of: worker.generation) {
             leaveService(slot, position, &context)
         }
+        let grace = worker.isStuck ? min(grace, context.limits.shortGrace) : grace
         context.workers[slot].move(to: .stopping)
         context.act(.stop(worker.number, worker.endpoint, grace: min(grace, closing?.grace(context) ?? grace)))
     }
