@@ -92,6 +92,12 @@ package final class Pool: Sendable {
     /// request or one with room is there; then the claim is given back (`notForwarded`) and the request asks again.
     package func mayRecall(_ claim: Claim) -> Bool { shared.withLock { $0.machine.mayRecall(claim) } }
 
+    /// Gives back the claim of a request that the worker did not answer within `max_request_time`. A session worker is
+    /// replaced: at once when it has nothing else to do, else after its other requests. Another one has to prove itself.
+    package func checkinOverdue(_ claim: Claim) {
+        decide { machine, now in machine.checkinOverdue(claim, now: now) }
+    }
+
     // MARK: Facts about workers. News about workers that have exited are ignored.
 
     package func workerSpawned(_ worker: WorkerNumber, pid: Int32) {

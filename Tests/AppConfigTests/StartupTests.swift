@@ -18,7 +18,9 @@ struct StartupTests {
         arguments: [
             (["config.ru", "passenger_wsgi.py", "app.js", "package.json"], .rack, "config.ru"),
             (["passenger_wsgi.py", "asgi.py", "app.js"], .wsgi, "passenger_wsgi.py"),
-            (["app.js", "server.js", "package.json"], .node, "app.js"), (["server.js"], .node, "server.js"),
+            (["asgi.py", "passenger_asgi.py", "app.js"], .asgi, "passenger_asgi.py"),
+            (["asgi.py", "app.js"], .asgi, "asgi.py"), (["app.js", "server.js", "package.json"], .node, "app.js"),
+            (["server.js"], .node, "server.js"),
         ] as [([String], AppKind, String)])
     func files(files: [String], kind: AppKind, file: String) throws {
         #expect(try startup(files) == Startup(kind: kind, file: file))
@@ -27,6 +29,23 @@ struct StartupTests {
     @Test("A start script in package.json is run")
     func npm() throws {
         #expect(try startup(["package.json"]) == Startup(kind: .generic, file: nil, command: "npm start"))
+    }
+
+    @Test(
+        "A start script that only runs a file with node is run without npm",
+        arguments: [
+            ("node index.js", "index.js"), ("node ./bin/www", "./bin/www"), ("node index", "index.js"),
+            ("node gone.js", nil), ("node --inspect index.js", nil), ("node index.js && true", nil),
+            ("PORT=1 node index.js", nil), ("node $FILE", nil),
+        ] as [(String, String?)])
+    func nodeScript(script: String, file: String?) throws {
+        let tree = try TemporaryTree(["index.js": "", "bin/www": "", "$FILE": ""])
+        try tree.write("package.json", #"{"scripts": {"start": "\#(script)"}}"#)
+        let expected =
+            file.map { Startup(kind: .node, file: $0) } ?? Startup(kind: .generic, file: nil, command: "npm start")
+        #expect(try Startup.find(in: tree.path, Draft(), lookedIn: []) == expected)
+        try tree.write("package.json", #"{"scripts": {"start": "\#(script)", "prestart": "make"}}"#)
+        #expect(try Startup.find(in: tree.path, Draft(), lookedIn: []).kind == .generic)
     }
 
     @Test("app_start_command goes before all files")
@@ -53,10 +72,10 @@ struct StartupTests {
         arguments: [
             (
                 [], nil, nil,
-                "passenger_wsgi.py (Python), app.js, server.js and package.json with a \"start\" script (Node.js)"
+                "passenger_wsgi.py, passenger_asgi.py and asgi.py (Python), app.js, server.js and package.json with a \"start\" script (Node.js)"
             ),
-            (["asgi.py"], nil, nil, "/asgi.py: ASGI apps need app_start_command in this version"),
-            (["passenger_asgi.py"], nil, nil, "/passenger_asgi.py: ASGI apps need app_start_command in this version"),
+            ([], .asgi, nil, "looked for passenger_asgi.py, asgi.py (asgi)"),
+            ([], nil, "web/asgi.py", "looked for web/asgi.py (asgi)"),
             ([], .rack, nil, "looked for config.ru (rack)"), ([], .node, nil, "looked for app.js, server.js (node)"),
             (["config.ru"], .generic, nil, "an app of type generic needs 'app_start_command'"),
             ([], nil, "web.rb", "what starts 'web.rb' cannot be told from its name"),
@@ -121,6 +140,16 @@ struct StartupTests {
     func missingInterpreter() throws {
         let warnings = try load("", environment: ["PATH": "/nowhere"]).warnings
         #expect(warnings.map(\.message) == ["'ruby' is not on PATH"])
+    }
+
+    @Test("Threads are what two keys say together; where they would do nothing, that is a warning")
+    func threads() throws {
+        let loaded = try load("concurrency_model: thread\nthread_count: 4")
+        #expect(loaded.app.pool.requestThreads == 4 && loaded.warnings.isEmpty)
+        let alone = try load("thread_count: 4")
+        #expect(alone.app.pool.requestThreads == 1 && alone.warnings.map(\.key) == ["thread_count"])
+        let node = try load(TemporaryTree(["app.js": "", "Passengerfile.yml": "concurrency_model: thread"]))
+        #expect(node.warnings.map(\.key) == ["concurrency_model"])
     }
 }
 

@@ -268,7 +268,7 @@ struct ExchangeModel {
         }
         switch action.claim {
         case .keep: break
-        case .giveBack, .giveBackUnreachable:
+        case .giveBack, .giveBackUnreachable, .giveBackOverdue:
             check(holdsClaim, "a claim was given back that nobody had")
             holdsClaim = false
             claimsReturned += 1

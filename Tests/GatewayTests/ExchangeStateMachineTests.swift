@@ -112,7 +112,7 @@ struct ExchangeStateMachineTests {
     func cutOff() {
         for event in [
             { (machine: inout ExchangeStateMachine) in machine.upstreamLost(.workerDied) },
-            { $0.upstreamSentGarbage() }, { $0.upstreamTimedOut() },
+            { $0.upstreamSentGarbage() }, { $0.streamTimedOut() },
         ] {
             var machine = sent(get)
             _ = machine.answerHead()
@@ -121,6 +121,21 @@ struct ExchangeStateMachineTests {
                     == ExchangeAction(claim: .giveBack(.gatewayError), upstream: .close, .breakOffClient))
             #expect(machine.state == .closed)
         }
+    }
+
+    @Test("a request that takes too long is given up, and the pool hears why")
+    func overdue() {
+        var machine = sent(get)
+        #expect(
+            machine.upstreamTimedOut()
+                == ExchangeAction(
+                    claim: .giveBackOverdue, upstream: .close, .answer(.workerTimedOut, keepAlive: true)))
+        machine = sent(get)
+        _ = machine.answerHead()
+        #expect(
+            machine.upstreamTimedOut()
+                == ExchangeAction(claim: .giveBackOverdue, upstream: .close, .breakOffClient))
+        #expect(machine.streamTimedOut() == .ignore)
     }
 
     @Test("an answer that is no HTTP is never a reason to send again")

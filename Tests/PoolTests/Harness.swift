@@ -135,6 +135,7 @@ final class Harness {
     }
     func streamEnded(_ claim: Claim) { take(machine.streamEnded(claim, now: { now }).rest) }
     func unreachable(_ claim: Claim) { take(machine.checkinUnreachable(claim, now: now)) }
+    func overdue(_ claim: Claim) { take(machine.checkinOverdue(claim, now: now)) }
     func cancel(_ ticket: Ticket) -> Bool {
         let (cancelled, actions) = machine.cancel(ticket, now: now)
         take(actions)
@@ -143,12 +144,12 @@ final class Harness {
 
     // MARK: Workers
 
-    func booted(_ worker: WorkerNumber, concurrency: Int = 1) {
+    func booted(_ worker: WorkerNumber, concurrency: Int = 1, wireProtocol: WorkerProtocol = .session) {
         take(machine.workerSpawned(worker, pid: 100 + Int32(worker.rawValue), now: now))
         take(
             machine.workerBooted(
-                worker, address: .unix(path: "/run/\(worker)"), wireProtocol: .session, concurrency: concurrency,
-                now: now))
+                worker, address: .unix(path: "/run/\(worker)"), wireProtocol: wireProtocol,
+                concurrency: concurrency, now: now))
     }
     func proved(_ worker: WorkerNumber, weak: Bool = false) { take(machine.workerProved(worker, weak: weak, now: now)) }
     func unhealthy(_ worker: WorkerNumber, _ failure: BootFailure = crash) {

@@ -151,6 +151,69 @@ struct DrainTests {
     }
 }
 
+/// `max_request_time` is over for a request.
+struct OverdueTests {
+    @Test func `a worker that does nothing else is stopped without much patience and replaced at once`() throws {
+        let pool = Harness()
+        let live = pool.live(makeSpec())
+        let claim = try pool.claim()
+        pool.overdue(claim)
+        #expect(pool.stops.map(\.worker) == [claim.endpoint.worker])
+        #expect(pool.stops.first?.grace == PoolLimits(seed: 0).shortGrace)
+        #expect(pool.spawned.count == 2)
+        #expect(pool.machine.traffic(pool.app, live).gatewayErrors == 1)
+    }
+
+    @Test func `a worker with other requests gets no more, is replaced, and stops after them`() throws {
+        let pool = Harness()
+        let live = pool.live(makeSpec(), concurrency: 3)
+        let claims = try (0..<3).map { _ in try pool.claim() }
+        let waiter = TestWaiter()
+        try pool.queue(waiter)
+        pool.overdue(claims[0])
+        #expect(pool.stops.isEmpty && waiter.answers.isEmpty)
+        #expect(pool.spawned.count == 2)
+        pool.comeUp(live, concurrency: 3)
+        #expect(waiter.answers.count == 1)
+        pool.checkin(claims[1])
+        pool.advance(.seconds(5))
+        #expect(pool.stops.isEmpty)
+        pool.checkin(claims[2])
+        #expect(pool.stops.map(\.worker) == [claims[0].endpoint.worker])
+        #expect(pool.stops.first?.grace == PoolLimits(seed: 0).shortGrace, "one request may never end")
+        #expect(pool.workers(live).filter { $0.state == .available }.count == 1)
+    }
+
+    @Test func `a worker that hears of closed connections has to prove itself, and keeps its other requests`() throws {
+        let pool = Harness()
+        let live = pool.boot(makeSpec()).number
+        let worker = pool.spawned[0]
+        pool.booted(worker, concurrency: 1024, wireProtocol: .http)
+        pool.proved(worker)
+        pool.switchTraffic(to: live)
+        let other = try pool.claim()
+        let proofs = pool.proofs.count
+        pool.overdue(try pool.claim())
+        #expect(pool.state(worker) == .suspected && pool.proofs.count == proofs + 1)
+        let waiter = TestWaiter()
+        try pool.queue(waiter)
+        pool.proved(worker)
+        #expect(waiter.answers == [.granted(other)])
+        #expect(pool.stops.isEmpty && pool.spawned.count == 1)
+    }
+
+    @Test func `the claim of a worker that has exited only counts`() throws {
+        let pool = Harness()
+        let live = pool.live(makeSpec())
+        let claim = try pool.claim()
+        pool.exited(claim.endpoint.worker)
+        pool.comeUp(live)
+        pool.overdue(claim)
+        #expect(pool.stops.isEmpty)
+        #expect(pool.machine.traffic(pool.app, live).gatewayErrors == 1)
+    }
+}
+
 struct ReplacementTests {
     @Test func `a dead worker is replaced at once`() throws {
         let pool = Harness()

@@ -130,6 +130,8 @@ final class PoolWorld {
             let serves = isThere && model.workers[number]?.deadBy == nil && !isDraining(number)
             if serves { model.workers[number]?.suspected = true }
             take(machine.checkinUnreachable(claim, now: now))
+        } else if chance(4) {
+            overdue(claim)
         } else {
             let outcome = [ExchangeOutcome.ok, .appError, .gatewayError, .notForwarded].randomElement(using: &random)!
             let (handOver, rest) = machine.checkin(claim, outcome, now: { now })
@@ -147,6 +149,18 @@ final class PoolWorld {
         take(handOver, rest)
         checkout(world.claim.endpoint.app.rawValue, CheckoutWish(goesFirst: true))
         return true
+    }
+
+    private func overdue(_ claim: Claim) {
+        let number = claim.endpoint.worker
+        if let worker = model.workers[number], worker.deadBy == nil, !isDraining(number) {
+            if worker.isSession {
+                model.workers[number]?.isRetiredAlone = true
+            } else {
+                model.workers[number]?.suspected = true
+            }
+        }
+        take(machine.checkinOverdue(claim, now: now))
     }
 
     private func becomeStream(_ index: Int) {

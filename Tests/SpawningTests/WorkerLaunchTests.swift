@@ -25,6 +25,7 @@ struct WorkerLaunchTests {
         arguments: [
             (AppKind.rack, ["ruby", "/lib/loaders/ruby/rack_loader.rb"]),
             (.wsgi, ["python3", "/lib/loaders/python/wsgi_loader.py"]),
+            (.asgi, ["python3", "/lib/loaders/python/asgi_loader.py"]),
             (.node, ["node", "/lib/loaders/node/node_loader.js"]),
         ])
     func loaders(_ kind: AppKind, _ arguments: [String]) throws {
@@ -38,6 +39,24 @@ struct WorkerLaunchTests {
         #expect(fields["directory"] == .string(#"/srv/a "b""#) && fields["startup_file"] == .string("start"))
         #expect(fields["worker"] == .integer(12) && fields["generation"] == .integer(7))
         #expect(fields["release"] == .null && fields["stop_signal"] == .string("TERM"))
+    }
+
+    @Test("tells a worker with threads how many, and when to give a request up; one without has one")
+    func threads() throws {
+        func fields(_ adjust: (inout AppSettings) -> Void) throws -> [String: FlatJSON.Value] {
+            let variables = launch(.wsgi, adjust).plan.environment
+            let text = try #require(variables.first { $0.hasPrefix("_PASSENGER_WORKER=") }).drop { $0 != "{" }
+            return try #require(FlatJSON.parse(Array(text.utf8)))
+        }
+        let threaded = try fields {
+            $0.pool.concurrencyModel = .thread
+            $0.pool.threadCount = 5
+            $0.http.maxRequestTime = .seconds(30)
+        }
+        // Later than the gateway, whose 504 says more than a closed connection.
+        #expect(threaded["threads"] == .integer(5) && threaded["abort_after_ms"] == .integer(32_000))
+        let single = try fields { $0.pool.threadCount = 5 }
+        #expect(single["threads"] == .integer(1) && single["abort_after_ms"] == .null)
     }
 
     @Test("tells the app which release it is, only when it is one")

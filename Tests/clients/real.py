@@ -1,6 +1,6 @@
 """Popular Python clients against a server that runs a sample app; ends with status 0 when all is as it should be.
 
-usage: real.py requests URL | httpx URL [CA] | websockets URL [CA]
+usage: real.py requests URL | httpx URL [CA] | websockets URL [CA] | sockets URL
 """
 
 import asyncio
@@ -93,6 +93,27 @@ async def with_websockets(url, authority):
     writer.close()
 
 
+async def with_many_sockets(url, count):
+    """Sockets that stay open take no place of the app's: requests are answered beside them."""
+    from websockets.asyncio.client import connect
+
+    async def ask(path):
+        host = urllib.parse.urlsplit(url)
+        reader, writer = await asyncio.open_connection(host.hostname, host.port)
+        writer.write(f'GET {path} HTTP/1.1\r\nHost: {host.netloc}\r\nConnection: close\r\n\r\n'.encode())
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        return answer
+
+    sockets = [await connect(url, proxy=None) for _ in range(count)]
+    for number, socket in enumerate(sockets):
+        expect((await ask('/'))[:12], b'HTTP/1.1 200', 'answer beside sockets')
+        await socket.send(f'number {number}')
+    for number, socket in enumerate(sockets):
+        expect(await asyncio.wait_for(socket.recv(), 10), f'number {number}', 'echo')
+        await socket.close()
+
+
 def main(client, url, authority=None):
     # No proxy of this machine's.
     os.environ['NO_PROXY'] = '*'
@@ -100,6 +121,8 @@ def main(client, url, authority=None):
         with_requests(url)
     elif client == 'httpx':
         asyncio.run(with_httpx(url, authority))
+    elif client == 'sockets':
+        asyncio.run(with_many_sockets(url, 20))
     else:
         asyncio.run(with_websockets(url, authority))
 

@@ -54,6 +54,12 @@ extension KeyTable {
             "max_parallel_spawns", .app, .integer(0...10_000, 0), \.app.pool.maxParallelSpawns, by: .restart,
             "Workers that may start at the same time (0: one for each core)"),
         ConfigKey(
+            "concurrency_model", .app, .oneOf(ConcurrencyModel.self), \.app.pool.concurrencyModel, by: .restart,
+            "Whether a Ruby or WSGI worker serves one request at a time or has threads"),
+        ConfigKey(
+            "thread_count", .app, .integer(1...1_000, 1), \.app.pool.threadCount, by: .restart,
+            "Threads of such a worker, each for one request at a time"),
+        ConfigKey(
             "force_max_concurrent_requests_per_process", .app, .integer(-1...1_000_000, -1),
             \.app.pool.forceMaxConcurrentRequestsPerProcess, by: .restart,
             "Requests that one worker is given at a time (-1: by its kind, 0: no limit)"),

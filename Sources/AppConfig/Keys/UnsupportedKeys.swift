@@ -5,7 +5,7 @@ extension KeyTable {
 
     private static let planned: Set<String> = [
         "shutdown_delay", "load_shell_envvars", "preload_bundler", "app_log_file", "processes", "apps", "max_instances",
-        "pool_idle_time", "spawn_method", "max_preloader_idle_time", "concurrency_model", "thread_count",
+        "pool_idle_time", "spawn_method", "max_preloader_idle_time",
         "max_requests",
         "memory_limit", "hard_memory_limit", "prestart", "health.after_switch_interval", "health.failures",
         "health.warmup", "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",

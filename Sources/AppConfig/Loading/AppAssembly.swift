@@ -45,12 +45,31 @@ struct AppAssembly {
         return app
     }
 
+    func warnings(_ app: AppSettings) -> [ConfigProblem] { interpreterWarnings(app) + threadWarnings(app) }
+
+    private func threadWarnings(_ app: AppSettings) -> [ConfigProblem] {
+        if app.pool.concurrencyModel == .process, app.pool.threadCount > 1 {
+            return [
+                ConfigProblem(
+                    at: .standard, key: "thread_count", "'thread_count' counts only with 'concurrency_model' thread",
+                    hint: "Set 'concurrency_model: thread' too.")
+            ]
+        }
+        guard app.pool.concurrencyModel == .thread, app.kind != .rack, app.kind != .wsgi else { return [] }
+        return [
+            ConfigProblem(
+                at: .standard, key: "concurrency_model",
+                "'concurrency_model' does nothing for an app of type \(app.kind.rawValue)",
+                hint: "Such a worker serves many requests at a time by itself.")
+        ]
+    }
+
     /// An interpreter that is not there is known before a worker fails for it.
-    func warnings(_ app: AppSettings) -> [ConfigProblem] {
+    private func interpreterWarnings(_ app: AppSettings) -> [ConfigProblem] {
         let (key, program) =
             switch app.kind {
             case .rack: ("ruby", app.ruby)
-            case .wsgi: ("python", app.python)
+            case .wsgi, .asgi: ("python", app.python)
             case .node: ("nodejs", app.nodejs)
             case .generic: ("", "/")
             }

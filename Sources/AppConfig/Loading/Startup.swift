@@ -38,18 +38,20 @@ struct Startup: Equatable {
 
     private static func kind(ofFile file: String) throws(ConfigError) -> AppKind {
         if file.hasSuffix(".ru") { return .rack }
+        if standardFiles(.asgi).contains(FilePath.lastComponent(file)) { return .asgi }
         if file.hasSuffix(".py") { return .wsgi }
         if [".js", ".mjs", ".cjs"].contains(where: file.hasSuffix) { return .node }
         throw ConfigError(
             ConfigProblem(
                 at: .standard, key: "startup_file", "what starts '\(file)' cannot be told from its name",
-                hint: "Set 'app_type' to rack, wsgi or node, or use 'app_start_command'."))
+                hint: "Set 'app_type' to rack, wsgi, asgi or node, or use 'app_start_command'."))
     }
 
     private static func standardFiles(_ kind: AppKind) -> [String] {
         switch kind {
         case .rack: ["config.ru"]
         case .wsgi: ["passenger_wsgi.py"]
+        case .asgi: ["passenger_asgi.py", "asgi.py"]
         case .node: ["app.js", "server.js"]
         case .generic: []
         }
@@ -59,16 +61,11 @@ struct Startup: Equatable {
         func isThere(_ name: String) -> Bool { FilePath.isFile(FilePath.join(directory, name)) }
         if isThere("config.ru") { return Startup(kind: .rack, file: "config.ru") }
         if isThere("passenger_wsgi.py") { return Startup(kind: .wsgi, file: "passenger_wsgi.py") }
-        if let file = ["passenger_asgi.py", "asgi.py"].first(where: isThere) {
-            throw ConfigError(
-                ConfigProblem(
-                    at: .standard, key: "app_type",
-                    "\(FilePath.join(directory, file)): ASGI apps need app_start_command in this version",
-                    hint: "For example: app_start_command: uvicorn asgi:application --port $PORT"))
-        }
-        if let file = ["app.js", "server.js"].first(where: isThere) { return Startup(kind: .node, file: file) }
-        if hasStartScript(FilePath.join(directory, "package.json")) {
-            return Startup(kind: .generic, file: nil, command: "npm start")
+        if let file = standardFiles(.asgi).first(where: isThere) { return Startup(kind: .asgi, file: file) }
+        if let file = standardFiles(.node).first(where: isThere) { return Startup(kind: .node, file: file) }
+        if let scripts = PackageFile.read(FilePath.join(directory, "package.json"))?.scripts, scripts["start"] != nil {
+            let file = fileOfNode(scripts).flatMap { name in [name, "\(name).js"].first(where: isThere) }
+            return Startup(kind: file == nil ? .generic : .node, file: file, command: file == nil ? "npm start" : nil)
         }
         throw notFound(in: directory, lookedIn)
     }
@@ -79,9 +76,18 @@ struct Startup: Equatable {
             ConfigProblem(
                 at: .standard,
                 "no app found in \(directory): looked for app_start_command in \(files), and for config.ru (Ruby), "
-                    + "passenger_wsgi.py (Python), app.js, server.js and package.json with a \"start\" script (Node.js)",
+                    + "passenger_wsgi.py, passenger_asgi.py and asgi.py (Python), app.js, server.js and package.json with "
+                    + "a \"start\" script (Node.js)",
                 hint: "Add one of these, or set 'app_start_command'."))
     }
 
-    private static func hasStartScript(_ path: String) -> Bool { PackageFile.read(path)?.scripts?["start"] != nil }
+    /// A start script that is `node FILE` and nothing else does not need npm, whose processes would stand between us and
+    /// the app.
+    private static func fileOfNode(_ scripts: [String: String]) -> String? {
+        let words = scripts["start"]?.split(separator: " ") ?? []
+        guard scripts["prestart"] == nil, scripts["poststart"] == nil, words.count == 2, words[0] == "node",
+            words[1].allSatisfy({ $0.isLetter || $0.isNumber || "._-/".contains($0) })
+        else { return nil }
+        return String(words[1])
+    }
 }

@@ -74,6 +74,9 @@ struct EventLog: Sendable {
             logger.warning("\(who): worker \(worker) could not be reached, it gets no requests until it proves itself")
         case .workerReturned(let worker):
             logger.info("\(who): worker \(worker) answers again")
+        case .requestOverdue(let worker, let isReplaced):
+            let next = isReplaced ? "it is replaced" : "it gets no requests until it proves itself"
+            logger.warning("\(who): a request to worker \(worker) took longer than max_request_time, \(next)")
         case .workerUnhealthy(let worker, let failure):
             report("\(who): worker \(worker) is not healthy", failure)
         case .unhealthyWorkerKept(let worker, let failure):

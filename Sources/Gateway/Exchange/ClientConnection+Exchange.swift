@@ -22,6 +22,8 @@ extension ClientConnection {
             giveBack(outcome)
         case .giveBackUnreachable:
             if let claim = take(&claim) { loop.pool.checkinUnreachable(claim) }
+        case .giveBackOverdue:
+            if let claim = take(&claim) { loop.pool.checkinOverdue(claim) }
         case .becomeStream: becomeStream()
         case .cancelTicket:
             if let ticket = take(&ticket) { loop.pool.cancel(ticket) }

@@ -122,7 +122,7 @@ extension ClientConnection {
                 WebSocketFrames.closeFrame().withUnsafeBytes { transport.sendBody($0) }
             }
             perform(exchange.tunnelEnded())
-        case .answering: perform(exchange.upstreamTimedOut())
+        case .answering: perform(exchange.streamTimedOut())
         default: break
         }
     }

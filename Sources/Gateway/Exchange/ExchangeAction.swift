@@ -7,6 +7,8 @@ struct ExchangeAction: Equatable {
         case giveBack(ExchangeOutcome)
         /// The worker could not be connected to; the pool stops choosing it until it proves itself.
         case giveBackUnreachable
+        /// The worker did not answer in time, and may still be at it.
+        case giveBackOverdue
         /// Leave the pool's queue.
         case cancelTicket
         /// Its place is free for the next request; it is given back at its end like any other.

@@ -258,10 +258,16 @@ struct ExchangeStateMachine {
     /// The worker took longer than it may (`max_request_time`).
     mutating func upstreamTimedOut() -> ExchangeAction {
         switch state {
-        case .sent: fail(.workerTimedOut)
-        case .answering: breakOff()
+        case .sent: fail(.workerTimedOut, claim: .giveBackOverdue)
+        case .answering: breakOff(claim: .giveBackOverdue)
         default: .ignore
         }
+    }
+
+    /// The answer, which is a stream, has had its time.
+    mutating func streamTimedOut() -> ExchangeAction {
+        guard case .answering = state else { return .ignore }
+        return breakOff()
     }
 
     /// The final head of the answer (1xx heads do not count).
@@ -317,14 +323,18 @@ struct ExchangeStateMachine {
     }
 
     /// Nothing of an answer is out: the client gets one of ours.
-    private mutating func fail(_ failure: GatewayFailure) -> ExchangeAction {
+    private mutating func fail(
+        _ failure: GatewayFailure, claim: ExchangeAction.ClaimAction = .giveBack(.gatewayError)
+    ) -> ExchangeAction {
         state = .idle
-        return ExchangeAction(claim: .giveBack(.gatewayError), upstream: .close, .answer(failure, keepAlive: true))
+        return ExchangeAction(claim: claim, upstream: .close, .answer(failure, keepAlive: true))
     }
 
     /// Part of an answer is out; only closing tells the client that it is not whole.
-    private mutating func breakOff() -> ExchangeAction {
+    private mutating func breakOff(
+        claim: ExchangeAction.ClaimAction = .giveBack(.gatewayError)
+    ) -> ExchangeAction {
         state = .closed
-        return ExchangeAction(claim: .giveBack(.gatewayError), upstream: .close, .breakOffClient)
+        return ExchangeAction(claim: claim, upstream: .close, .breakOffClient)
     }
 }

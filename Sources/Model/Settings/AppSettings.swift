@@ -4,6 +4,8 @@ package enum AppKind: String, Sendable, Codable, Equatable, CaseIterable {
     case rack
     /// Python, a WSGI callable named `application`, through the Python loader and the session protocol.
     case wsgi
+    /// Python, an ASGI callable named `application` or `app`, through its own uvicorn or hypercorn; HTTP on our socket.
+    case asgi
     /// Node.js, through the Node loader; HTTP on our socket.
     case node
     /// Any program that serves HTTP on `$PORT`, `$PASSENGER_SOCKET` or an inherited `LISTEN_FDS` listener.

@@ -1,3 +1,6 @@
+/// Whether a session worker (Ruby, WSGI) serves one request at a time or several, each in a thread of its own.
+package enum ConcurrencyModel: String, Sendable, Codable, CaseIterable { case process, thread }
+
 package struct PoolSettings: Sendable, Codable, Equatable {
     package var maxPoolSize: Int = 6
     /// Workers that a generation boots to and keeps.
@@ -6,8 +9,13 @@ package struct PoolSettings: Sendable, Codable, Equatable {
     package var stopTimeout: Duration = .seconds(60)
     /// At most this many workers of an app boot at the same time; 0 means one for each core.
     package var maxParallelSpawns: Int = 0
-    /// -1: 1 for session workers, 1024 for Node and generic apps; 0: unlimited.
+    package var concurrencyModel: ConcurrencyModel = .process
+    /// Counts with `concurrencyModel` thread.
+    package var threadCount: Int = 1
+    /// -1: what the worker says of itself (1 or `threadCount` for session workers, 1024 for others); 0: unlimited.
     package var forceMaxConcurrentRequestsPerProcess: Int = -1
+    /// Threads that serve requests in a session worker.
+    package var requestThreads: Int { concurrencyModel == .thread ? threadCount : 1 }
     package init() {}
 }
 

@@ -58,6 +58,8 @@ package struct PoolEvent: Sendable, Equatable {
         case workerDied(WorkerNumber, BootFailure, inFlight: Int)
         case workerSuspected(WorkerNumber)
         case workerReturned(WorkerNumber)
+        /// A request took longer than `max_request_time`; the worker is replaced, or has to prove itself.
+        case requestOverdue(WorkerNumber, isReplaced: Bool)
         /// Taken out of service because of its probes, and replaced.
         case workerUnhealthy(WorkerNumber, BootFailure)
         /// Its probes fail, but no better worker is there: it is probably not the worker's fault.

@@ -17,11 +17,12 @@ extension AppPool {
         let settings = generations[position].spec.settings
         let forced = settings.pool.forceMaxConcurrentRequestsPerProcess
         let concurrency = forced >= 0 ? forced : max(0, concurrency)
-        // Our loaders read a request when they are at it, and not before. Of other programs nobody knows.
+        // Our loaders with one thread read a request when they are at it, and not before. Of other programs nobody knows.
+        let readsInTurn = wireProtocol == .session && settings.pool.requestThreads == 1
         let endpoint = WorkerEndpoint(
             worker: worker.number, generation: worker.generation, app: index, slot: slot,
             sticky: worker.sticky, address: address, wireProtocol: wireProtocol,
-            takesAhead: wireProtocol == .session && concurrency == 1, settings: settings)
+            takesAhead: readsInTurn && concurrency == 1, settings: settings)
         if endpoint.takesAhead { takesAhead = true }
         context.workers[slot].endpoint = endpoint
         context.workers[slot].concurrency = concurrency
@@ -78,10 +79,14 @@ extension AppPool {
         guard let position = position(of: context.workers[slot].generation),
             context.workers[slot].state == .available, let endpoint = context.workers[slot].endpoint
         else { return }
+        tell(.workerSuspected(endpoint.worker), about: endpoint.generation, &context)
+        suspect(slot, position, endpoint, &context)
+    }
+
+    mutating func suspect(_ slot: Int, _ position: Int, _ endpoint: WorkerEndpoint, _ context: inout PoolContext) {
         leaveService(slot, position, &context)
         let proof = generations[position].proofTimeout + context.limits.proofSlack
         context.workers[slot].move(to: .suspected, until: context.now + proof)
-        tell(.workerSuspected(endpoint.worker), about: endpoint.generation, &context)
         context.act(.prove(endpoint))
     }
 
@@ -173,6 +178,7 @@ extension AppPool {
         if let position = position(of: worker.generation) {
             leaveService(slot, position, &context)
         }
+        let grace = worker.isStuck ? min(grace, context.limits.shortGrace) : grace
         context.workers[slot].move(to: .stopping)
         context.act(.stop(worker.number, worker.endpoint, grace: min(grace, closing?.grace(context) ?? grace)))
     }
@@ -199,14 +205,22 @@ extension AppPool {
 
     /// One worker of a generation that goes on.
     mutating func retireAlone(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
+        beginRetirement(slot, position, &context)
+        endStreams(ofRetired: slot, position, &context)
+    }
+
+    mutating func beginRetirement(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
         let drain = DrainDeadline(
             requests: context.now + generations[position].drainTimeout,
             streams: context.now + generations[position].streamDrain)
         retire(slot, position, until: drain, &context)
+    }
+
+    func endStreams(ofRetired slot: Int, _ position: Int, _ context: inout PoolContext) {
         let worker = context.workers[slot]
         guard worker.state == .draining, worker.streams > 0 else { return }
-        context.act(
-            .endStreams(index, worker.generation, worker.number, spreadOver: drain.streams - context.now))
+        let window = generations[position].streamDrain
+        context.act(.endStreams(index, worker.generation, worker.number, spreadOver: window))
     }
 
     func shortGrace(of position: Int, _ context: borrowing PoolContext) -> Duration {

@@ -95,6 +95,12 @@ struct PoolStateMachine {
 
     func mayRecall(_ claim: Claim) -> Bool { apps[claim.endpoint.app.rawValue].mayRecall(claim, context) }
 
+    mutating func checkinOverdue(_ claim: Claim, now: Instant) -> [PoolAction] {
+        begin(now)
+        apps[claim.endpoint.app.rawValue].checkinOverdue(claim, &context)
+        return finish()
+    }
+
     // MARK: Workers
 
     mutating func workerSpawned(_ number: WorkerNumber, pid: Int32, now: Instant) -> [PoolAction] {

@@ -29,6 +29,8 @@ struct Worker {
     /// It is being stopped because its boot took too long. Told once the process has ended, because only then is all of
     /// its output known, and until then nothing takes its place.
     var timeout: BootFailure?
+    /// A request of it was given up and may never end: there is little to wait for when it is told to stop.
+    var isStuck = false
     /// Draining: when it is stopped even if streams go on. `deadline` is that of its requests.
     private(set) var streamDeadline: Instant?
     /// Its place among the ready workers of its generation.

@@ -30,6 +30,7 @@ struct WorkerLaunch {
         switch settings.kind {
         case .rack: arguments = [settings.ruby, "\(loaders)/ruby/rack_loader.rb"]
         case .wsgi: arguments = [settings.python, "\(loaders)/python/wsgi_loader.py"]
+        case .asgi: arguments = [settings.python, "\(loaders)/python/asgi_loader.py"]
         case .node: arguments = [settings.nodejs, "\(loaders)/node/node_loader.js"]
         case .generic: arguments = ["/bin/sh", "-c", "exec \(settings.startCommand ?? "false")"]
         }
@@ -50,6 +51,12 @@ struct WorkerLaunch {
         plan.oomScore = 200
     }
 
+    /// When a worker with threads gives a request up, in milliseconds. The gateway answers 504 at `max_request_time`, and
+    /// looks for such requests once a second; it must not find that the worker has closed the connection already.
+    private static func abortAfter(_ maxRequestTime: Duration) -> FlatJSON.Value {
+        maxRequestTime > .zero ? .integer(Int((maxRequestTime + .seconds(2)).inMilliseconds)) : .null
+    }
+
     private static func describe(
         _ worker: WorkerNumber, _ generation: GenerationNumber, _ spec: GenerationSpec
     ) -> String {
@@ -65,6 +72,8 @@ struct WorkerLaunch {
             ("revision", spec.release.map { .string($0.revision) } ?? .null), ("base_uri", .string("")),
             ("stop_signal", StopSignal.name(settings.stopSignal).map { .string($0) } ?? .null),
             ("stop_timeout", .integer(Int(settings.pool.stopTimeout.inSeconds))),
+            ("threads", .integer(settings.pool.requestThreads)),
+            ("abort_after_ms", abortAfter(settings.http.maxRequestTime)),
         ])
     }
 }

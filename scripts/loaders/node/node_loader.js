@@ -11,6 +11,7 @@ const { pathToFileURL } = require('node:url');
 const { KnownError, describe } = require('./lib/boot_error');
 const { Handshake } = require('./lib/handshake');
 const { redirectListen } = require('./lib/redirect_listen');
+const { answerForks } = require('./lib/single_cluster');
 
 const CONCURRENCY = 1024;
 
@@ -25,6 +26,7 @@ class NodeLoader {
   #server = null;
   #serving = false;
   #exports = undefined;
+  #cluster = null;
 
   constructor(plan) {
     this.#directory = plan.directory;
@@ -45,6 +47,7 @@ class NodeLoader {
     this.#handshake.end();
     this.#handshake.begin('load_libraries');
     redirectListen(this.#listener, (server) => this.#adopt(server));
+    this.#cluster = answerForks((file, args) => this.#runWorker(file, args));
     this.#handshake.end();
     this.#handshake.begin('load_app');
     try {
@@ -71,11 +74,20 @@ class NodeLoader {
       );
     }
     process.argv[1] = this.#path;
-    if (isModule(this.#path)) {
-      this.#exports = (await import(pathToFileURL(this.#path))).default;
-    } else {
-      // As the main module: many apps listen only if `require.main === module`.
-      this.#exports = Module._load(this.#path, null, true);
+    this.#exports = await evaluate(this.#path);
+  }
+
+  // Of an app that forks: the same file a second time, or the one that it names.
+  async #runWorker(file, args) {
+    const target = path.resolve(this.#directory, file);
+    process.argv = [process.argv[0], target, ...args];
+    try {
+      await evaluate(target, '?worker');
+    } catch (error) {
+      // As if it had been thrown in a process of its own: by now this may be a worker in service.
+      process.nextTick(() => {
+        throw error;
+      });
     }
   }
 
@@ -89,12 +101,14 @@ class NodeLoader {
       this.#beginServing();
       this.#handshake.end();
       this.#handshake.ready(CONCURRENCY);
+      this.#cluster.listening(server);
     });
   }
 
-  // Ends when the last response is sent. An app with a handler of its own for the signal also decides itself when it exits.
+  // Ends when the last response is sent. An app with a handler of its own for the signal also decides itself when it exits,
+  // unless that waits for the end of workers that it forked.
   #onStop = (signal) => {
-    const appDecides = process.listenerCount(signal) > 1;
+    const appDecides = process.listenerCount(signal) > 1 && !this.#cluster.isInUse;
     this.#server.close(() => {
       if (!appDecides) process.exit(0);
     });
@@ -124,6 +138,13 @@ class NodeLoader {
     if (this.#handshake.isOpen) this.#handshake.fail(describe(error, { directory: this.#directory, startupFile: this.#startupFile }));
     process.exit(1);
   }
+}
+
+// `query` tells a second evaluation of an ES module from its first.
+async function evaluate(file, query = '') {
+  if (isModule(file)) return (await import(pathToFileURL(file) + query)).default;
+  // As the main module: many apps listen only if `require.main === module`.
+  return Module._load(file, null, true);
 }
 
 // Node's own rule: by the extension, else by "type" in the nearest package.json.

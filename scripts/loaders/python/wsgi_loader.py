@@ -5,7 +5,6 @@ in one environment variable; README.md one folder up has the protocol.
 """
 
 import gc
-import importlib.util
 import json
 import os
 import signal
@@ -18,10 +17,10 @@ sys.path[:] = [_HERE, *(folder for folder in sys.path if folder != _HERE)]
 # The folder may belong to another user, and is not ours to write into.
 _wrote_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
 
-from passenger_loader import boot_error
-from passenger_loader.boot_error import KnownError
+from passenger_loader import app_file, boot_error
 from passenger_loader.handshake import Handshake
 from passenger_loader.session_worker import SessionWorker
+from passenger_loader.threaded_session_worker import ThreadedSessionWorker
 
 sys.dont_write_bytecode = _wrote_bytecode
 
@@ -33,6 +32,8 @@ class WSGILoader:
         self._directory = plan['directory']
         self._startup_file = plan.get('startup_file') or 'passenger_wsgi.py'
         self._listener = plan['listener']
+        self._threads = plan.get('threads') or 1
+        self._time_limit = (plan.get('abort_after_ms') or 0) / 1000
         self._stop_signals = STOP_SIGNALS | {signal.Signals[f'SIG{plan.get("stop_signal") or "TERM"}']}
         # Inherited descriptors are inheritable: each subprocess of the app would keep a dead worker's socket open.
         os.set_inheritable(plan['listener'], False)
@@ -55,7 +56,7 @@ class WSGILoader:
                 application = self._load_app()
             with handshake.step('start_serving'):
                 worker = self._start_worker(application)
-            handshake.ready(1)
+            handshake.ready(self._threads)
             return worker
         except (Exception, SystemExit) as error:
             handshake.fail(
@@ -66,28 +67,20 @@ class WSGILoader:
             sys.exit(1)
 
     def _load_app(self):
-        path = os.path.join(self._directory, self._startup_file)
-        if not os.path.exists(path):
-            raise KnownError(
-                f'{self._startup_file} was not found in {self._directory}',
-                'A WSGI app starts from passenger_wsgi.py; the setting `startup_file` names another file.',
-            )
-        # Under its own name, so that whoever imports it again gets the same module.
-        name = os.path.splitext(os.path.basename(path))[0]
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        application = getattr(module, 'application', None)
-        if callable(application):
-            return application
-        raise KnownError(
-            f'{self._startup_file} has no callable named application',
-            'Name the WSGI callable so there, for instance `from app import app as application`.',
+        return app_file.load(
+            self._directory,
+            self._startup_file,
+            ('application',),
+            'A WSGI app starts from passenger_wsgi.py',
+            'from app import app as application',
         )
 
     def _start_worker(self, application):
-        worker = SessionWorker(application, socket.socket(fileno=self._listener))
+        listener = socket.socket(fileno=self._listener)
+        if self._threads > 1:
+            worker = ThreadedSessionWorker(application, listener, self._threads, self._time_limit)
+        else:
+            worker = SessionWorker(application, listener)
         # After the app has loaded, so that a handler of its own does not swallow the stop.
         for number in self._stop_signals:
             signal.signal(number, worker.stop)

@@ -16,6 +16,8 @@ module PhusionPassenger
       @startup_file = plan['startup_file'] || 'config.ru'
       @stop_signals = STOP_SIGNALS | [plan['stop_signal'] || 'TERM']
       @name = plan['app'] || File.basename(@directory)
+      @threads = plan['threads'] || 1
+      @time_limit = plan['abort_after_ms']&.fdiv(1000)
       # Inherited descriptors lack close-on-exec: without it each subprocess of the app would keep a dead worker's socket open.
       @listener_number = plan.fetch('listener')
       IO.for_fd(@listener_number, autoclose: false).close_on_exec = true
@@ -41,7 +43,7 @@ module PhusionPassenger
         PhusionPassenger.call_event(:starting_worker_process, false)
         @worker = start_worker(app)
       end
-      @handshake.ready(PhusionPassenger.advertised_concurrency_level || 1)
+      @handshake.ready(PhusionPassenger.advertised_concurrency_level || @threads)
       @worker
     rescue StandardError, ScriptError, SystemExit, NoMemoryError, SystemStackError => e
       give_up(e)
@@ -62,7 +64,7 @@ module PhusionPassenger
 
         raise BootError::Known.new('LoadError: cannot load rack, which this app needs', rack_hint)
       end
-      require_relative 'lib/session_worker'
+      require_relative(@threads > 1 ? 'lib/threaded_session_worker' : 'lib/session_worker')
     end
 
     def rack_hint
@@ -89,7 +91,12 @@ module PhusionPassenger
       listener = UNIXServer.for_fd(@listener_number)
       # Only Rack 2 and older ask for this key; their constant is a pair of numbers.
       version = Rack::VERSION if Rack.release.to_i < 3
-      worker = SessionWorker.new(app, listener, rack_version: version)
+      worker =
+        if @threads > 1
+          ThreadedSessionWorker.new(app, listener, threads: @threads, time_limit: @time_limit, rack_version: version)
+        else
+          SessionWorker.new(app, listener, rack_version: version)
+        end
       # After the app has loaded, so that a handler of its own does not swallow the stop.
       @stop_signals.each { |signal| trap(signal) { worker.stop } }
       worker

@@ -7,6 +7,7 @@
 // except for one on the same port as the first, which stands for a further address of the same service (Fastify listens on
 // 127.0.0.1 and ::1 for 'localhost'): it succeeds and is never connected to.
 
+const cluster = require('node:cluster');
 const http = require('node:http');
 const net = require('node:net');
 const tls = require('node:tls');
@@ -25,9 +26,9 @@ function redirectListen(descriptor, onServer) {
   net.Server.prototype.listen = function (...args) {
     const target = targetOf(args);
     if (chosen !== null && chosen !== this) {
-      return target.port !== null && target.port === chosenPort ? pretend(this, args) : listen.apply(this, args);
+      return target.port !== null && target.port === chosenPort ? pretend(this, args) : reallyListen(this, args, target);
     }
-    if (target.internal || !(automatic || target.path === 'passenger')) return listen.apply(this, args);
+    if (target.internal || !(automatic || target.path === 'passenger')) return reallyListen(this, args, target);
     if (this instanceof tls.Server) {
       throw new KnownError('The app listens with TLS', 'passenger ends TLS itself and speaks plain HTTP to apps: use http.createServer.');
     }
@@ -36,14 +37,33 @@ function redirectListen(descriptor, onServer) {
     if (this instanceof http.Server) leaveIdleConnectionsToTheGateway(this);
     onServer(this);
     onceListening(this, args);
-    return listen.call(this, { fd: descriptor, backlog: BACKLOG });
+    return bySelf(() => listen.call(this, { fd: descriptor, backlog: BACKLOG }));
   };
+
+  function reallyListen(server, args, { internal }) {
+    if (cluster.isPrimary) return listen.apply(server, args);
+    if (internal) return bySelf(() => listen.apply(server, args));
+    const [options, callback] = net._normalizeArgs(args);
+    return bySelf(() => listen.call(server, { ...options, exclusive: true }, callback));
+  }
 
   globalThis.PhusionPassenger = {
     configure(options = {}) {
       if (options.autoInstall === false) automatic = false;
     },
   };
+}
+
+// Where the app takes itself for a cluster's worker (single_cluster.js), there is no primary that could listen for it. Node has
+// an option for that, `exclusive`, and heeds it for names and ports only.
+function bySelf(listen) {
+  const { isPrimary } = cluster;
+  cluster.isPrimary = true;
+  try {
+    return listen();
+  } finally {
+    cluster.isPrimary = isPrimary;
+  }
 }
 
 // Port and path of any of the forms of net.Server.listen.

@@ -51,9 +51,9 @@ class LoaderProcess {
     return this.lines;
   }
 
-  async get(url, { agent, method = 'GET', body } = {}) {
+  async get(url, { agent, method = 'GET', headers, body } = {}) {
     await this.lines;
-    const request = http.request({ socketPath: this.socketPath, path: url, agent, method });
+    const request = http.request({ socketPath: this.socketPath, path: url, agent, method, headers });
     request.end(body);
     const [response] = await once(request, 'response');
     let text = '';

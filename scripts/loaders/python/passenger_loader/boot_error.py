@@ -8,9 +8,10 @@ import traceback
 class KnownError(Exception):
     """A failure that the loader itself found out about, with its hint."""
 
-    def __init__(self, message, hint):
+    def __init__(self, message, hint, details=''):
         super().__init__(message)
         self.hint = hint
+        self.details = details
 
 
 def summary(error):
@@ -25,7 +26,7 @@ def summary(error):
 
 def details(error):
     if isinstance(error, KnownError) and error.__cause__ is None:
-        return ''
+        return error.details
     return ''.join(traceback.format_exception(type(error), error, error.__traceback__))
 
 

@@ -16,15 +16,25 @@ class Handshake:
         self._descriptor = descriptor
         self._step = 'start_interpreter'
 
+    @property
+    def is_open(self):
+        return self._descriptor is not None
+
     @contextlib.contextmanager
     def step(self, name):
+        self.begin(name)
+        yield
+        self.end()
+
+    def begin(self, name):
         self._step = name
         self._send({'type': 'step', 'step': name, 'state': 'begin'})
-        yield
-        self._send({'type': 'step', 'step': name, 'state': 'end'})
 
-    def ready(self, concurrency):
-        self._send({'type': 'ready', 'protocol': 'session', 'concurrency': concurrency})
+    def end(self):
+        self._send({'type': 'step', 'step': self._step, 'state': 'end'})
+
+    def ready(self, concurrency, protocol='session'):
+        self._send({'type': 'ready', 'protocol': protocol, 'concurrency': concurrency})
         self.close()
 
     def fail(self, summary, details, hint):
@@ -36,7 +46,7 @@ class Handshake:
         self.close()
 
     def close(self):
-        if self._descriptor is not None:
+        if self.is_open:
             os.close(self._descriptor)
             self._descriptor = None
 

@@ -7,6 +7,7 @@ core, all of which keep connections of their own.
 import io
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -51,6 +52,9 @@ ERROR_HEADERS = [('Content-Type', 'text/plain')]
 
 
 class SessionWorker:
+    # What a connection, and the listener, are polled for.
+    INTEREST = select.EPOLLIN
+
     def __init__(self, application, listener):
         self._application = application
         self._listener = listener
@@ -62,14 +66,16 @@ class SessionWorker:
         self._template = {**TEMPLATE, 'wsgi.errors': sys.stderr}
         self._poll = select.epoll()
         self._poll.register(self._wake_reader, select.EPOLLIN)
-        self._poll.register(listener.fileno(), select.EPOLLIN)
+        self._poll.register(listener.fileno(), self.INTEREST)
 
     def stop(self, *_):
-        """A signal handler: ends `run` after the current request."""
+        """A signal handler: ends `run` after the current request. (The signal itself wakes it.)"""
         self._stopping = True
-        os.write(self._wake_writer, b'.')
 
     def run(self):
+        # A signal between two waits must end the next: its Python handler would run only after that one.
+        os.set_blocking(self._wake_writer, False)
+        signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
         poll = self._poll.poll
         while not self._stopping:
             self._attend_in_turn(poll(-1, EVENTS_AT_ONCE))
@@ -78,6 +84,9 @@ class SessionWorker:
         while ready := poll(0):
             for descriptor, events in ready:
                 self._attend(descriptor, events)
+        self._close()
+
+    def _close(self):
         self._listener.close()
         for connection in self._connections.values():
             connection.close()
@@ -95,6 +104,8 @@ class SessionWorker:
         if connection is None:
             if descriptor != self._wake_reader:
                 self._accept()
+            else:
+                os.read(descriptor, READ_SIZE)
         elif events & select.EPOLLHUP:
             # Closed by the gateway: whatever it sent, nobody wants the answer any more.
             self._drop(connection)
@@ -115,7 +126,7 @@ class SessionWorker:
             return
         connection.setblocking(True)
         self._connections[connection.fileno()] = connection
-        self._poll.register(connection.fileno(), select.EPOLLIN)
+        self._poll.register(connection.fileno(), self.INTEREST)
 
     def _serve(self, connection, length_of=HEAD_LENGTH.unpack_from):
         received = connection.recv(READ_SIZE)

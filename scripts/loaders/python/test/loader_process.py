@@ -12,19 +12,19 @@ import struct
 import sys
 import tempfile
 
-LOADER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'wsgi_loader.py')
+LOADERS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 10
 
 Response = collections.namedtuple('Response', 'status headers body')
 
 
 class LoaderProcess:
-    def __init__(self, files, **plan):
+    def __init__(self, files, loader='wsgi_loader.py', options=('-W', 'error'), **plan):
         self.directory = tempfile.mkdtemp()
         for name, text in files.items():
             with open(os.path.join(self.directory, name), 'w') as file:
                 file.write(text)
-        self._socket_path = os.path.join(self.directory, 'w.sock')
+        self.socket_path = os.path.join(self.directory, 'w.sock')
         self._log_path = os.path.join(self.directory, 'output.log')
         self._connections = []
         self._lines = None
@@ -38,11 +38,12 @@ class LoaderProcess:
             'app': 'test',
             **plan,
         }
-        self.pid = self._spawn({**os.environ, '_PASSENGER_WORKER': json.dumps(plan)})
+        command = [sys.executable, *options, os.path.join(LOADERS, loader)]
+        self.pid = self._spawn(command, {**os.environ, '_PASSENGER_WORKER': json.dumps(plan)})
 
-    def _spawn(self, environment):
+    def _spawn(self, command, environment):
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(self._socket_path)
+        listener.bind(self.socket_path)
         listener.listen(64)
         self._handshake, writer = os.pipe()
         log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -50,7 +51,7 @@ class LoaderProcess:
         sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100) for fd in (log, log, listener.fileno(), writer)]
         actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, source, target) for source, target in zip(sources, (1, 2, 3, 4))]
-        command = ['sh', '-c', 'cd "$0" && exec "$@"', self.directory, sys.executable, '-W', 'error', LOADER]
+        command = ['sh', '-c', 'cd "$0" && exec "$@"', self.directory, *command]
         pid = os.posix_spawn('/bin/sh', command, environment, file_actions=actions)
         listener.close()
         for descriptor in (writer, log, *sources):
@@ -79,7 +80,7 @@ class LoaderProcess:
         self.handshake()
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(SECONDS)
-        connection.connect(self._socket_path)
+        connection.connect(self.socket_path)
         self._connections.append(connection)
         return connection
 

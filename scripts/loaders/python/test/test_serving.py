@@ -350,6 +350,71 @@ class ServingTest(unittest.TestCase):
         self.assertClosed(connection)
 
 
+VALIDATED = r'''
+from wsgiref.validate import validator
+
+TEXT = [('Content-Type', 'text/plain')]
+
+
+def app(environ, start_response):
+    path = environ['PATH_INFO']
+    if path == '/write':
+        write = start_response('200 OK', TEXT)
+        write(b'written ')
+        write(b'')
+        return [b'and returned']
+    if path == '/generator':
+        def parts():
+            yield b''
+            yield b'made '
+            yield b'as it goes'
+        start_response('200 OK', TEXT)
+        return parts()
+    if path == '/late':
+        def late():
+            start_response('201 Created', TEXT)
+            yield b'late'
+        return late()
+    if path == '/empty':
+        start_response('204 No Content', [])
+        return []
+    body = environ['wsgi.input'].read(10) + b''.join(environ['wsgi.input'].readlines())
+    start_response('200 OK', TEXT + [('X-Multi', '1'), ('X-Multi', '2'), ('Content-Length', str(len(body)))])
+    return [body]
+
+
+application = validator(app)
+'''
+
+
+class ValidatorTest(unittest.TestCase):
+    """The validator of the standard library, with nothing left out, finds nothing wrong (PEP 3333)."""
+
+    def ask_for_everything(self, **plan):
+        loader = LoaderProcess({'passenger_wsgi.py': VALIDATED}, **plan)
+        self.addCleanup(loader.close)
+        connection = loader.connect()
+        for method in ('GET', 'HEAD'):
+            bodies = {'/write': b'written and returned', '/generator': b'made as it goes', '/late': b'late', '/empty': b'', '/body': b''}
+            for path, body in bodies.items():
+                response = loader.get(path, connection, method=method)
+                self.assertEqual(response.body, b'' if method == 'HEAD' else body)
+                self.assertEqual(response.headers['connection'], [])
+        for method in ('POST', 'PUT', 'PATCH', 'DELETE'):
+            for body in (b'', b'one line', b'line\n' * 40_000):
+                self.assertEqual(loader.get('/body', connection, method=method, body=body).body, body)
+        chunks = b'6\r\nchunke\r\n1\r\nd\r\n0\r\n\r\n'
+        response = loader.get('/body', connection, method='POST', body=chunks, HTTP_TRANSFER_ENCODING='chunked')
+        self.assertEqual((response.body, response.headers['x-multi']), (b'chunked', ['1', '2']))
+        self.assertNotIn('failed', loader.log())
+
+    def test_one_request_at_a_time(self):
+        self.ask_for_everything()
+
+    def test_several_threads(self):
+        self.ask_for_everything(threads=2)
+
+
 class SafePathTest(unittest.TestCase):
     def test_the_loader_finds_its_modules_and_the_apps_with_a_safe_path(self):
         with unittest.mock.patch.dict(os.environ, PYTHONSAFEPATH='1'):

@@ -8,8 +8,8 @@ module PhusionPassenger
     # How many requests at a time the pool should send to this worker; read once, when the worker is ready.
     attr_accessor :advertised_concurrency_level
 
-    # Events: +:starting_worker_process+ (called with whether the process was forked) and +:stopping_worker_process+.
-    # Other names are accepted, and not called by this version.
+    # Events: +:starting_worker_process+ (called with whether the process was forked), +:starting_request_handler_thread+ (in
+    # each thread that serves requests) and +:stopping_worker_process+. Other names are accepted, and not called by this version.
     def on_event(name, &block)
       raise ArgumentError, 'a block is needed' unless block
 

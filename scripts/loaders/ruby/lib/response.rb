@@ -92,6 +92,7 @@ module PhusionPassenger
         case name.bytesize
         when 10 then next if connection_header(name, value, status)
         when 11 then next if name == 'rack.hijack' && (@hijack = value)
+        when 13 then next if name == 'rack.protocol' # Rack 3: for the server. The upgrade says it too.
         when 14 then next if content_length_header(name, value)
         when 17 then @framed_by_app = true if name.casecmp('transfer-encoding').zero?
         end

@@ -52,6 +52,7 @@ module PhusionPassenger
     end
 
     def run
+      PhusionPassenger.call_event(:starting_request_handler_thread)
       attend_in_turn(IO.select(@sources)[0]) until @stopping
       finish_what_arrived
     ensure

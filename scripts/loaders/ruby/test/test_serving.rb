@@ -14,7 +14,9 @@ class TestServing < Minitest::Test
       puts 'at_exit ran'
     end
     PhusionPassenger.on_event(:starting_worker_process) { |forked| puts "starting, forked: #{forked}" }
+    PhusionPassenger.on_event(:starting_request_handler_thread) { puts 'the thread starts' }
     PhusionPassenger.on_event(:stopping_worker_process) { puts 'stopping' }
+    PhusionPassenger.on_event(:credentials) { raise 'of Phusion Passenger, and never called' }
 
     class Closable
       def initialize(parts, failing: false) = (@parts, @failing = parts, failing)
@@ -88,7 +90,7 @@ class TestServing < Minitest::Test
         upgrade = { 'Connection' => 'Upgrade', 'Upgrade' => 'echo' }
         [101, upgrade.merge('rack.hijack' => ->(io) { Thread.new { io.write("#{names} #{io.readpartial(100)}") && io.close } }), []]
       when '/upgrade3' # the streaming body of Rack 3
-        [101, { 'connection' => 'upgrade', 'upgrade' => 'echo' }, ->(io) { io.write(io.readpartial(100)) && io.close }]
+        [101, { 'connection' => 'upgrade', 'upgrade' => 'echo', 'rack.protocol' => 'echo' }, ->(io) { io.write(io.readpartial(100)) && io.close }]
       when '/socket' # as Action Cable and Faye do it
         env['rack.hijack'].call
         io = env['rack.hijack_io']
@@ -132,7 +134,8 @@ class TestServing < Minitest::Test
     names = %w[start_interpreter load_libraries load_app start_serving]
     assert_equal(names.flat_map { |name| [[name, 'begin'], [name, 'end']] }, steps)
     assert_equal({ 'version' => 1, 'type' => 'ready', 'protocol' => 'session', 'concurrency' => 1 }, @loader.handshake.last)
-    assert_includes @loader.log, "the app prints while it boots\nstarting, forked: false\n"
+    get('/')
+    assert_equal "the app prints while it boots\nstarting, forked: false\nthe thread starts\n", @loader.log
   end
 
   def test_a_connection_is_kept_for_further_requests
@@ -370,6 +373,7 @@ class TestServing < Minitest::Test
       response = @loader.read_response(connection, head_only: true)
       assert_equal [101, ['echo']], [response.status, response.headers['upgrade']]
       assert_equal 'upgrade', response.headers['connection'].join.downcase
+      assert_empty response.headers['rack.protocol']
       connection.write('ping')
       assert_equal answer, Timeout.timeout(5) { connection.read }
     end
