@@ -44,7 +44,13 @@ package final class Pool: Sendable {
         ahead: Bool = false, first: Bool = false
     ) -> CheckoutAnswer {
         let wish = CheckoutWish(sticky: sticky, isUnlimited: unlimited, mayGoAhead: ahead, goesFirst: first)
-        return shared.withLock { $0.machine.checkout(app, waiter, wish, now: now) }
+        let (answer, actions) = shared.withLock { shared in
+            let answer = shared.machine.checkout(app, waiter, wish, now: now)
+            guard case .queued = answer else { return (answer, [PoolAction]()) }
+            return (answer, shared.machine.requestWaits(app, now: now))
+        }
+        if !actions.isEmpty { perform(actions) }
+        return answer
     }
 
     /// The client is gone. True: it left the queue and no callback will come. False: a grant or refusal is already under
@@ -157,7 +163,7 @@ package final class Pool: Sendable {
     }
 
     /// Boots without waiting, for server start, when nothing is live: it becomes live with its first proved worker, and
-    /// boots that fail are retried with back-off, for ever. Requests wait in the queue while a worker boots; when a boot
+    /// boots that fail are retried with back-off, for ever. With 0 workers the first request boots one. Requests wait in the queue while a worker boots; when a boot
     /// has failed and until the next attempt begins, they are refused with the reason.
     package func bootLive(_ app: AppIndex, _ spec: GenerationSpec) -> GenerationNumber {
         let (number, actions) = shared.withLock { $0.machine.bootLive(app, spec, now: now()) }
@@ -196,6 +202,11 @@ package final class Pool: Sendable {
     /// Grows or shrinks within `PoolLimits`. The target is kept from then on.
     package func scale(_ generation: GenerationNumber, of app: AppIndex, workers: Int) {
         decide { machine, now in machine.scale(generation, of: app, workers: workers, now: now) }
+    }
+    /// Keeps the app at so many workers, as far as limits allow, in this generation and those after it; nil: at as many
+    /// as are needed.
+    package func setScale(_ app: AppIndex, workers: Int?) {
+        decide { machine, now in machine.setScale(app, workers: workers, now: now) }
     }
     /// True once so many workers (or the generation's target, if that is less) are available. False at the deadline, and
     /// when the generation is drained.

@@ -195,6 +195,9 @@ struct PrecedenceTests {
         #expect(
             problems { try load("max_pool_size: 2\nmin_instances: 3") }.map(shown)
                 == ["2:1 'min_instances' (3) is more than 'max_pool_size' (2)"])
+        #expect(
+            problems { try load("max_instances: 2\nmin_instances: 3") }.map(shown)
+                == ["2:1 'min_instances' (3) is more than 'max_instances' (2)"])
     }
 
     @Test("A directory or server file that is not there is refused")

@@ -93,10 +93,15 @@ final class Harness {
         granted.append((checkout.waiter as! TestWaiter, claim))
     }
 
+    func note(_ waiter: TestWaiter, _ claim: Claim) { granted.append((waiter, claim)) }
+    func forgetGranted(but kept: Claim?) { granted.removeAll { $0.claim != kept } }
+
     // MARK: Requests
 
     func checkout(_ waiter: TestWaiter = TestWaiter(), _ wish: CheckoutWish = .any) -> CheckoutAnswer {
-        machine.checkout(app, waiter, wish, now: { now })
+        let answer = machine.checkout(app, waiter, wish, now: { now })
+        if case .queued = answer { take(machine.requestWaits(app, now: { now })) }
+        return answer
     }
     /// A claim that must be granted at once.
     func claim(_ wish: CheckoutWish = .any, sourceLocation: SourceLocation = #_sourceLocation) throws -> Claim {

@@ -79,7 +79,9 @@ final class PoolWorld {
             model.check(pin == nil || claim.endpoint.worker == pin, "a session lost its worker")
             model.check(claim.takesPlace != wish.isUnlimited, "a claim of the wrong kind")
             model.granted(claim, app: app, mayGoAhead: wish.mayGoAhead, now: now)
-        case .queued(let ticket): queued(waiter, ticket, app: app, pin: pin, wish)
+        case .queued(let ticket):
+            queued(waiter, ticket, app: app, pin: pin, wish)
+            take(machine.requestWaits(AppIndex(app), now: { now }))
         case .refused: model.answered[waiter.number] = 1
         }
     }
@@ -257,6 +259,7 @@ final class PoolWorld {
         case 12: take(machine.park(number, of: index, workers: Int.random(in: 0...3, using: &random), now: now))
         case 13..<15: take(machine.scale(number, of: index, workers: Int.random(in: 0...5, using: &random), now: now))
         case 15: cancelBoot()
+        case 18 where chance(50): take(machine.setScale(index, workers: chance(50) ? nil : 2, now: now))
         case 16: wait(.ready(index, number, workers: 2, deadline: now + .seconds(2)))
         case 17: wait(.gone(index, number))
         case 18 where chance(1): remove(app)
@@ -270,6 +273,9 @@ final class PoolWorld {
         let workers = Int.random(in: 1...4, using: &random)
         return makeSpec(workers: workers, proof: proof, directory: "/releases/\(directories)") {
             $0.pool.maxParallelSpawns = Int.random(in: 0...3, using: &random)
+            $0.pool.minInstances = Int.random(in: 0...2, using: &random)
+            $0.pool.maxInstances = [0, 0, 3].randomElement(using: &random)!
+            $0.pool.poolIdleTime = [.zero, .milliseconds(300), .seconds(3)].randomElement(using: &random)!
             $0.pool.stopTimeout = duration(500...4000)
             $0.deploy.drainTimeout = duration(500...4000)
             $0.deploy.streamDrain = duration(0...6000)
@@ -282,6 +288,8 @@ final class PoolWorld {
         // The number is known only afterwards, but the spawns are told at once.
         let number = GenerationNumber(machine.apps[app].peekGeneration)
         if model.apps[app].generations.isEmpty || (model.apps[app].live == nil && chance(20)) {
+            var spec = spec
+            if chance(20) { spec.workers = 0 }
             model.apps[app].generations[number] = WorldGeneration(spec: spec)
             let (actual, actions) = machine.bootLive(AppIndex(app), spec, now: now)
             model.check(actual == number, "numbers count up")

@@ -60,6 +60,7 @@ struct WorldApp {
 /// The rules of the pool said a second time, from outside: fed with the same events and with what the pool asked for, it
 /// knows only what a gateway, a spawner and a deploy can see.
 struct ReferenceModel {
+    var maxPoolSize = 6
     var apps: [WorldApp] = []
     /// Those that have not exited.
     var workers: [WorkerNumber: WorldWorker] = [:]
@@ -258,9 +259,28 @@ struct ReferenceModel {
                 for worker in generation.workers { compare(worker, generation, now: now) }
             }
         }
+        compareCounts(snapshot)
         dropPins()
         let alive = workers.count
         check(known == alive, "the pool knows \(known) workers, \(alive) are there")
+    }
+
+    /// What `max_pool_size` and `max_instances` are there for. Those that were told to end count no more.
+    private mutating func compareCounts(_ snapshot: PoolSnapshot) {
+        var all = 0
+        for app in snapshot.apps {
+            guard let live = app.live, let spec = apps[app.index.rawValue].generations[live.number]?.spec else { continue }
+            let kept = workers.count { number, worker in
+                worker.app == app.index.rawValue && worker.generation == live.number && worker.deadBy == nil
+                    && !draining.contains(number)
+            }
+            let limit = spec.settings.pool.maxInstances
+            check(limit == 0 || kept <= limit, "\(kept) workers, max_instances \(limit)")
+            check(kept <= live.target, "\(kept) workers, kept at \(live.target)")
+            all += kept
+        }
+        // An app always gets one.
+        check(all <= maxPoolSize + apps.count - 1, "\(all) live workers, max_pool_size \(maxPoolSize)")
     }
 
     private mutating func compare(_ worker: WorkerSnapshot, _ generation: GenerationSnapshot, now: Instant) {

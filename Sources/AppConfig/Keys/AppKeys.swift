@@ -45,6 +45,15 @@ extension KeyTable {
             "min_instances", .app, .integer(0...100_000, 1), \.app.pool.minInstances, by: .restart,
             "Workers that are always kept"),
         ConfigKey(
+            "max_instances", .app, .integer(0...100_000, 4, zeroIsUnlimited: true), \.app.pool.maxInstances,
+            by: .restart, "Workers that the app grows to at most (0: as many as max_pool_size leaves)"),
+        ConfigKey(
+            "pool_idle_time", .app, .duration("300s", zeroIsUnlimited: true), \.app.pool.poolIdleTime, by: .restart,
+            "How long a worker above min_instances stays when it is not needed (0: for ever)"),
+        ConfigKey(
+            "prestart", .app, .boolean, \.app.pool.prestart, by: .restart,
+            "Start workers with the server, and not with the first request"),
+        ConfigKey(
             "start_timeout", .app, .positiveDuration("90s"), \.app.pool.startTimeout, by: .restart,
             "How long a worker may take to start"),
         ConfigKey(

@@ -44,6 +44,12 @@ struct EventLog: Sendable {
             report("\(who): worker \(worker) is not healthy", failure)
         case .unhealthyWorkerKept(let worker, let failure):
             report("\(who): worker \(worker) is not healthy, as most are: it stays", failure)
+        case .grown(let workers):
+            logger.info("\(who): all workers are busy, \(workers) are kept now")
+        case .shrunk(let workers):
+            logger.info("\(who): workers were not needed, \(workers) are kept now")
+        case .evicted(let worker):
+            logger.info("\(who): worker \(worker) was idle, another app needs its place")
         case .refusedQueued(let count, let refusal):
             logger.warning("\(who): \(count) waiting requests refused: \(refusal)")
         }

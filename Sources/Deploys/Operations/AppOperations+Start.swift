@@ -33,7 +33,8 @@ extension AppOperations {
 
     private func bootLive(_ host: any GenerationHost, release: ReleaseLocation?, _ settings: AppSettings) {
         let spec = GenerationSpec(
-            app: app, settings: settings, release: release?.label, workers: max(settings.pool.minInstances, 1),
+            app: app, settings: settings, release: release?.label,
+            workers: settings.pool.prestart ? max(settings.pool.minInstances, 1) : 0,
             proof: release == nil && settings.environment == "development" ? .handshake : .health)
         let generation = host.bootLive(spec)
         live = BootedCode(generation: generation, release: release, settings: settings)

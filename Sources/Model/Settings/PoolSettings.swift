@@ -1,7 +1,14 @@
 package struct PoolSettings: Sendable, Codable, Equatable {
     package var maxPoolSize: Int = 6
-    /// Workers that a generation boots to and keeps.
+    /// Workers that are always kept. With 0 an app that nobody has asked for anything for `poolIdleTime` sleeps; the next
+    /// request wakes it.
     package var minInstances: Int = 1
+    /// Workers that an app grows to at most; 0 means as many as `maxPoolSize` leaves.
+    package var maxInstances: Int = 0
+    /// Workers that were not needed for so long are stopped, down to `minInstances`; zero means never.
+    package var poolIdleTime: Duration = .seconds(300)
+    /// False: the first worker boots with the first request.
+    package var prestart: Bool = true
     package var startTimeout: Duration = .seconds(90)
     package var stopTimeout: Duration = .seconds(60)
     /// At most this many workers of an app boot at the same time; 0 means one for each core.

@@ -63,5 +63,10 @@ package struct PoolEvent: Sendable, Equatable {
         /// Its probes fail, but no better worker is there: it is probably not the worker's fault.
         case unhealthyWorkerKept(WorkerNumber, BootFailure)
         case refusedQueued(Int, Refusal)
+        /// It is kept at so many workers now, because requests waited; or at so few, because the others were not needed.
+        case grown(workers: Int)
+        case shrunk(workers: Int)
+        /// An idle worker was stopped because another app needs the room.
+        case evicted(WorkerNumber)
     }
 }

@@ -31,7 +31,7 @@ extension AppPool {
         assert(generation.state != .gone, "a generation that is gone was kept")
         assert((generation.state == .live) == table.contains(generation.number), "live is what is in the table")
         assert(generation.state != .draining || !generation.slots.isEmpty, "nothing is left to drain")
-        assert(generation.target >= 1)
+        assert(generation.target >= 0)
         var kept = 0
         var ready = 0
         for slot in generation.slots {

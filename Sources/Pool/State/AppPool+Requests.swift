@@ -207,6 +207,10 @@ extension AppPool {
         var known = false
         for generation in generations where generation.state == .live || generation.isPending {
             for slot in generation.slots where context.workers[slot].isKept { return nil }
+            // The request wakes it.
+            if generation.isAsleep, generation.bootFailure == nil || context.now >= generation.backOff.notBefore {
+                return nil
+            }
             known = true
             failure = generation.bootFailure ?? failure
         }

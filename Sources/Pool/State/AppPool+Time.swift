@@ -17,6 +17,10 @@ extension AppPool {
             topUp(position, &context)
             advance(position, &context)
         }
+        if let position = scaledPosition {
+            observe(position, &context)
+            shrink(position, &context)
+        }
         forgetGone(&context)
         proceedClosing(&context)
         dispatch(&context)

@@ -62,6 +62,8 @@ extension AppPool {
     ) {
         context.workers[slot].move(to: .available)
         context.workers[slot].provedAt = context.now
+        context.workers[slot].lastUsed = context.now
+        generations[position].rampUp(slot, &context)
         generations[position].enterService(slot, &context.workers)
         generations[position].bootFailure = nil
         lastBootFailure = nil

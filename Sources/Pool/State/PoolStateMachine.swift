@@ -5,8 +5,8 @@ import Model
 /// Each event finds its app and hands on to `AppPool`; what concerns all apps together (limits, waits, shutdown) is here.
 /// Debug builds check every invariant after every event.
 struct PoolStateMachine {
-    private(set) var apps: [AppPool] = []
-    private(set) var context: PoolContext
+    var apps: [AppPool] = []
+    var context: PoolContext
     private var waits: [Wait] = []
     private var lastWait: UInt64 = 0
     private(set) var shutdownDeadline: Instant?
@@ -125,6 +125,7 @@ struct PoolStateMachine {
     mutating func tick(now: Instant) -> [PoolAction] {
         begin(now)
         for app in apps.indices { apps[app].tick(&context) }
+        grow()
         return finish()
     }
 
@@ -218,8 +219,8 @@ struct PoolStateMachine {
 
     // MARK: Limits
 
-    /// What the live generations of the other apps leave of the pool.
-    private func liveRoom(for index: Int) -> Int {
+    /// What the live generations of the other apps leave of the pool; below zero when there are more apps than room.
+    func liveRoom(for index: Int?) -> Int {
         var room = context.limits.maxPoolSize
         for app in apps where app.index.rawValue != index {
             for generation in app.generations where generation.state == .live || generation.isPending {
@@ -281,12 +282,12 @@ struct PoolStateMachine {
 
     // MARK: One event
 
-    private mutating func begin(_ now: Instant) {
+    mutating func begin(_ now: Instant) {
         // Callers read the clock inside the lock, so time does not go back; a test's might.
         context.now = max(now, context.now)
     }
 
-    private mutating func finish() -> [PoolAction] {
+    mutating func finish() -> [PoolAction] {
         settleWaits()
         assertInvariants()
         return context.takeActions()

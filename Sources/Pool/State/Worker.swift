@@ -26,6 +26,12 @@ struct Worker {
     var requests: UInt64 = 0
     /// When it first became available.
     var provedAt: Instant?
+    /// The last time a request was seen here, to the shell's timer.
+    var lastUsed: Instant
+    /// `requests` as of then.
+    var seenRequests: UInt64 = 0
+    /// Requests that it counts as having beside its own, while it is new (`SlowStart`).
+    var handicap = 0
     /// It is being stopped because its boot took too long. Told once the process has ended, because only then is all of
     /// its output known, and until then nothing takes its place.
     var timeout: BootFailure?
@@ -52,6 +58,7 @@ struct Worker {
         self.sticky = sticky
         self.attempt = attempt
         self.bornAt = bornAt
+        lastUsed = bornAt
         self.deadline = deadline
     }
 
