@@ -118,6 +118,13 @@ package final class Pool: Sendable {
     package func workerUnhealthy(_ worker: WorkerNumber, _ failure: BootFailure) {
         decide { machine, now in machine.workerUnhealthy(worker, failure, now: now) }
     }
+    /// What a worker's process tree uses now: private memory and swap, in bytes. To be told every few seconds for every
+    /// worker that has a process, whatever its state; for how long it was over a limit does not count. From
+    /// `memory_limit` on a worker is replaced (another one is up before it drains), from `hard_memory_limit` on it is
+    /// stopped at once.
+    package func workerMemory(_ worker: WorkerNumber, bytes: Int) {
+        decide { machine, now in machine.workerMemory(worker, bytes: bytes, now: now) }
+    }
     /// The last word about a worker, in every case: boots that failed, stops, crashes, spawns that were refused.
     package func workerExited(_ worker: WorkerNumber, _ failure: BootFailure) {
         decide { machine, now in machine.workerExited(worker, failure, now: now) }

@@ -163,6 +163,8 @@ final class Harness {
         take(machine.workerExited(worker, failure, now: now))
     }
 
+    func memory(_ worker: WorkerNumber, _ bytes: Int) { take(machine.workerMemory(worker, bytes: bytes, now: now)) }
+
     // MARK: Generations
 
     @discardableResult

@@ -197,6 +197,7 @@ final class PoolWorld {
         let alive = model.workers.keys.sorted()
         guard let number = alive.randomElement(using: &random), let worker = model.workers[number] else { return }
         if chance(worker.deadBy == nil ? 3 : 30) { return exit(number) }
+        if chance(4) { return memory(number) }
         switch worker.stage {
         case .asked:
             model.workers[number]?.stage = .started
@@ -221,6 +222,16 @@ final class PoolWorld {
             machine.workerBooted(
                 number, address: .tcp(port: 1), wireProtocol: isSession ? .session : .http, concurrency: concurrency,
                 now: now))
+    }
+
+    /// Those that serve go on doing so over the first limit, and nobody does over the second.
+    private func memory(_ number: WorkerNumber) {
+        let bytes = [50, 150, 250].randomElement(using: &random)!
+        let hard = model.apps[model.workers[number]!.app].generations[model.workers[number]!.generation]!
+            .spec.settings.pool.hardMemoryLimit
+        take(machine.workerMemory(number, bytes: bytes, now: now))
+        let isStopped = model.workers[number]?.deadBy != nil
+        model.check(hard == 0 || bytes < hard || isStopped, "a worker lives on over the hard limit")
     }
 
     private func proved(_ number: WorkerNumber) {
@@ -274,6 +285,9 @@ final class PoolWorld {
         return makeSpec(workers: workers, proof: proof, directory: "/releases/\(directories)") {
             $0.pool.maxParallelSpawns = Int.random(in: 0...3, using: &random)
             $0.pool.minInstances = Int.random(in: 0...2, using: &random)
+            $0.pool.maxRequests = [0, 0, 4, 30].randomElement(using: &random)!
+            $0.pool.memoryLimit = [0, 100].randomElement(using: &random)!
+            $0.pool.hardMemoryLimit = [0, 200].randomElement(using: &random)!
             $0.pool.maxInstances = [0, 0, 3].randomElement(using: &random)!
             $0.pool.poolIdleTime = [.zero, .milliseconds(300), .seconds(3)].randomElement(using: &random)!
             $0.pool.stopTimeout = duration(500...4000)

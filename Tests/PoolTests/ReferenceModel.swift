@@ -20,6 +20,7 @@ struct WorldWorker {
     /// It has a request that cannot be taken back.
     var isAtUnsafe = false
     var streams = 0
+    var isWorn = false
     /// By scaling down: its time is not that of its generation.
     var isRetiredAlone = false
     /// Set by `stopWorker`: the process is dead by then.
@@ -275,9 +276,10 @@ struct ReferenceModel {
                     && !draining.contains(number)
             }
             let limit = spec.settings.pool.maxInstances
-            check(limit == 0 || kept <= limit, "\(kept) workers, max_instances \(limit)")
-            check(kept <= live.target, "\(kept) workers, kept at \(live.target)")
-            all += kept
+            let surge = live.workers.contains { $0.wear != nil } ? 1 : 0
+            check(limit == 0 || kept <= limit + surge, "\(kept) workers, max_instances \(limit)")
+            check(kept <= live.target + surge, "\(kept) workers, kept at \(live.target)")
+            all += kept - surge
         }
         // An app always gets one.
         check(all <= maxPoolSize + apps.count - 1, "\(all) live workers, max_pool_size \(maxPoolSize)")
@@ -296,6 +298,8 @@ struct ReferenceModel {
             let isWhole = apps[model.app].generations[generation.number]?.drainBy != nil
             if !isWhole { workers[worker.number]?.isRetiredAlone = true }
         }
+        if worker.wear != nil { workers[worker.number]?.isWorn = true }
+        check(!model.isWorn || worker.wear != nil, "\(worker.number) was worn, and is new again")
         if model.suspected, worker.state == .available { violations.append("\(worker.number) is suspected") }
         guard let known = apps[model.app].generations[generation.number], let drainBy = known.drainBy else { return }
         if now >= drainBy, model.streams == 0 || now >= known.streamsBy ?? drainBy {

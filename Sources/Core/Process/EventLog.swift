@@ -48,6 +48,8 @@ struct EventLog: Sendable {
             logger.info("\(who): all workers are busy, \(workers) are kept now")
         case .shrunk(let workers):
             logger.info("\(who): workers were not needed, \(workers) are kept now")
+        case .workerWorn(let worker, let wear):
+            logger.info("\(who): worker \(worker) is being replaced: \(words(wear))")
         case .evicted(let worker):
             logger.info("\(who): worker \(worker) was idle, another app needs its place")
         case .refusedQueued(let count, let refusal):
@@ -135,6 +137,14 @@ struct EventLog: Sendable {
         for line in (details ?? "").split(separator: "\n").prefix(30) { logger.error("    \(line)") }
         if details == nil { for line in tail.suffix(10) { logger.error("    \(line)") } }
         if let hint { logger.error("    hint: \(hint)") }
+    }
+
+    private func words(_ wear: Wear) -> String {
+        switch wear {
+        case .requests(let count): "it has had \(count) requests (max_requests)"
+        case .memory(let bytes): "it uses \(bytes >> 20) MB (memory_limit)"
+        case .byHand: "somebody asked for it"
+        }
     }
 
     private func seconds(_ duration: Duration) -> String {

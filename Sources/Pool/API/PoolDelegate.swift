@@ -66,6 +66,8 @@ package struct PoolEvent: Sendable, Equatable {
         /// It is kept at so many workers now, because requests waited; or at so few, because the others were not needed.
         case grown(workers: Int)
         case shrunk(workers: Int)
+        /// It is to be replaced, and goes when the new one is up.
+        case workerWorn(WorkerNumber, Wear)
         /// An idle worker was stopped because another app needs the room.
         case evicted(WorkerNumber)
     }

@@ -55,6 +55,10 @@ package struct WorkerSnapshot: Sendable, Equatable {
     package var concurrency: Int
     package var bornAt: Instant
     package var address: WorkerAddress?
+    /// It serves until another has taken its place.
+    package var wear: Wear?
+    /// Bytes of private memory and swap, as last measured.
+    package var memory: Int?
 }
 
 /// Counted since the core started; gone generations included.

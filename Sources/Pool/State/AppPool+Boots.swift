@@ -7,7 +7,7 @@ extension AppPool {
         let generation = generations[position]
         guard closing == nil, generation.state.keepsWorkers, context.now >= generation.backOff.notBefore else { return }
         let kept = generation.count(in: context.workers) { $0.isKept }
-        let lacking = min(generation.target - kept, spawnsLeft(position, context))
+        let lacking = min(wantedWorkers(position, context) - kept, spawnsLeft(position, context))
         guard lacking > 0 else { return }
         for _ in 0..<lacking { spawn(position, &context) }
     }

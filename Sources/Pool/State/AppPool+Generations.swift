@@ -100,15 +100,12 @@ extension AppPool {
     /// Sets the target, stops what is too much and asks for what is missing.
     mutating func resize(_ position: Int, to target: Int, _ context: inout PoolContext) {
         generations[position].target = target
-        let excess = generations[position].count(in: context.workers) { $0.state.isKept } - target
-        if excess > 0 {
-            for slot in victims(position, excess, context) { retireAlone(slot, position, &context) }
-        }
+        trim(position, &context)
         topUp(position, &context)
     }
 
     /// Those that are missed least: still booting, then suspected, then the idlest; of equals the youngest.
-    private func victims(_ position: Int, _ count: Int, _ context: borrowing PoolContext) -> [Int] {
+    func victims(_ position: Int, _ count: Int, _ context: borrowing PoolContext) -> [Int] {
         var candidates: [(rank: Int, number: WorkerNumber, slot: Int)] = []
         for slot in generations[position].slots where context.workers[slot].state.isKept {
             let worker = context.workers[slot]

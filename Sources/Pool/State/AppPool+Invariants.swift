@@ -39,7 +39,9 @@ extension AppPool {
             if context.workers[slot].state.isKept { kept += 1 }
             if context.workers[slot].link.bucket >= 0 { ready += 1 }
         }
-        assert(kept <= generation.target || !generation.state.keepsWorkers, "more workers than wanted")
+        let worn = generation.count(in: context.workers) { $0.isWorn }
+        let wanted = generation.target + (worn > 0 ? 1 : 0)
+        assert(kept <= wanted || !generation.state.keepsWorkers, "more workers than wanted")
         assert(ready == generation.ready.count, "ready workers were miscounted")
         let listed = generation.ready.slots(in: context.workers)
         assert(listed.count == ready, "ready workers are not all listed")

@@ -88,6 +88,7 @@ extension AppPool {
             context.workers[slot].seenRequests = requests
             context.workers[slot].lastUsed = context.now
             isUsed = true
+            wearOut(slot, position, &context)
         }
         let isFull = generations[position].ready.count == 0 && generations[position].inService.count > 0
         generations[position].demand.observe(
@@ -112,6 +113,7 @@ extension AppPool {
             generations[position].target -= 1
             retireAlone(slot, position, &context)
         }
+        trim(position, &context)
         let target = generations[position].target
         if target < before { tell(.shrunk(workers: target), about: generations[position].number, &context) }
     }
@@ -157,6 +159,7 @@ extension AppPool {
         generations[position].target -= 1
         tell(.evicted(context.workers[spare.slot].number), about: generations[position].number, &context)
         retireAlone(spare.slot, position, &context)
+        trim(position, &context)
     }
 
     // MARK: By hand

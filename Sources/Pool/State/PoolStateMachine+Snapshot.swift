@@ -32,6 +32,6 @@ extension Worker {
     func snapshot() -> WorkerSnapshot {
         WorkerSnapshot(
             number: number, pid: pid, state: state, requestsNow: busy, streamsNow: streams, requestsTotal: requests,
-            concurrency: concurrency, bornAt: bornAt, address: endpoint?.address)
+            concurrency: concurrency, bornAt: bornAt, address: endpoint?.address, wear: wear, memory: memory)
     }
 }

@@ -122,6 +122,10 @@ struct PoolStateMachine {
         withWorker(number, now) { app, slot, context in app.workerExited(slot, failure, &context) }
     }
 
+    mutating func workerMemory(_ number: WorkerNumber, bytes: Int, now: Instant) -> [PoolAction] {
+        withWorker(number, now) { app, slot, context in app.workerMemory(slot, bytes: bytes, &context) }
+    }
+
     mutating func tick(now: Instant) -> [PoolAction] {
         begin(now)
         for app in apps.indices { apps[app].tick(&context) }

@@ -24,6 +24,12 @@ struct Worker {
     /// Claims without a place, and those that became streams.
     var streams = 0
     var requests: UInt64 = 0
+    /// Why it is to be replaced: it serves until another one has taken its place.
+    var wear: Wear?
+    /// `requests` from which on it is worn.
+    var requestLimit = UInt64.max
+    /// As last measured, in bytes.
+    var memory: Int?
     /// When it first became available.
     var provedAt: Instant?
     /// The last time a request was seen here, to the shell's timer.
@@ -66,6 +72,8 @@ struct Worker {
     var isKept: Bool { state.isKept || timeout != nil }
     /// Takes part in `maxParallelSpawns`: loading code is what costs, waiting for a probe is not.
     var isLoading: Bool { state == .launching || state == .loading || timeout != nil }
+    /// It serves, and is to be replaced.
+    var isWorn: Bool { wear != nil && state.isKept }
     var hasRoom: Bool { concurrency == 0 || busy < concurrency }
     var isIdle: Bool { busy == 0 && streams == 0 }
     var takesAhead: Bool { endpoint?.takesAhead ?? false }
