@@ -215,6 +215,20 @@ package final class Pool: Sendable {
     package func setScale(_ app: AppIndex, workers: Int?) {
         decide { machine, now in machine.setScale(app, workers: workers, now: now) }
     }
+    /// Holds the app's requests: at most as many as its queue takes, each for `hold` at most; then they are refused.
+    /// Requests in flight go on. Again: with another `hold`.
+    package func pause(_ app: AppIndex, hold: Duration) {
+        decide { machine, now in machine.pause(app, hold: hold, now: now) }
+    }
+    package func resume(_ app: AppIndex) {
+        decide { machine, now in machine.resume(app, now: now) }
+    }
+    /// Takes one worker out of service and replaces it. Nil: it is no worker of this app.
+    package func detach(_ app: AppIndex, pid: Int32) -> Detachment? {
+        let (answer, actions) = shared.withLock { $0.machine.detach(app, pid: pid, now: now()) }
+        perform(actions)
+        return answer
+    }
     /// True once so many workers (or the generation's target, if that is less) are available. False at the deadline, and
     /// when the generation is drained.
     package func waitUntilReady(

@@ -100,7 +100,9 @@ final class PoolWorld {
         let isUnlimited = wish.isUnlimited
         let pin = isUnlimited ? nil : pin
         let serving = model.workers.keys.filter { model.isRouted($0, app) }
-        if isUnlimited {
+        if model.apps[app].isPaused {
+            // It waits in any case.
+        } else if isUnlimited {
             model.check(serving.isEmpty, "a request waits for a place that it does not need")
         } else if let pin {
             model.check(!model.hasRoom(pin), "a request waits for its worker although that has room")
@@ -201,7 +203,7 @@ final class PoolWorld {
         switch worker.stage {
         case .asked:
             model.workers[number]?.stage = .started
-            take(machine.workerSpawned(number, pid: 7, now: now))
+            take(machine.workerSpawned(number, pid: Int32(number.rawValue), now: now))
         case .started: ready(number)
         case .ready, .proved:
             guard worker.owesProof else { return }
@@ -270,6 +272,8 @@ final class PoolWorld {
         case 12: take(machine.park(number, of: index, workers: Int.random(in: 0...3, using: &random), now: now))
         case 13..<15: take(machine.scale(number, of: index, workers: Int.random(in: 0...5, using: &random), now: now))
         case 15: cancelBoot()
+        case 17 where chance(60): pause(app)
+        case 18 where chance(30): detach(app)
         case 18 where chance(50): take(machine.setScale(index, workers: chance(50) ? nil : 2, now: now))
         case 16: wait(.ready(index, number, workers: 2, deadline: now + .seconds(2)))
         case 17: wait(.gone(index, number))
@@ -369,6 +373,26 @@ final class PoolWorld {
         take(actions)
     }
 
+    /// For no longer than other things happen.
+    private func pause(_ app: Int) {
+        guard !model.apps[app].closing else { return }
+        if model.apps[app].isPaused {
+            model.apps[app].isPaused = false
+            take(machine.resume(AppIndex(app), now: now))
+        } else {
+            take(machine.pause(AppIndex(app), hold: duration(100...5000), now: now))
+            model.apps[app].isPaused = true
+        }
+    }
+
+    private func detach(_ app: Int) {
+        let own = machine.snapshot().apps.first { $0.index.rawValue == app }?.generations.flatMap(\.workers) ?? []
+        guard let pid = own.compactMap(\.pid).randomElement(using: &random) else { return }
+        let (answer, actions) = machine.detach(AppIndex(app), pid: pid, now: now)
+        model.check(answer != nil, "a worker could not be detached")
+        take(actions)
+    }
+
     private func cancelBoot() {
         guard let wait = model.openBoots.min(by: { $0.rawValue < $1.rawValue }) else { return }
         take(machine.cancel(wait, now: now))
@@ -382,12 +406,16 @@ final class PoolWorld {
 
     private func remove(_ app: Int) {
         model.apps[app].closing = true
+        model.apps[app].isPaused = false
         take(machine.removeApp(AppIndex(app), now: now))
     }
 
     /// Whatever happened before: everything ends, and nothing was forgotten.
     func finish() {
-        for app in model.apps.indices { model.apps[app].closing = true }
+        for app in model.apps.indices {
+            model.apps[app].closing = true
+            model.apps[app].isPaused = false
+        }
         take(machine.shutdown(within: .seconds(5), hurry: chance(20), now: now))
         time(.seconds(12))
         while let last = model.claims.popLast() {

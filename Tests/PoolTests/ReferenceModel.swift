@@ -56,6 +56,7 @@ struct WorldApp {
     var live: GenerationNumber?
     var generations: [GenerationNumber: WorldGeneration] = [:]
     var closing = false
+    var isPaused = false
 }
 
 /// The rules of the pool said a second time, from outside: fed with the same events and with what the pool asked for, it
@@ -94,6 +95,7 @@ struct ReferenceModel {
         claims.append(WorldClaim(claim: claim, until: until, mayGoAhead: mayGoAhead))
         stickies[endpoint.worker] = endpoint.sticky
         check(!draining.contains(endpoint.worker), "a draining worker was claimed")
+        check(!apps[app].isPaused, "a request of a paused app was not held")
         guard var worker = workers[endpoint.worker] else {
             return violations.append("\(endpoint.worker) was claimed and is not there")
         }

@@ -10,6 +10,7 @@ extension AppOperations {
     package func start(requester: Requester) async throws(DeployFailure) -> OperationHandle? {
         await loadOnce()
         guard let host = parts.host else { return nil }
+        restoreCapacity(host)
         if parts.builder == nil {
             let settings = try await parts.settings.settings(release: nil)
             bootLive(host, release: nil, settings)

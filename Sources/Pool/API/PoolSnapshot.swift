@@ -21,6 +21,10 @@ package struct AppSnapshot: Sendable, Equatable {
     package var queueLength: Int
     package var totals: AppTotals
     package var lastBootFailure: BootFailure?
+    /// Its requests are held.
+    package var isPaused = false
+    /// Workers that it is kept at by hand.
+    package var scale: Int?
 
     /// The generation that most traffic goes to.
     package var live: GenerationSnapshot? {
@@ -69,6 +73,7 @@ package struct AppTotals: Sendable, Equatable {
     package var refusedQueueTimeout: UInt64 = 0
     package var refusedNotBooted: UInt64 = 0
     package var refusedShuttingDown: UInt64 = 0
+    package var refusedPaused: UInt64 = 0
     /// Left the queue because the client did.
     package var cancelled: UInt64 = 0
     package var spawned: UInt64 = 0

@@ -7,7 +7,8 @@ extension AppPool {
         _ spec: GenerationSpec, _ purpose: Generation.Purpose, room: Int, _ context: inout PoolContext
     ) -> GenerationNumber {
         let number = nextGenerationNumber()
-        let target = AppPool.target(spec.workers, spec.settings.pool, room: room)
+        let byHand = purpose == .takesTraffic && spec.workers > 0 ? scale : nil
+        let target = AppPool.target(byHand ?? spec.workers, spec.settings.pool, room: room)
         generations.append(
             Generation(number: number, spec: spec, purpose: purpose, target: target, bornAt: context.now))
         tell(.generationBooting(workers: target, wanted: spec.workers), about: number, &context)

@@ -10,7 +10,7 @@ extension AppPool {
         let limit = queueSettings.maxRequestQueueSize
         assert(limit == 0 || queue.count - queue.returned <= limit || closing != nil, "the queue is over its limit")
         assert(queue.isEmpty == (queue.first == nil))
-        if !queue.isEmpty {
+        if !queue.isEmpty, pause == nil {
             let room = generations.contains { $0.state == .live && $0.ready.count > 0 }
             assert(!room || !queue.hasAnyPlace, "a request waits although a worker has room")
             let serves = generations.contains { $0.state == .live && $0.inService.count > 0 }

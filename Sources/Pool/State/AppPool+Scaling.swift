@@ -35,7 +35,7 @@ extension AppPool {
 
     /// How many more workers are wanted now, whether there is room for them or not.
     func lacking(_ context: borrowing PoolContext) -> Int {
-        guard closing == nil, let position = scaledPosition,
+        guard closing == nil, pause == nil, let position = scaledPosition,
             context.now >= generations[position].backOff.notBefore
         else { return 0 }
         let target = generations[position].target
@@ -98,7 +98,8 @@ extension AppPool {
 
     /// Workers that were not needed for `pool_idle_time` stop, the longest unused first.
     mutating func shrink(_ position: Int, _ context: inout PoolContext) {
-        guard closing == nil, scale == nil, generations[position].state == .live || generations[position].isPending,
+        guard closing == nil, pause == nil, scale == nil,
+            generations[position].state == .live || generations[position].isPending,
             generations[position].spec.settings.pool.poolIdleTime > .zero, let peak = generations[position].demand.peak
         else { return }
         var excess = generations[position].target - needed(position, peak, context)
@@ -145,7 +146,7 @@ extension AppPool {
 
     /// The worker that this app would miss least, if it can give one up: idle, and above its minimum.
     func spare(_ context: borrowing PoolContext) -> Spare? {
-        guard closing == nil, scale == nil, let position = scaledPosition, generations[position].state == .live,
+        guard closing == nil, pause == nil, scale == nil, let position = scaledPosition, generations[position].state == .live,
             generations[position].target > floor(position), let slot = idleSlots(position, context).first
         else { return nil }
         let lastUsed = context.workers[slot].lastUsed

@@ -19,6 +19,8 @@ struct AppPool {
     var closing: Closing?
     /// It has had workers that take requests ahead, so the time of a checkout matters.
     var takesAhead = false
+    /// While it is set, no request is given to a worker.
+    var pause: Pause?
     /// Workers that somebody asked for by hand; nil is as many as are needed.
     var scale: Int?
 

@@ -16,7 +16,8 @@ extension AppPool {
     func snapshot(_ workers: WorkerTable) -> AppSnapshot {
         AppSnapshot(
             index: index, name: name, table: table, generations: generations.map { $0.snapshot(workers) },
-            queueLength: queue.count, totals: totals, lastBootFailure: lastBootFailure)
+            queueLength: queue.count, totals: totals, lastBootFailure: lastBootFailure, isPaused: pause != nil,
+            scale: scale)
     }
 }
 

@@ -221,6 +221,25 @@ struct PoolStateMachine {
         return finish()
     }
 
+    mutating func pause(_ app: AppIndex, hold: Duration, now: Instant) -> [PoolAction] {
+        begin(now)
+        apps[app.rawValue].pauseRequests(hold: hold, &context)
+        return finish()
+    }
+
+    mutating func resume(_ app: AppIndex, now: Instant) -> [PoolAction] {
+        begin(now)
+        apps[app.rawValue].resumeRequests(&context)
+        grow()
+        return finish()
+    }
+
+    mutating func detach(_ app: AppIndex, pid: Int32, now: Instant) -> (Detachment?, [PoolAction]) {
+        begin(now)
+        let answer = apps[app.rawValue].detach(pid: pid, &context)
+        return (answer, finish())
+    }
+
     // MARK: Limits
 
     /// What the live generations of the other apps leave of the pool; below zero when there are more apps than room.
