@@ -38,7 +38,8 @@ struct DetachProcessCommand: ParsableCommand {
     private func owner(_ context: CommandContext) throws -> (AdminClient, AppName) {
         let instances = context.registry.instances().filter { global.instance == nil || $0.name == global.instance }
         guard !instances.isEmpty else {
-            throw ControlError(.notRunning, global.instance.map { "No instance \"\($0)\" is running." } ?? "No server is running.")
+            throw ControlError(
+                .notRunning, global.instance.map { "No instance \"\($0)\" is running." } ?? "No server is running.")
         }
         for instance in instances {
             let client = AdminClient(socketPath: instance.adminSocket)

@@ -1,11 +1,13 @@
 import AdminAPI
 import AdminClient
 import ArgumentParser
+import Model
 
 struct PauseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause", abstract: "Hold an app's requests, until it is resumed.",
-        discussion: "Requests in progress go on. Those that come are held, no more than max_request_queue_size of them.")
+        discussion: "Requests in progress go on. Those that come are held, no more than max_request_queue_size of them."
+    )
 
     @OptionGroup var named: NamedApp
     @OptionGroup var global: GlobalOptions

@@ -118,6 +118,10 @@ package final class Pool: Sendable {
     package func workerUnhealthy(_ worker: WorkerNumber, _ failure: BootFailure) {
         decide { machine, now in machine.workerUnhealthy(worker, failure, now: now) }
     }
+    /// What `probeWorker` found; nil is a good answer.
+    package func workerProbed(_ worker: WorkerNumber, _ failure: BootFailure?) {
+        decide { machine, now in machine.workerProbed(worker, failure, now: now) }
+    }
     /// What a worker's process tree uses now: private memory and swap, in bytes. To be told every few seconds for every
     /// worker that has a process, whatever its state; for how long it was over a limit does not count. From
     /// `memory_limit` on a worker is replaced (another one is up before it drains), from `hard_memory_limit` on it is
@@ -290,6 +294,7 @@ package final class Pool: Sendable {
         case .spawn(let worker, let generation, let spec):
             delegate?.spawnWorker(worker, generation: generation, spec: spec)
         case .prove(let endpoint): delegate?.proveWorker(endpoint)
+        case .probe(let endpoint): delegate?.probeWorker(endpoint)
         case .stop(let worker, let endpoint, let grace):
             delegate?.stopWorker(worker, endpoint: endpoint, grace: grace)
         case .endStreams(let app, let generation, let worker, let window):

@@ -12,7 +12,9 @@ struct CapacityCommandTests {
         _ = try ScaleCommand.parse(arguments)
     }
 
-    @Test(arguments: [[], ["0"], ["-1"], ["blog"], ["a", "b", "2"], ["blog", "2", "--app", "shop"], ["4", "5", "--reset"]])
+    @Test(arguments: [
+        [], ["0"], ["-1"], ["blog"], ["a", "b", "2"], ["blog", "2", "--app", "shop"], ["4", "5", "--reset"],
+    ])
     func `everything else is a mistake`(_ arguments: [String]) {
         #expect(throws: (any Error).self) { _ = try ScaleCommand.parse(arguments) }
     }

@@ -90,7 +90,7 @@ final class PoolWorld {
         var wish = CheckoutWish(sticky: nil, isUnlimited: chance(8))
         wish.mayGoAhead = !wish.isUnlimited && chance(70)
         if chance(25) {
-            let known = model.stickies.keys.filter { model.workers[$0]?.app == app || chance(5) }.sorted()
+            let known = model.stickies.keys.sorted().filter { model.workers[$0]?.app == app || chance(5) }
             wish.sticky = known.randomElement(using: &random).flatMap { model.stickies[$0] }
         }
         return wish
@@ -200,6 +200,7 @@ final class PoolWorld {
         guard let number = alive.randomElement(using: &random), let worker = model.workers[number] else { return }
         if chance(worker.deadBy == nil ? 3 : 30) { return exit(number) }
         if chance(4) { return memory(number) }
+        if worker.isProbed, chance(60) { return probed(number) }
         switch worker.stage {
         case .asked:
             model.workers[number]?.stage = .started
@@ -231,9 +232,16 @@ final class PoolWorld {
         let bytes = [50, 150, 250].randomElement(using: &random)!
         let hard = model.apps[model.workers[number]!.app].generations[model.workers[number]!.generation]!
             .spec.settings.pool.hardMemoryLimit
+        // Then it is stopped whatever it does.
+        if hard > 0, bytes >= hard { model.workers[number]?.isRetiredAlone = true }
         take(machine.workerMemory(number, bytes: bytes, now: now))
         let isStopped = model.workers[number]?.deadBy != nil
         model.check(hard == 0 || bytes < hard || isStopped, "a worker lives on over the hard limit")
+    }
+
+    private func probed(_ number: WorkerNumber) {
+        model.workers[number]?.isProbed = false
+        take(machine.workerProbed(number, chance(60) ? nil : crash, now: now))
     }
 
     private func proved(_ number: WorkerNumber) {
@@ -254,6 +262,7 @@ final class PoolWorld {
             now = min(end, now + .milliseconds(100))
             let dead = model.workers.filter { ($0.value.deadBy ?? .distantFuture) <= now }
             for number in dead.keys.sorted() { exit(number) }
+            for number in model.workers.filter({ $0.value.isProbed }).keys.sorted() where chance(20) { probed(number) }
             take(machine.tick(now: now))
         }
     }
@@ -289,6 +298,9 @@ final class PoolWorld {
         return makeSpec(workers: workers, proof: proof, directory: "/releases/\(directories)") {
             $0.pool.maxParallelSpawns = Int.random(in: 0...3, using: &random)
             $0.pool.minInstances = Int.random(in: 0...2, using: &random)
+            if chance(50) { $0.health.path = "/up" }
+            $0.health.afterSwitchInterval = duration(200...2000)
+            $0.health.timeout = .seconds(3600)
             $0.pool.maxRequests = [0, 0, 4, 30].randomElement(using: &random)!
             $0.pool.memoryLimit = [0, 100].randomElement(using: &random)!
             $0.pool.hardMemoryLimit = [0, 200].randomElement(using: &random)!
@@ -405,16 +417,16 @@ final class PoolWorld {
     }
 
     private func remove(_ app: Int) {
+        if model.apps[app].isPaused { pause(app) }
         model.apps[app].closing = true
-        model.apps[app].isPaused = false
         take(machine.removeApp(AppIndex(app), now: now))
     }
 
     /// Whatever happened before: everything ends, and nothing was forgotten.
     func finish() {
         for app in model.apps.indices {
+            if model.apps[app].isPaused { pause(app) }
             model.apps[app].closing = true
-            model.apps[app].isPaused = false
         }
         take(machine.shutdown(within: .seconds(5), hurry: chance(20), now: now))
         time(.seconds(12))

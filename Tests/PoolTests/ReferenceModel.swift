@@ -21,6 +21,9 @@ struct WorldWorker {
     var isAtUnsafe = false
     var streams = 0
     var isWorn = false
+    /// The pool's own probe has a place.
+    var isProbed = false
+    var busy: Int { claims + (isProbed ? 1 : 0) }
     /// By scaling down: its time is not that of its generation.
     var isRetiredAlone = false
     /// Set by `stopWorker`: the process is dead by then.
@@ -71,6 +74,8 @@ struct ReferenceModel {
     var stickies: [WorkerNumber: StickyID] = [:]
     /// Retired while they had requests, by scaling down for one. The pool chooses them, so its picture is asked.
     var draining: Set<WorkerNumber> = []
+    /// Before the event that is being looked at: it may give a worker its last request and retire it.
+    private var drainingBefore: Set<WorkerNumber> = []
     private var grants = 0
     /// Grants over a worker's concurrency.
     private(set) var aheads = 0
@@ -94,7 +99,7 @@ struct ReferenceModel {
         let until = grants.isMultiple(of: 6) ? now + .seconds(8) : now
         claims.append(WorldClaim(claim: claim, until: until, mayGoAhead: mayGoAhead))
         stickies[endpoint.worker] = endpoint.sticky
-        check(!draining.contains(endpoint.worker), "a draining worker was claimed")
+        check(!drainingBefore.contains(endpoint.worker), "a draining worker was claimed")
         check(!apps[app].isPaused, "a request of a paused app was not held")
         guard var worker = workers[endpoint.worker] else {
             return violations.append("\(endpoint.worker) was claimed and is not there")
@@ -116,9 +121,9 @@ struct ReferenceModel {
     private mutating func take(_ claim: Claim, _ worker: inout WorldWorker, _ mayGoAhead: Bool) {
         let number = claim.endpoint.worker
         check(claim.endpoint.takesAhead == worker.takesAhead, "\(number) takes requests ahead, or does not")
-        if worker.claims == 0 { worker.isAtUnsafe = !mayGoAhead }
+        if worker.busy == 0 { worker.isAtUnsafe = !mayGoAhead }
         worker.claims += 1
-        guard worker.concurrency > 0, worker.claims > worker.concurrency else { return }
+        guard worker.concurrency > 0, worker.busy > worker.concurrency else { return }
         aheads += 1
         check(worker.takesAhead && worker.claims <= 1 + Pace.placesAhead, "\(number) has too many requests")
         check(mayGoAhead && !worker.isAtUnsafe, "\(number) has requests that cannot be taken back")
@@ -132,7 +137,7 @@ struct ReferenceModel {
     }
 
     func hasRoom(_ number: WorkerNumber) -> Bool {
-        workers[number].map { $0.concurrency == 0 || $0.claims < $0.concurrency } ?? false
+        workers[number].map { $0.concurrency == 0 || $0.busy < $0.concurrency } ?? false
     }
 
     /// A worker that is out of service once is waited for no more, even if it comes back.
@@ -173,6 +178,7 @@ struct ReferenceModel {
 
     mutating func take(_ actions: [PoolAction], now: Instant) {
         for action in actions { take(action, now: now) }
+        drainingBefore = draining
     }
 
     private mutating func take(_ action: PoolAction, now: Instant) {
@@ -193,6 +199,7 @@ struct ReferenceModel {
                 stickies.allSatisfy { $0.key == endpoint.worker || $0.value != endpoint.sticky },
                 "two workers have one sticky id")
             stickies[endpoint.worker] = endpoint.sticky
+        case .probe(let endpoint): probe(endpoint.worker)
         case .endStreams(let app, let generation, let worker, _):
             let ends = workers.contains { number, known in
                 known.app == app.rawValue && known.generation == generation && known.streams > 0
@@ -229,12 +236,23 @@ struct ReferenceModel {
         }
     }
 
+    private mutating func probe(_ number: WorkerNumber) {
+        guard let worker = workers[number] else { return violations.append("\(number) is probed and is not there") }
+        check(worker.claims == 0, "a busy worker is probed")
+        check(isRouted(number, worker.app), "a worker is probed that does not serve")
+        check(
+            !workers.values.contains { $0.isProbed && $0.generation == worker.generation && $0.app == worker.app },
+            "two probes at once")
+        workers[number]?.isProbed = true
+        workers[number]?.isAtUnsafe = true
+    }
+
     /// A draining generation's requests and streams have each their own time.
     private mutating func checkCut(_ worker: WorldWorker, _ number: WorkerNumber, now: Instant) {
         guard worker.deadBy == nil, !worker.isRetiredAlone, !apps[worker.app].closing,
             let generation = apps[worker.app].generations[worker.generation], let drainBy = generation.drainBy
         else { return }
-        check(worker.claims == 0 || now >= drainBy, "\(number) was stopped before its requests' time was up")
+        check(worker.busy == 0 || now >= drainBy, "\(number) was stopped before its requests' time was up")
         let streamsBy = generation.streamsBy ?? drainBy
         check(worker.streams == 0 || now >= streamsBy, "\(number) was stopped before its streams' time was up")
     }
@@ -272,7 +290,9 @@ struct ReferenceModel {
     private mutating func compareCounts(_ snapshot: PoolSnapshot) {
         var all = 0
         for app in snapshot.apps {
-            guard let live = app.live, let spec = apps[app.index.rawValue].generations[live.number]?.spec else { continue }
+            guard let live = app.live, let spec = apps[app.index.rawValue].generations[live.number]?.spec else {
+                continue
+            }
             let kept = workers.count { number, worker in
                 worker.app == app.index.rawValue && worker.generation == live.number && worker.deadBy == nil
                     && !draining.contains(number)
@@ -284,12 +304,13 @@ struct ReferenceModel {
             all += kept - surge
         }
         // An app always gets one.
-        check(all <= maxPoolSize + apps.count - 1, "\(all) live workers, max_pool_size \(maxPoolSize)")
+        let limit = maxPoolSize + apps.count - 1
+        check(all <= limit, "\(all) live workers, at most \(limit)")
     }
 
     private mutating func compare(_ worker: WorkerSnapshot, _ generation: GenerationSnapshot, now: Instant) {
         guard let model = workers[worker.number] else { return violations.append("an invented worker") }
-        check(model.claims == worker.requestsNow, "\(worker.number) has \(model.claims), not \(worker.requestsNow)")
+        check(model.busy == worker.requestsNow, "\(worker.number) has \(model.busy), not \(worker.requestsNow)")
         check(model.streams == worker.streamsNow, "\(worker.number) has \(model.streams) streams")
         check(model.generation == generation.number, "\(worker.number) changed its generation")
         if draining.contains(worker.number), worker.state != .draining, worker.state != .stopping {

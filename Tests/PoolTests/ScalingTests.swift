@@ -97,7 +97,10 @@ struct GrowthTests {
 struct IdleTests {
     private func grown(_ adjust: (inout AppSettings) -> Void = { _ in }) throws -> (Harness, GenerationNumber) {
         let pool = Harness()
-        let live = pool.live(makeSpec { $0.pool.poolIdleTime = .seconds(10); adjust(&$0) })
+        let live = pool.live(
+            makeSpec {
+                $0.pool.poolIdleTime = .seconds(10); adjust(&$0)
+            })
         try pool.crowd(4)
         pool.growAll(live)
         #expect(pool.generation(live)?.target == 4)
@@ -107,9 +110,9 @@ struct IdleTests {
     @Test func `workers that were not needed for pool_idle_time stop, down to min_instances`() throws {
         let (pool, live) = try grown()
         pool.answerAll()
-        pool.advance(.seconds(9.9))
+        pool.advance(.seconds(9))
         #expect(pool.stops.isEmpty)
-        pool.advance(.seconds(3))
+        pool.advance(.seconds(4))
         #expect(pool.generation(live)?.target == 1)
         #expect(pool.stops.count == 3)
         pool.advance(.seconds(60))
@@ -277,7 +280,8 @@ struct FairnessTests {
         #expect(pool.stops.count == 2)
     }
 
-    @Test func `an app that wakes in a full pool gets its worker, and the pool shrinks as soon as one is idle`() throws {
+    @Test func `an app that wakes in a full pool gets its worker, and the pool shrinks as soon as one is idle`() throws
+    {
         let (pool, first, second) = two(2)
         let live = pool.snapshot.live!.number
         try pool.crowd(2)
@@ -384,9 +388,9 @@ extension Harness {
         }
     }
 
-    /// Lets everything boot that wants to.
+    /// Lets everything boot that wants to, because requests wait.
     func growAll(_ generation: GenerationNumber) {
-        for _ in 0..<20 {
+        for _ in 0..<8 {
             tick()
             comeUp(generation)
         }

@@ -42,10 +42,11 @@ struct WearTests {
         #expect(limits.allSatisfy { (90...100).contains($0) } && Set(limits).count > 1, "\(limits)")
         try serve(pool, 400)
         for replaced in 1...4 {
-            pool.advance(.seconds(5))
+            pool.advance(.seconds(4))
             #expect(pool.spawned.count == 4 + replaced)
             #expect(pool.workers(live).filter { $0.state == .available }.count == 4)
-            pool.comeUp(live)
+            pool.booted(pool.spawned.last!)
+            pool.proved(pool.spawned.last!)
             #expect(pool.stops.count == replaced)
             pool.exited(pool.stops.last!.worker)
         }

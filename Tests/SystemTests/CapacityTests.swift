@@ -39,7 +39,7 @@ extension SystemTests {
         func `an app that sleeps is woken by a request, and boots nothing before the first`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.ruby, as: "app"), in: place)
-            try server.start(["--min-instances", "0", "--pool-idle-time", "1s", "--prestart", "off"])
+            try server.start(["--min-instances", "0", "--pool-idle-time", "1s", "--prestart=off"])
             #expect(try server.appStatus().generations.allSatisfy { $0.workers.isEmpty })
             for _ in 0..<2 {
                 #expect(try server.version() == "1")

@@ -198,6 +198,16 @@ extension KeyTable {
         ConfigKey(
             "health.deadline", .app, .positiveDuration("90s"), \.app.health.deadline, by: .restart,
             "How long a worker may take to be proved (start_timeout)"),
+        ConfigKey(
+            "health.after_switch_interval", .app, .duration("5s"), \.app.health.afterSwitchInterval, by: .restart,
+            "Pause between probes of a worker that serves, if health.path is set (0: none)"),
+        ConfigKey(
+            "health.failures", .app, .integer(1...100, 3), \.app.health.failures, by: .restart,
+            "Bad answers in a row after which such a worker is replaced"),
+        ConfigKey(
+            "health.warmup", .app,
+            .list(of: .urlPath, expected: "a list of paths that start with '/'", example: "[/, /products]"),
+            \.app.health.warmup, by: .restart, "Paths that are requested on every new worker before it gets traffic"),
     ]
 }
 

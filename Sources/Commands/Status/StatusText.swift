@@ -32,7 +32,9 @@ struct StatusText: Sendable {
             let text = "paused since \(since): requests are held; go on with: passenger resume \(app.name)"
             lines.append("  \(Style.warning.applied(to: text, traits))")
         }
-        if let scale = app.scale { lines.append("  kept at \(scale) by hand; undo with: passenger scale \(app.name) --reset") }
+        if let scale = app.scale {
+            lines.append("  kept at \(scale) by hand; undo with: passenger scale \(app.name) --reset")
+        }
         if let operation = app.operation { lines.append("  \(running(operation))") }
         for warning in app.warnings {
             lines.append("  \(Style.warning.applied(to: "warning:", traits)) \(warning.showable)")

@@ -80,7 +80,9 @@ struct CoreControlPlane: ControlPlane {
 
     func scale(_ name: AppName, _ request: ScaleRequest, caller: Caller) async throws(ControlError) -> ScaleAnswer {
         try check(name)
-        do throws(OperationRefusal) { try await app.operations.scale(request.workers) } catch { throw ControlError(error) }
+        do throws(OperationRefusal) { try await app.operations.scale(request.workers) } catch {
+            throw ControlError(error)
+        }
         let kept = pool.snapshot()[app.index]?.live?.target ?? request.workers ?? 0
         return ScaleAnswer(app: name, wanted: request.workers, kept: kept)
     }
@@ -106,7 +108,8 @@ struct CoreControlPlane: ControlPlane {
     func detach(_ name: AppName, pid: Int32, caller: Caller) async throws(ControlError) -> DetachAnswer {
         try check(name)
         guard let answer = pool.detach(app.index, pid: pid) else {
-            throw ControlError(.notFound, "\(name) has no worker with the process id \(pid).", hint: "See: passenger status")
+            throw ControlError(
+                .notFound, "\(name) has no worker with the process id \(pid).", hint: "See: passenger status")
         }
         let outcome: DetachAnswer.Outcome =
             switch answer.outcome {

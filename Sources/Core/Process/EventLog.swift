@@ -42,8 +42,12 @@ struct EventLog: Sendable {
             logger.info("\(who): worker \(worker) answers again")
         case .workerUnhealthy(let worker, let failure):
             report("\(who): worker \(worker) is not healthy", failure)
-        case .unhealthyWorkerKept(let worker, let failure):
-            report("\(who): worker \(worker) is not healthy, as most are: it stays", failure)
+        case .mostUnhealthy(let failing, let all, let failure):
+            report(
+                "\(who): \(failing) of \(all) workers are not healthy: none is taken out, look for what they share "
+                    + "(the database?)", failure)
+        case .mostHealthyAgain:
+            logger.info("\(who): most workers are healthy again")
         case .grown(let workers):
             logger.info("\(who): all workers are busy, \(workers) are kept now")
         case .shrunk(let workers):
@@ -143,6 +147,7 @@ struct EventLog: Sendable {
         switch wear {
         case .requests(let count): "it has had \(count) requests (max_requests)"
         case .memory(let bytes): "it uses \(bytes >> 20) MB (memory_limit)"
+        case .unhealthy(let failure): "it is not healthy: \(failure.summary)"
         case .byHand: "somebody asked for it"
         }
     }

@@ -1,5 +1,5 @@
-import Foundation
-package import Model
+package import Foundation
+import Model
 import Pool
 
 /// `scale`, `pause` and `resume`: done at once beside whatever operation runs, kept for the server that comes after. They never

@@ -4,6 +4,8 @@ package enum Wear: Sendable, Equatable {
     case requests(UInt64)
     /// Its memory, in bytes, is over `memory_limit`.
     case memory(Int)
+    /// It fails its health probes.
+    case unhealthy(BootFailure)
     /// Somebody asked for it.
     case byHand
 }

@@ -121,7 +121,7 @@ extension AppPool {
         return context.workers[slot].state == .draining ? ofDraining(slot, context) : .done
     }
 
-    private mutating func placeFreed(_ slot: Int, of position: Int, _ context: inout PoolContext) -> CheckinAnswer {
+    mutating func placeFreed(_ slot: Int, of position: Int, _ context: inout PoolContext) -> CheckinAnswer {
         if context.workers[slot].state == .draining { return ofDraining(slot, context) }
         guard !queue.isEmpty, let next = takeOver(slot, of: position, &context) else { return .done }
         return .handOver(next.0, next.1)

@@ -81,9 +81,11 @@ extension AppPool {
         var isUsed = false
         for slot in generations[position].slots where context.workers[slot].state == .available {
             generations[position].rampUp(slot, &context)
-            inFlight += context.workers[slot].busy
+            let busy = context.workers[slot].busy - (context.workers[slot].probedSince == nil ? 0 : 1)
+            inFlight += busy
             let requests = context.workers[slot].requests
-            let isQuiet = context.workers[slot].isIdle && context.workers[slot].seenRequests == requests
+            let isQuiet =
+                busy == 0 && context.workers[slot].streams == 0 && context.workers[slot].seenRequests == requests
             if isQuiet { continue }
             context.workers[slot].seenRequests = requests
             context.workers[slot].lastUsed = context.now
@@ -146,7 +148,8 @@ extension AppPool {
 
     /// The worker that this app would miss least, if it can give one up: idle, and above its minimum.
     func spare(_ context: borrowing PoolContext) -> Spare? {
-        guard closing == nil, pause == nil, scale == nil, let position = scaledPosition, generations[position].state == .live,
+        guard closing == nil, pause == nil, scale == nil, let position = scaledPosition,
+            generations[position].state == .live,
             generations[position].target > floor(position), let slot = idleSlots(position, context).first
         else { return nil }
         let lastUsed = context.workers[slot].lastUsed

@@ -21,6 +21,7 @@ extension AppPool {
         if let position = scaledPosition {
             observe(position, &context)
             shrink(position, &context)
+            probeNext(position, &context)
         }
         forgetGone(&context)
         proceedClosing(&context)

@@ -109,14 +109,7 @@ extension AppPool {
         case .suspected:
             stop(slot, grace: generations[position].stopTimeout, &context)
             died(position, worker, failure, &context)
-        case .available:
-            generations[position].lastError = failure
-            guard generations[position].available(in: context.workers) > 1 else {
-                return tell(.unhealthyWorkerKept(worker.number, failure), about: worker.generation, &context)
-            }
-            tell(.workerUnhealthy(worker.number, failure), about: worker.generation, &context)
-            retireAlone(slot, position, &context)
-        case .launching, .loading, .draining, .stopping, .gone: break
+        case .launching, .loading, .available, .draining, .stopping, .gone: break
         }
     }
 

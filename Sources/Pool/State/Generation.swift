@@ -40,6 +40,8 @@ struct Generation {
     var bootFailure: BootFailure?
     /// While it is live: how much of it is needed.
     var demand = DemandWatch()
+    /// More than half of its workers fail their probes, and somebody was told.
+    var isAlarmed = false
     var drainDeadline: Instant?
     var streamDeadline: Instant?
 

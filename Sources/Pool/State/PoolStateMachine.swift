@@ -122,6 +122,10 @@ struct PoolStateMachine {
         withWorker(number, now) { app, slot, context in app.workerExited(slot, failure, &context) }
     }
 
+    mutating func workerProbed(_ number: WorkerNumber, _ failure: BootFailure?, now: Instant) -> [PoolAction] {
+        withWorker(number, now) { app, slot, context in app.workerProbed(slot, failure, &context) }
+    }
+
     mutating func workerMemory(_ number: WorkerNumber, bytes: Int, now: Instant) -> [PoolAction] {
         withWorker(number, now) { app, slot, context in app.workerMemory(slot, bytes: bytes, &context) }
     }

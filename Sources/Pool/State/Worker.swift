@@ -28,6 +28,12 @@ struct Worker {
     var wear: Wear?
     /// `requests` from which on it is worn.
     var requestLimit = UInt64.max
+    /// A health probe has taken a place here since then.
+    var probedSince: Instant?
+    /// When the last one ended.
+    var probedAt = Instant.zero
+    /// Probes in a row that went badly.
+    var failedProbes = 0
     /// As last measured, in bytes.
     var memory: Int?
     /// When it first became available.
