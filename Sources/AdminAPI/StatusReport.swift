@@ -51,6 +51,10 @@ package struct AppStatus: Sendable, Codable, Equatable {
     package var liveRelease: String?
     package var generations: [GenerationStatus] = []
     package var queue = QueueStatus(length: 0, max: 0)
+    /// Since when its requests are held (`passenger pause`).
+    package var pausedSince: WallTime?
+    /// Workers that it is kept at by hand (`passenger scale`); nil is as many as are needed.
+    package var scale: Int?
     package var operation: OperationStatus?
     /// The last boot or operation that failed, until one succeeds.
     package var lastFailure: FailureReport?
@@ -70,11 +74,16 @@ package struct GenerationStatus: Sendable, Codable, Equatable {
     package var number: GenerationNumber
     package var release: String?
     package var state: State
+    /// Workers that it is kept at now.
+    package var target: Int
     package var workers: [WorkerStatus]
-    package init(number: GenerationNumber, release: String?, state: State, workers: [WorkerStatus]) {
+    package init(
+        number: GenerationNumber, release: String?, state: State, target: Int = 0, workers: [WorkerStatus]
+    ) {
         self.number = number
         self.release = release
         self.state = state
+        self.target = target
         self.workers = workers
     }
 }

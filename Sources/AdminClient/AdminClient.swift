@@ -94,6 +94,22 @@ extension AdminClient {
         try post("/apps/\(app)/restart", request, as: OperationAccepted.self)
     }
 
+    package func scale(_ app: AppName, _ request: ScaleRequest) throws(ControlError) -> ScaleAnswer {
+        try post("/apps/\(app)/scale", request, as: ScaleAnswer.self)
+    }
+
+    package func pause(_ app: AppName, _ request: PauseRequest) throws(ControlError) -> PauseAnswer {
+        try post("/apps/\(app)/pause", request, as: PauseAnswer.self)
+    }
+
+    package func resume(_ app: AppName) throws(ControlError) -> PauseAnswer {
+        try post("/apps/\(app)/resume", ResumeRequest(), as: PauseAnswer.self)
+    }
+
+    package func detach(_ app: AppName, pid: Int32) throws(ControlError) -> DetachAnswer {
+        try post("/apps/\(app)/workers/\(pid)/detach", DetachRequest(), as: DetachAnswer.self)
+    }
+
     package func abort(_ app: AppName, deploy number: DeployNumber) throws(ControlError) -> OperationAccepted {
         try post("/apps/\(app)/deploys/\(number)/abort", RestartRequest(), as: OperationAccepted.self)
     }

@@ -53,6 +53,7 @@ struct AdminRoutes {
             let order = try await body(RestartRequest.self, of: request)
             return try json(await plane.startRestart(try await app(context), order, caller: context.caller), .accepted)
         }
+        addCapacityRoutes(group)
         group.get("operations/:id/events") { _, context in
             let app = try await app(context)
             let text = try context.parameters.require("id")
@@ -60,6 +61,35 @@ struct AdminRoutes {
                 throw ControlError(.notFound, "There is no operation \"\(text)\".")
             }
             return eventStream(try await plane.events(app, operation: operation))
+        }
+    }
+
+    private func addCapacityRoutes(_ group: RouterGroup<AdminContext>) {
+        let plane = controlPlane
+        group.post("scale") { request, context in
+            let order = try await body(ScaleRequest.self, of: request)
+            if let workers = order.workers, !(1...100_000).contains(workers) {
+                throw ControlError(.usage, "workers is a number from 1 to 100000, or null.")
+            }
+            return try json(await plane.scale(try await app(context), order, caller: context.caller))
+        }
+        group.post("pause") { request, context in
+            let order = try await body(PauseRequest.self, of: request)
+            guard order.holdSeconds >= 0, order.holdSeconds <= 86_400 else {
+                throw ControlError(.usage, "hold_seconds is a number from 0 to 86400.")
+            }
+            return try json(await plane.pause(try await app(context), order, caller: context.caller))
+        }
+        group.post("resume") { _, context in
+            try json(await plane.resume(try await app(context), caller: context.caller))
+        }
+        group.post("workers/:pid/detach") { _, context in
+            let app = try await app(context)
+            let text = try context.parameters.require("pid")
+            guard let pid = Int32(text), pid > 0 else {
+                throw ControlError(.notFound, "No worker has the process id \"\(text)\".")
+            }
+            return try json(await plane.detach(app, pid: pid, caller: context.caller))
         }
     }
 

@@ -29,6 +29,13 @@ package protocol ControlPlane: Sendable {
     /// Asks the running deploy to stop; returns the operation whose `finished` tells when it has.
     func abort(_ app: AppName, deploy: DeployNumber, caller: Caller) async throws(ControlError) -> OperationAccepted
 
+    /// Done at once, whatever operation runs; kept over restarts of the server.
+    func scale(_ app: AppName, _ request: ScaleRequest, caller: Caller) async throws(ControlError) -> ScaleAnswer
+    func pause(_ app: AppName, _ request: PauseRequest, caller: Caller) async throws(ControlError) -> PauseAnswer
+    func resume(_ app: AppName, caller: Caller) async throws(ControlError) -> PauseAnswer
+    /// A process that is no worker of this app is `.notFound`.
+    func detach(_ app: AppName, pid: Int32, caller: Caller) async throws(ControlError) -> DetachAnswer
+
     /// All events of an operation from its first, then live ones; the stream ends after `finished`. The stream must be
     /// bounded by what an operation can emit, not by how fast its reader is.
     func events(_ app: AppName, operation: OperationID) async throws(ControlError) -> AsyncStream<OperationEvent>

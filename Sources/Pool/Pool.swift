@@ -44,7 +44,13 @@ package final class Pool: Sendable {
         ahead: Bool = false, first: Bool = false
     ) -> CheckoutAnswer {
         let wish = CheckoutWish(sticky: sticky, isUnlimited: unlimited, mayGoAhead: ahead, goesFirst: first)
-        return shared.withLock { $0.machine.checkout(app, waiter, wish, now: now) }
+        let (answer, actions) = shared.withLock { shared in
+            let answer = shared.machine.checkout(app, waiter, wish, now: now)
+            guard case .queued = answer else { return (answer, [PoolAction]()) }
+            return (answer, shared.machine.requestWaits(app, now: now))
+        }
+        if !actions.isEmpty { perform(actions) }
+        return answer
     }
 
     /// The client is gone. True: it left the queue and no callback will come. False: a grant or refusal is already under
@@ -118,6 +124,17 @@ package final class Pool: Sendable {
     package func workerUnhealthy(_ worker: WorkerNumber, _ failure: BootFailure) {
         decide { machine, now in machine.workerUnhealthy(worker, failure, now: now) }
     }
+    /// What `probeWorker` found; nil is a good answer.
+    package func workerProbed(_ worker: WorkerNumber, _ failure: BootFailure?) {
+        decide { machine, now in machine.workerProbed(worker, failure, now: now) }
+    }
+    /// What a worker's process tree uses now: private memory and swap, in bytes. To be told every few seconds for every
+    /// worker that has a process, whatever its state; for how long it was over a limit does not count. From
+    /// `memory_limit` on a worker is replaced (another one is up before it drains), from `hard_memory_limit` on it is
+    /// stopped at once.
+    package func workerMemory(_ worker: WorkerNumber, bytes: Int) {
+        decide { machine, now in machine.workerMemory(worker, bytes: bytes, now: now) }
+    }
     /// The last word about a worker, in every case: boots that failed, stops, crashes, spawns that were refused.
     package func workerExited(_ worker: WorkerNumber, _ failure: BootFailure) {
         decide { machine, now in machine.workerExited(worker, failure, now: now) }
@@ -163,7 +180,7 @@ package final class Pool: Sendable {
     }
 
     /// Boots without waiting, for server start, when nothing is live: it becomes live with its first proved worker, and
-    /// boots that fail are retried with back-off, for ever. Requests wait in the queue while a worker boots; when a boot
+    /// boots that fail are retried with back-off, for ever. With 0 workers the first request boots one. Requests wait in the queue while a worker boots; when a boot
     /// has failed and until the next attempt begins, they are refused with the reason.
     package func bootLive(_ app: AppIndex, _ spec: GenerationSpec) -> GenerationNumber {
         let (number, actions) = shared.withLock { $0.machine.bootLive(app, spec, now: now()) }
@@ -202,6 +219,25 @@ package final class Pool: Sendable {
     /// Grows or shrinks within `PoolLimits`. The target is kept from then on.
     package func scale(_ generation: GenerationNumber, of app: AppIndex, workers: Int) {
         decide { machine, now in machine.scale(generation, of: app, workers: workers, now: now) }
+    }
+    /// Keeps the app at so many workers, as far as limits allow, in this generation and those after it; nil: at as many
+    /// as are needed.
+    package func setScale(_ app: AppIndex, workers: Int?) {
+        decide { machine, now in machine.setScale(app, workers: workers, now: now) }
+    }
+    /// Holds the app's requests: at most as many as its queue takes, each for `hold` at most; then they are refused.
+    /// Requests in flight go on. Again: with another `hold`.
+    package func pause(_ app: AppIndex, hold: Duration) {
+        decide { machine, now in machine.pause(app, hold: hold, now: now) }
+    }
+    package func resume(_ app: AppIndex) {
+        decide { machine, now in machine.resume(app, now: now) }
+    }
+    /// Takes one worker out of service and replaces it. Nil: it is no worker of this app.
+    package func detach(_ app: AppIndex, pid: Int32) -> Detachment? {
+        let (answer, actions) = shared.withLock { $0.machine.detach(app, pid: pid, now: now()) }
+        perform(actions)
+        return answer
     }
     /// True once so many workers (or the generation's target, if that is less) are available. False at the deadline, and
     /// when the generation is drained.
@@ -264,6 +300,7 @@ package final class Pool: Sendable {
         case .spawn(let worker, let generation, let spec):
             delegate?.spawnWorker(worker, generation: generation, spec: spec)
         case .prove(let endpoint): delegate?.proveWorker(endpoint)
+        case .probe(let endpoint): delegate?.probeWorker(endpoint)
         case .stop(let worker, let endpoint, let grace):
             delegate?.stopWorker(worker, endpoint: endpoint, grace: grace)
         case .endStreams(let app, let generation, let worker, let window):

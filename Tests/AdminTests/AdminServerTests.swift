@@ -42,13 +42,18 @@ struct AdminServerTests {
                 _ = try client.rollback(blog, rollback)
                 _ = try client.restart(blog, RestartRequest())
                 _ = try client.abort(blog, deploy: DeployNumber(8))
+                #expect(try client.scale(blog, ScaleRequest(workers: 5)).kept == 2)
+                #expect(try client.scale(blog, ScaleRequest()).wanted == nil)
+                #expect(try client.pause(blog, PauseRequest(holdSeconds: 2.5)).held == 3)
+                #expect(try !client.resume(blog).isPaused)
+                #expect(try client.detach(blog, pid: 42).outcome == .detached)
                 #expect(try client.stop(StopRequest()).supervisorPid == 4711)
             }
         }
         #expect(
             plane.requests.withLock { $0 } == [
                 "deploy blog main force=true", "rollback blog 3 now=false", "restart blog", "abort blog 8",
-                "stop hurry=false",
+                "scale blog 5", "scale blog -", "pause blog 2.5", "resume blog", "detach blog 42", "stop hurry=false",
             ])
         #expect(plane.callers.withLock { $0 }.allSatisfy { $0 == Caller(uid: getuid(), pid: getpid()) })
     }
@@ -73,6 +78,8 @@ struct AdminServerTests {
         ("GET", "/apps/blog/deploys/9", 404, "not_found"), ("GET", "/apps/blog/deploys/x", 404, "not_found"),
         ("GET", "/apps/blog/operations/deploy-404/events", 404, "not_found"),
         ("GET", "/apps/blog/operations/a.b/events", 404, "not_found"),
+        ("POST", "/apps/blog/workers/43/detach", 404, "not_found"),
+        ("POST", "/apps/blog/workers/-1/detach", 404, "not_found"),
     ])
     func `What is not there is a 404 that says so`(
         _ method: String, _ path: String, _ status: Int, _ code: String

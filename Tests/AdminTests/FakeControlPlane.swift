@@ -72,6 +72,27 @@ final class FakeControlPlane: ControlPlane {
         return OperationAccepted(app: app, operation: OperationID(.deploy, deploy.rawValue), deploy: deploy)
     }
 
+    func scale(_ app: AppName, _ request: ScaleRequest, caller: Caller) async throws(ControlError) -> ScaleAnswer {
+        note("scale \(app) \(request.workers.map { "\($0)" } ?? "-")", caller)
+        return ScaleAnswer(app: app, wanted: request.workers, kept: 2)
+    }
+
+    func pause(_ app: AppName, _ request: PauseRequest, caller: Caller) async throws(ControlError) -> PauseAnswer {
+        note("pause \(app) \(request.holdSeconds)", caller)
+        return PauseAnswer(app: app, isPaused: true, held: 3)
+    }
+
+    func resume(_ app: AppName, caller: Caller) async throws(ControlError) -> PauseAnswer {
+        note("resume \(app)", caller)
+        return PauseAnswer(app: app, isPaused: false, held: 0)
+    }
+
+    func detach(_ app: AppName, pid: Int32, caller: Caller) async throws(ControlError) -> DetachAnswer {
+        note("detach \(app) \(pid)", caller)
+        guard pid == 42 else { throw ControlError(.notFound, "No worker has the process id \(pid).") }
+        return DetachAnswer(app: app, worker: WorkerNumber(1), pid: pid, outcome: .detached)
+    }
+
     func events(_ app: AppName, operation: OperationID) async throws(ControlError) -> AsyncStream<OperationEvent> {
         guard operation != OperationID("deploy-404") else {
             throw ControlError(.notFound, "There is no operation \"deploy-404\".")

@@ -94,12 +94,12 @@ struct PrecedenceTests {
         let loaded = try load(
             "",
             environment: [
-                "PASSENGER_PROT": "1", "PASSENGER_PRESTART": "true", "PASSENGER_APP_ENV": "staging",
+                "PASSENGER_PROT": "1", "PASSENGER_MAX_GENERATIONS": "2", "PASSENGER_APP_ENV": "staging",
                 "PASSENGER_SOMEBODY_ELSES": "1",
             ])
         #expect(
             loaded.warnings.map(\.description) == [
-                "PASSENGER_PRESTART: 'prestart' is not supported by this version, ignored",
+                "PASSENGER_MAX_GENERATIONS: 'max_generations' is not supported by this version, ignored",
                 "PASSENGER_PROT: unknown variable, ignored. Did you mean 'PASSENGER_PORT'?",
             ])
         #expect(loaded.app.environment == "staging")
@@ -195,6 +195,9 @@ struct PrecedenceTests {
         #expect(
             problems { try load("max_pool_size: 2\nmin_instances: 3") }.map(shown)
                 == ["2:1 'min_instances' (3) is more than 'max_pool_size' (2)"])
+        #expect(
+            problems { try load("max_instances: 2\nmin_instances: 3") }.map(shown)
+                == ["2:1 'min_instances' (3) is more than 'max_instances' (2)"])
     }
 
     @Test("A directory or server file that is not there is refused")

@@ -29,6 +29,30 @@ import Testing
         #expect(try await second.rollback().liveRelease == "1-aaaaaaa")
     }
 
+    @Test func `a server that starts keeps the app at its scale, and paused`() async throws {
+        let first = try Fixture()
+        try await first.deploy("a")
+        try await first.operations.scale(4)
+        try await first.operations.pause(hold: .seconds(12))
+        _ = await first.journal.flush()
+        let second = try Fixture(continuing: first)
+        #expect(try await second.operations.start(requester: somebody) == nil)
+        #expect(second.host.calls == ["scale app 4", "pause 12.0", "bootLive g1 1-aaaaaaa"])
+        try await second.operations.scale(nil)
+        try await second.operations.resume()
+        #expect(await second.operations.pausedSince() == nil)
+        _ = await second.journal.flush()
+        let third = try Fixture(continuing: second)
+        _ = try await third.operations.start(requester: somebody)
+        #expect(third.host.calls == ["bootLive g1 1-aaaaaaa"])
+    }
+
+    @Test func `without a server there is nothing to scale or to pause`() async throws {
+        let transient = try Fixture(server: false)
+        await #expect(throws: OperationRefusal.self) { try await transient.operations.scale(2) }
+        await #expect(throws: OperationRefusal.self) { try await transient.operations.pause(hold: .seconds(1)) }
+    }
+
     @Test func `a server with nothing to boot waits for its first deploy`() async throws {
         let fixture = try Fixture()
         #expect(try await fixture.operations.start(requester: somebody) == nil)

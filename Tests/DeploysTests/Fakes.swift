@@ -91,6 +91,11 @@ final class FakeHost: GenerationHost {
     var calls: [String] { state.withLock { $0.calls } }
     func change(_ body: (inout sending State) -> Void) { state.withLock { body(&$0) } }
 
+    func setScale(_ workers: Int?) { state.withLock { $0.calls.append("scale app \(workers.map { "\($0)" } ?? "-")") } }
+    func setPause(hold: Duration?) {
+        state.withLock { $0.calls.append("pause \(hold.map { "\($0.inSeconds)" } ?? "-")") }
+    }
+
     func liveGeneration() -> LiveGeneration? { state.withLock { $0.live } }
 
     func boot(_ spec: GenerationSpec) async throws(GenerationFailure) -> BootedGeneration {

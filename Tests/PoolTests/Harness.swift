@@ -53,6 +53,7 @@ final class Harness {
     private(set) var streamEnds: [StreamsEnd] = []
     private(set) var spawned: [WorkerNumber] = []
     private(set) var proofs: [WorkerNumber] = []
+    private(set) var probes: [WorkerNumber] = []
     private(set) var stops: [Stop] = []
     private(set) var granted: [(waiter: TestWaiter, claim: Claim)] = []
     private(set) var refused: [(waiter: TestWaiter, refusal: Refusal)] = []
@@ -70,6 +71,7 @@ final class Harness {
             switch action {
             case .spawn(let worker, _, _): spawned.append(worker)
             case .prove(let endpoint): proofs.append(endpoint.worker)
+            case .probe(let endpoint): probes.append(endpoint.worker)
             case .stop(let worker, _, let grace): stops.append(Stop(worker: worker, grace: grace))
             case .endStreams(_, let generation, let worker, let window):
                 streamEnds.append(StreamsEnd(generation: generation, worker: worker, window: window))
@@ -93,10 +95,15 @@ final class Harness {
         granted.append((checkout.waiter as! TestWaiter, claim))
     }
 
+    func note(_ waiter: TestWaiter, _ claim: Claim) { granted.append((waiter, claim)) }
+    func forgetGranted(but kept: Claim?) { granted.removeAll { $0.claim != kept } }
+
     // MARK: Requests
 
     func checkout(_ waiter: TestWaiter = TestWaiter(), _ wish: CheckoutWish = .any) -> CheckoutAnswer {
-        machine.checkout(app, waiter, wish, now: { now })
+        let answer = machine.checkout(app, waiter, wish, now: { now })
+        if case .queued = answer { take(machine.requestWaits(app, now: { now })) }
+        return answer
     }
     /// A claim that must be granted at once.
     func claim(_ wish: CheckoutWish = .any, sourceLocation: SourceLocation = #_sourceLocation) throws -> Claim {
@@ -158,6 +165,11 @@ final class Harness {
     func exited(_ worker: WorkerNumber, _ failure: BootFailure = crash) {
         take(machine.workerExited(worker, failure, now: now))
     }
+
+    func probed(_ worker: WorkerNumber, _ failure: BootFailure? = nil) {
+        take(machine.workerProbed(worker, failure, now: now))
+    }
+    func memory(_ worker: WorkerNumber, _ bytes: Int) { take(machine.workerMemory(worker, bytes: bytes, now: now)) }
 
     // MARK: Generations
 

@@ -266,16 +266,6 @@ struct ReplacementTests {
         #expect(pool.machine.traffic(pool.app, live).crashes == 1)
     }
 
-    @Test func `the last available worker is kept although its probes fail`() {
-        let pool = Harness()
-        _ = pool.live(makeSpec(workers: 2))
-        pool.unhealthy(pool.spawned[0])
-        #expect(pool.isStopped(pool.spawned[0]))
-        #expect(pool.spawned.count == 3)
-        pool.unhealthy(pool.spawned[1])
-        #expect(pool.state(pool.spawned[1]) == .available)
-    }
-
     @Test func `news about a worker that has exited are ignored`() {
         let pool = Harness()
         _ = pool.live(makeSpec())

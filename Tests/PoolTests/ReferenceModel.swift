@@ -20,6 +20,10 @@ struct WorldWorker {
     /// It has a request that cannot be taken back.
     var isAtUnsafe = false
     var streams = 0
+    var isWorn = false
+    /// The pool's own probe has a place.
+    var isProbed = false
+    var busy: Int { claims + (isProbed ? 1 : 0) }
     /// By scaling down: its time is not that of its generation.
     var isRetiredAlone = false
     /// Set by `stopWorker`: the process is dead by then.
@@ -55,11 +59,13 @@ struct WorldApp {
     var live: GenerationNumber?
     var generations: [GenerationNumber: WorldGeneration] = [:]
     var closing = false
+    var isPaused = false
 }
 
 /// The rules of the pool said a second time, from outside: fed with the same events and with what the pool asked for, it
 /// knows only what a gateway, a spawner and a deploy can see.
 struct ReferenceModel {
+    var maxPoolSize = 6
     var apps: [WorldApp] = []
     /// Those that have not exited.
     var workers: [WorkerNumber: WorldWorker] = [:]
@@ -68,6 +74,8 @@ struct ReferenceModel {
     var stickies: [WorkerNumber: StickyID] = [:]
     /// Retired while they had requests, by scaling down for one. The pool chooses them, so its picture is asked.
     var draining: Set<WorkerNumber> = []
+    /// Before the event that is being looked at: it may give a worker its last request and retire it.
+    private var drainingBefore: Set<WorkerNumber> = []
     private var grants = 0
     /// Grants over a worker's concurrency.
     private(set) var aheads = 0
@@ -91,7 +99,8 @@ struct ReferenceModel {
         let until = grants.isMultiple(of: 6) ? now + .seconds(8) : now
         claims.append(WorldClaim(claim: claim, until: until, mayGoAhead: mayGoAhead))
         stickies[endpoint.worker] = endpoint.sticky
-        check(!draining.contains(endpoint.worker), "a draining worker was claimed")
+        check(!drainingBefore.contains(endpoint.worker), "a draining worker was claimed")
+        check(!apps[app].isPaused, "a request of a paused app was not held")
         guard var worker = workers[endpoint.worker] else {
             return violations.append("\(endpoint.worker) was claimed and is not there")
         }
@@ -112,9 +121,9 @@ struct ReferenceModel {
     private mutating func take(_ claim: Claim, _ worker: inout WorldWorker, _ mayGoAhead: Bool) {
         let number = claim.endpoint.worker
         check(claim.endpoint.takesAhead == worker.takesAhead, "\(number) takes requests ahead, or does not")
-        if worker.claims == 0 { worker.isAtUnsafe = !mayGoAhead }
+        if worker.busy == 0 { worker.isAtUnsafe = !mayGoAhead }
         worker.claims += 1
-        guard worker.concurrency > 0, worker.claims > worker.concurrency else { return }
+        guard worker.concurrency > 0, worker.busy > worker.concurrency else { return }
         aheads += 1
         check(worker.takesAhead && worker.claims <= 1 + Pace.placesAhead, "\(number) has too many requests")
         check(mayGoAhead && !worker.isAtUnsafe, "\(number) has requests that cannot be taken back")
@@ -128,7 +137,7 @@ struct ReferenceModel {
     }
 
     func hasRoom(_ number: WorkerNumber) -> Bool {
-        workers[number].map { $0.concurrency == 0 || $0.claims < $0.concurrency } ?? false
+        workers[number].map { $0.concurrency == 0 || $0.busy < $0.concurrency } ?? false
     }
 
     /// A worker that is out of service once is waited for no more, even if it comes back.
@@ -169,6 +178,7 @@ struct ReferenceModel {
 
     mutating func take(_ actions: [PoolAction], now: Instant) {
         for action in actions { take(action, now: now) }
+        drainingBefore = draining
     }
 
     private mutating func take(_ action: PoolAction, now: Instant) {
@@ -189,6 +199,7 @@ struct ReferenceModel {
                 stickies.allSatisfy { $0.key == endpoint.worker || $0.value != endpoint.sticky },
                 "two workers have one sticky id")
             stickies[endpoint.worker] = endpoint.sticky
+        case .probe(let endpoint): probe(endpoint.worker)
         case .endStreams(let app, let generation, let worker, _):
             let ends = workers.contains { number, known in
                 known.app == app.rawValue && known.generation == generation && known.streams > 0
@@ -225,12 +236,23 @@ struct ReferenceModel {
         }
     }
 
+    private mutating func probe(_ number: WorkerNumber) {
+        guard let worker = workers[number] else { return violations.append("\(number) is probed and is not there") }
+        check(worker.claims == 0, "a busy worker is probed")
+        check(isRouted(number, worker.app), "a worker is probed that does not serve")
+        check(
+            !workers.values.contains { $0.isProbed && $0.generation == worker.generation && $0.app == worker.app },
+            "two probes at once")
+        workers[number]?.isProbed = true
+        workers[number]?.isAtUnsafe = true
+    }
+
     /// A draining generation's requests and streams have each their own time.
     private mutating func checkCut(_ worker: WorldWorker, _ number: WorkerNumber, now: Instant) {
         guard worker.deadBy == nil, !worker.isRetiredAlone, !apps[worker.app].closing,
             let generation = apps[worker.app].generations[worker.generation], let drainBy = generation.drainBy
         else { return }
-        check(worker.claims == 0 || now >= drainBy, "\(number) was stopped before its requests' time was up")
+        check(worker.busy == 0 || now >= drainBy, "\(number) was stopped before its requests' time was up")
         let streamsBy = generation.streamsBy ?? drainBy
         check(worker.streams == 0 || now >= streamsBy, "\(number) was stopped before its streams' time was up")
     }
@@ -258,14 +280,37 @@ struct ReferenceModel {
                 for worker in generation.workers { compare(worker, generation, now: now) }
             }
         }
+        compareCounts(snapshot)
         dropPins()
         let alive = workers.count
         check(known == alive, "the pool knows \(known) workers, \(alive) are there")
     }
 
+    /// What `max_pool_size` and `max_instances` are there for. Those that were told to end count no more.
+    private mutating func compareCounts(_ snapshot: PoolSnapshot) {
+        var all = 0
+        for app in snapshot.apps {
+            guard let live = app.live, let spec = apps[app.index.rawValue].generations[live.number]?.spec else {
+                continue
+            }
+            let kept = workers.count { number, worker in
+                worker.app == app.index.rawValue && worker.generation == live.number && worker.deadBy == nil
+                    && !draining.contains(number)
+            }
+            let limit = spec.settings.pool.maxInstances
+            let surge = live.workers.contains { $0.wear != nil } ? 1 : 0
+            check(limit == 0 || kept <= limit + surge, "\(kept) workers, max_instances \(limit)")
+            check(kept <= live.target + surge, "\(kept) workers, kept at \(live.target)")
+            all += kept - surge
+        }
+        // An app always gets one.
+        let limit = maxPoolSize + apps.count - 1
+        check(all <= limit, "\(all) live workers, at most \(limit)")
+    }
+
     private mutating func compare(_ worker: WorkerSnapshot, _ generation: GenerationSnapshot, now: Instant) {
         guard let model = workers[worker.number] else { return violations.append("an invented worker") }
-        check(model.claims == worker.requestsNow, "\(worker.number) has \(model.claims), not \(worker.requestsNow)")
+        check(model.busy == worker.requestsNow, "\(worker.number) has \(model.busy), not \(worker.requestsNow)")
         check(model.streams == worker.streamsNow, "\(worker.number) has \(model.streams) streams")
         check(model.generation == generation.number, "\(worker.number) changed its generation")
         if draining.contains(worker.number), worker.state != .draining, worker.state != .stopping {
@@ -276,6 +321,8 @@ struct ReferenceModel {
             let isWhole = apps[model.app].generations[generation.number]?.drainBy != nil
             if !isWhole { workers[worker.number]?.isRetiredAlone = true }
         }
+        if worker.wear != nil { workers[worker.number]?.isWorn = true }
+        check(!model.isWorn || worker.wear != nil, "\(worker.number) was worn, and is new again")
         if model.suspected, worker.state == .available { violations.append("\(worker.number) is suspected") }
         guard let known = apps[model.app].generations[generation.number], let drainBy = known.drainBy else { return }
         if now >= drainBy, model.streams == 0 || now >= known.streamsBy ?? drainBy {

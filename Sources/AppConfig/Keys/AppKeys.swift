@@ -45,6 +45,25 @@ extension KeyTable {
             "min_instances", .app, .integer(0...100_000, 1), \.app.pool.minInstances, by: .restart,
             "Workers that are always kept"),
         ConfigKey(
+            "max_instances", .app, .integer(0...100_000, 4, zeroIsUnlimited: true), \.app.pool.maxInstances,
+            by: .restart, "Workers that the app grows to at most (0: as many as max_pool_size leaves)"),
+        ConfigKey(
+            "pool_idle_time", .app, .duration("300s", zeroIsUnlimited: true), \.app.pool.poolIdleTime, by: .restart,
+            "How long a worker above min_instances stays when it is not needed (0: for ever)"),
+        ConfigKey(
+            "prestart", .app, .boolean, \.app.pool.prestart, by: .restart,
+            "Start workers with the server, and not with the first request"),
+        ConfigKey(
+            "max_requests", .app, .integer(0...1_000_000_000, 10_000, zeroIsUnlimited: true),
+            \.app.pool.maxRequests, by: .restart,
+            "Requests after which a worker is replaced, give or take a tenth (0: never)"),
+        ConfigKey(
+            "memory_limit", .app, .size("500MB", zeroIsUnlimited: true), \.app.pool.memoryLimit, by: .restart,
+            "Memory of a worker from which on it is replaced after its requests (0: no limit)"),
+        ConfigKey(
+            "hard_memory_limit", .app, .size("1GB", zeroIsUnlimited: true), \.app.pool.hardMemoryLimit, by: .restart,
+            "Memory of a worker from which on it is stopped at once (0: no limit)"),
+        ConfigKey(
             "start_timeout", .app, .positiveDuration("90s"), \.app.pool.startTimeout, by: .restart,
             "How long a worker may take to start"),
         ConfigKey(
@@ -185,6 +204,16 @@ extension KeyTable {
         ConfigKey(
             "health.deadline", .app, .positiveDuration("90s"), \.app.health.deadline, by: .restart,
             "How long a worker may take to be proved (start_timeout)"),
+        ConfigKey(
+            "health.after_switch_interval", .app, .duration("5s"), \.app.health.afterSwitchInterval, by: .restart,
+            "Pause between probes of a worker that serves, if health.path is set (0: none)"),
+        ConfigKey(
+            "health.failures", .app, .integer(1...100, 3), \.app.health.failures, by: .restart,
+            "Bad answers in a row after which such a worker is replaced"),
+        ConfigKey(
+            "health.warmup", .app,
+            .list(of: .urlPath, expected: "a list of paths that start with '/'", example: "[/, /products]"),
+            \.app.health.warmup, by: .restart, "Paths that are requested on every new worker before it gets traffic"),
     ]
 }
 

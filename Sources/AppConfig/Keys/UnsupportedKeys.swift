@@ -4,11 +4,9 @@ extension KeyTable {
     static let unsupported: Set<String> = planned.union(passengers)
 
     private static let planned: Set<String> = [
-        "shutdown_delay", "load_shell_envvars", "preload_bundler", "app_log_file", "processes", "apps", "max_instances",
-        "pool_idle_time", "spawn_method", "max_preloader_idle_time",
-        "max_requests",
-        "memory_limit", "hard_memory_limit", "prestart", "health.after_switch_interval", "health.failures",
-        "health.warmup", "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",
+        "shutdown_delay", "load_shell_envvars", "preload_bundler", "app_log_file", "processes", "apps",
+        "spawn_method", "max_preloader_idle_time",
+        "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",
         "deploy.before_switch", "deploy.after_switch", "deploy.after_stable", "deploy.after_drain", "deploy.on_failure",
         "deploy.on_rollback", "deploy.irreversible", "deploy.idempotent", "deploy.strategy", "deploy.surge",
         "deploy.auto_rollback.latency_factor", "deploy.canary", "deploy.approve", "deploy.webhook", "max_generations",

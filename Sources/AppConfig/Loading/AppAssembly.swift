@@ -101,6 +101,12 @@ struct AppAssembly {
     }
 
     private static func checkPool(_ pool: PoolSettings, _ origins: [String: ConfigPlace]) throws(ConfigError) {
+        if pool.maxInstances > 0, pool.minInstances > pool.maxInstances {
+            throw ConfigError(
+                ConfigProblem(
+                    at: origins["min_instances"] ?? origins["max_instances"] ?? .standard, key: "min_instances",
+                    "'min_instances' (\(pool.minInstances)) is more than 'max_instances' (\(pool.maxInstances))"))
+        }
         guard pool.minInstances > pool.maxPoolSize else { return }
         throw ConfigError(
             ConfigProblem(

@@ -31,7 +31,7 @@ struct Merge {
             guard case .key(let key) = KeyTable.find(entry.key), let lower = key.lower else { continue }
             do throws(WrongForm) {
                 guard try lower(entry.value, layer.baseDirectory, &draft) else { continue }
-                if key.name == "max_pool_size" { lowerFloor() }
+                if key.name == "max_pool_size" || key.name == "max_instances" { lowerFloor() }
                 // A default that is lowered surprises nobody.
                 guard let origin = origins[key.name] else { continue }
                 warnings.append(
@@ -45,7 +45,9 @@ struct Merge {
 
     /// A lowered ceiling takes the floor with it.
     private mutating func lowerFloor() {
-        draft.app.pool.minInstances = min(draft.app.pool.minInstances, draft.app.pool.maxPoolSize)
+        let pool = draft.app.pool
+        let ceiling = pool.maxInstances > 0 ? min(pool.maxInstances, pool.maxPoolSize) : pool.maxPoolSize
+        draft.app.pool.minInstances = min(pool.minInstances, ceiling)
     }
 
     private mutating func refuseEscape(_ key: ConfigKey, _ entry: ConfigLayer.Entry, _ source: ConfigSource) {

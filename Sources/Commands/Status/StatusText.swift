@@ -28,6 +28,13 @@ struct StatusText: Sendable {
                 "  live: \(app.liveRelease ?? "nothing; deploy something: passenger deploy --root \(app.root)")")
         }
         lines.append("  \(requests(app))")
+        if let since = app.pausedSince {
+            let text = "paused since \(since): requests are held; go on with: passenger resume \(app.name)"
+            lines.append("  \(Style.warning.applied(to: text, traits))")
+        }
+        if let scale = app.scale {
+            lines.append("  kept at \(scale) by hand; undo with: passenger scale \(app.name) --reset")
+        }
         if let operation = app.operation { lines.append("  \(running(operation))") }
         for warning in app.warnings {
             lines.append("  \(Style.warning.applied(to: "warning:", traits)) \(warning.showable)")
@@ -63,11 +70,13 @@ struct StatusText: Sendable {
                 StyledText("\(generation.number)"), StyledText(generation.release ?? "-"),
                 StyledText(generation.state.rawValue, style(generation.state)),
             ]
-            if generation.workers.isEmpty { table.add(head) }
+            if generation.workers.isEmpty { table.add(head + (generation.state == .live ? asleep : [])) }
             for worker in generation.workers { table.add(head + cells(worker)) }
         }
         return table.isEmpty ? ["  no workers"] : table.lines(traits, indent: 2)
     }
+
+    private var asleep: [StyledText] { [StyledText("-"), StyledText("-"), StyledText("asleep", .faint)] }
 
     private func cells(_ worker: WorkerStatus) -> [StyledText] {
         [

@@ -78,6 +78,48 @@ struct CoreControlPlane: ControlPlane {
         }
     }
 
+    func scale(_ name: AppName, _ request: ScaleRequest, caller: Caller) async throws(ControlError) -> ScaleAnswer {
+        try check(name)
+        do throws(OperationRefusal) { try await app.operations.scale(request.workers) } catch {
+            throw ControlError(error)
+        }
+        let kept = pool.snapshot()[app.index]?.live?.target ?? request.workers ?? 0
+        return ScaleAnswer(app: name, wanted: request.workers, kept: kept)
+    }
+
+    func pause(_ name: AppName, _ request: PauseRequest, caller: Caller) async throws(ControlError) -> PauseAnswer {
+        try check(name)
+        let hold = Duration.milliseconds(Int64(request.holdSeconds * 1000))
+        do throws(OperationRefusal) { try await app.operations.pause(hold: hold) } catch { throw ControlError(error) }
+        return pauseAnswer(name)
+    }
+
+    func resume(_ name: AppName, caller: Caller) async throws(ControlError) -> PauseAnswer {
+        try check(name)
+        do throws(OperationRefusal) { try await app.operations.resume() } catch { throw ControlError(error) }
+        return pauseAnswer(name)
+    }
+
+    private func pauseAnswer(_ name: AppName) -> PauseAnswer {
+        let state = pool.snapshot()[app.index]
+        return PauseAnswer(app: name, isPaused: state?.isPaused ?? false, held: state?.queueLength ?? 0)
+    }
+
+    func detach(_ name: AppName, pid: Int32, caller: Caller) async throws(ControlError) -> DetachAnswer {
+        try check(name)
+        guard let answer = pool.detach(app.index, pid: pid) else {
+            throw ControlError(
+                .notFound, "\(name) has no worker with the process id \(pid).", hint: "See: passenger status")
+        }
+        let outcome: DetachAnswer.Outcome =
+            switch answer.outcome {
+            case .detached: .detached
+            case .replacedFirst: .replacedFirst
+            case .leaving: .leaving
+            }
+        return DetachAnswer(app: name, worker: answer.worker, pid: pid, outcome: outcome)
+    }
+
     func events(
         _ name: AppName, operation: OperationID
     ) async throws(ControlError) -> AsyncStream<AdminAPI.OperationEvent> {

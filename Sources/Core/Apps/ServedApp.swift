@@ -30,6 +30,8 @@ struct ServedApp: Sendable {
         status.generations = snapshot?.generations.map { GenerationStatus($0) } ?? []
         status.queue = QueueStatus(
             length: snapshot?.queueLength ?? 0, max: (live ?? plan.settings).queue.maxRequestQueueSize)
+        status.scale = snapshot?.scale
+        status.pausedSince = snapshot?.isPaused == true ? await operations.pausedSince().map { WallTime($0) } : nil
         status.operation = overview.running.map { running in
             OperationStatus(
                 operation: OperationID(AdminAPI.OperationKind(running.kind), running.operation.rawValue),
@@ -58,7 +60,7 @@ extension GenerationStatus {
             case .draining, .gone: .draining
             }
         self.init(
-            number: generation.number, release: generation.release?.name, state: state,
+            number: generation.number, release: generation.release?.name, state: state, target: generation.target,
             workers: generation.workers.map { WorkerStatus($0, lastError: generation.lastError?.summary) })
     }
 }

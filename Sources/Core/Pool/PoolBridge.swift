@@ -23,6 +23,8 @@ final class PoolBridge: PoolDelegate {
 
     func proveWorker(_ endpoint: WorkerEndpoint) { spawner.prove(endpoint) }
 
+    func probeWorker(_ endpoint: WorkerEndpoint) { spawner.probe(endpoint) }
+
     func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration) {
         guard let endpoint, let gateway else { return spawner.stop(worker, grace: grace) }
         gateway.closeIdleConnections(to: endpoint) { [spawner] in

@@ -51,9 +51,13 @@ struct PoolHost: GenerationHost {
     }
 
     func discard(_ generation: GenerationNumber) { pool.discard(generation, of: app) }
+    func setScale(_ workers: Int?) { pool.setScale(app, workers: workers) }
+    func setPause(hold: Duration?) {
+        if let hold { pool.pause(app, hold: hold) } else { pool.resume(app) }
+    }
     func readyWorkers(of generation: GenerationNumber) -> Int {
-        let found = pool.snapshot()[app]?.generations.first { $0.number == generation }
-        return found?.workers.count { $0.state == .available } ?? 0
+        guard let found = pool.snapshot()[app]?.generations.first(where: { $0.number == generation }) else { return 0 }
+        return found.target == 0 ? 1 : found.workers.count { $0.state == .available }
     }
 
     func traffic(of generation: GenerationNumber) -> TrafficCounts { pool.traffic(app, generation) }

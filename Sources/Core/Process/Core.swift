@@ -125,7 +125,7 @@ final class Core: Sendable {
         let summary = "listening on " + listeners.joined(separator: ", ")
         logger.info("passenger \(plan.programVersion) \(plan.isTransient ? "works without serving" : summary)")
         // Whoever starts a daemon wants to know how the app came up; `status` tells it.
-        if plan.server.daemonize, await app.operations.overview().liveGeneration != nil {
+        if plan.server.daemonize, isBooting(app) {
             for await _ in firstBoot { break }
         }
         try link.send(.ready(summary: summary))
@@ -138,6 +138,11 @@ final class Core: Sendable {
         try link.send(.done)
         writer.flush()
         exit(0)
+    }
+
+    /// Without `prestart` the first request boots it.
+    private func isBooting(_ app: ServedApp) -> Bool {
+        pool.snapshot()[app.index]?.generations.contains { $0.state == .booting && $0.target > 0 } ?? false
     }
 
     private func startTicking(_ app: ServedApp) {

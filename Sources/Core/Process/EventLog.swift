@@ -79,8 +79,20 @@ struct EventLog: Sendable {
             logger.warning("\(who): a request to worker \(worker) took longer than max_request_time, \(next)")
         case .workerUnhealthy(let worker, let failure):
             report("\(who): worker \(worker) is not healthy", failure)
-        case .unhealthyWorkerKept(let worker, let failure):
-            report("\(who): worker \(worker) is not healthy, as most are: it stays", failure)
+        case .mostUnhealthy(let failing, let all, let failure):
+            report(
+                "\(who): \(failing) of \(all) workers are not healthy: none is taken out, look for what they share "
+                    + "(the database?)", failure)
+        case .mostHealthyAgain:
+            logger.info("\(who): most workers are healthy again")
+        case .grown(let workers):
+            logger.info("\(who): all workers are busy, \(workers) are kept now")
+        case .shrunk(let workers):
+            logger.info("\(who): workers were not needed, \(workers) are kept now")
+        case .workerWorn(let worker, let wear):
+            logger.info("\(who): worker \(worker) is being replaced: \(words(wear))")
+        case .evicted(let worker):
+            logger.info("\(who): worker \(worker) was idle, another app needs its place")
         case .refusedQueued(let count, let refusal):
             logger.warning("\(who): \(count) waiting requests refused: \(refusal)")
         }
@@ -197,6 +209,15 @@ struct EventLog: Sendable {
         for line in (details ?? "").split(separator: "\n").prefix(30) { logger.error("    \(line)") }
         if details == nil { for line in tail.suffix(10) { logger.error("    \(line)") } }
         if let hint { logger.error("    hint: \(hint)") }
+    }
+
+    private func words(_ wear: Wear) -> String {
+        switch wear {
+        case .requests(let count): "it has had \(count) requests (max_requests)"
+        case .memory(let bytes): "it uses \(bytes >> 20) MB (memory_limit)"
+        case .unhealthy(let failure): "it is not healthy: \(failure.summary)"
+        case .byHand: "somebody asked for it"
+        }
     }
 
     private func seconds(_ duration: Duration) -> String {

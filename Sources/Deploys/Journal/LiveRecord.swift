@@ -16,8 +16,11 @@ package struct LiveRecord: Sendable, Equatable, Codable {
     /// `passenger lock`: lasting, with its owner and reason. Kept when read, not yet acted on.
     package var lock: Freeze?
 
-    /// `passenger pause`: since when requests are held. Kept when read, not yet acted on.
+    /// `passenger pause`: since when requests are held, and for how long each.
     package var pausedSince: Date?
+    package var pauseHoldSeconds: Double?
+    /// `passenger scale`: workers that the app is kept at.
+    package var scale: Int?
 
     package init() {}
 }

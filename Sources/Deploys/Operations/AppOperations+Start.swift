@@ -10,6 +10,7 @@ extension AppOperations {
     package func start(requester: Requester) async throws(DeployFailure) -> OperationHandle? {
         await loadOnce()
         guard let host = parts.host else { return nil }
+        restoreCapacity(host)
         if parts.builder == nil {
             let settings = try await parts.settings.settings(release: nil)
             bootLive(host, release: nil, settings)
@@ -33,7 +34,8 @@ extension AppOperations {
 
     private func bootLive(_ host: any GenerationHost, release: ReleaseLocation?, _ settings: AppSettings) {
         let spec = GenerationSpec(
-            app: app, settings: settings, release: release?.label, workers: max(settings.pool.minInstances, 1),
+            app: app, settings: settings, release: release?.label,
+            workers: settings.pool.prestart ? max(settings.pool.minInstances, 1) : 0,
             proof: release == nil && settings.environment == "development" ? .handshake : .health)
         let generation = host.bootLive(spec)
         live = BootedCode(generation: generation, release: release, settings: settings)

@@ -24,7 +24,11 @@ package protocol GenerationHost: Sendable {
     func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool
     /// Stop everything of it now; it has no traffic.
     func discard(_ generation: GenerationNumber)
-    /// Workers that take requests now.
+    /// Keeps the app at so many workers, whichever generation is live; nil: at as many as are needed.
+    func setScale(_ workers: Int?)
+    /// Holds the app's requests, each for so long at most; nil lets them go on.
+    func setPause(hold: Duration?)
+    /// Workers that take requests now; one that sleeps counts as one.
     func readyWorkers(of generation: GenerationNumber) -> Int
     func traffic(of generation: GenerationNumber) -> TrafficCounts
 }

@@ -15,6 +15,7 @@ package enum GatewayFailure: Equatable, Sendable {
     /// Nothing is live and the boot failed; `summary` is shown only on friendly error pages.
     case notBooted(summary: String)
     case shuttingDown
+    case paused
     /// So many workers were gone that the search was given up (`ExchangeStateMachine.maxMisses`).
     case workerUnreachable
     /// The worker's backlog stayed full.
@@ -31,6 +32,7 @@ package enum GatewayFailure: Equatable, Sendable {
         case .queueTimeout: self = .queueTimeout(status: queue.timeout)
         case .notBooted(let summary): self = .notBooted(summary: summary)
         case .shuttingDown: self = .shuttingDown
+        case .paused: self = .paused
         }
     }
 
@@ -41,7 +43,7 @@ package enum GatewayFailure: Equatable, Sendable {
         case .requestTimeout: 408
         case .bufferFull(let disk): disk ? 507 : 503
         case .unknownHost: 404
-        case .notBooted, .shuttingDown, .workerBusy: 503
+        case .notBooted, .shuttingDown, .paused, .workerBusy: 503
         case .workerUnreachable, .workerDied, .badAnswer: 502
         case .workerTimedOut, .notCached: 504
         }
@@ -60,6 +62,7 @@ package enum GatewayFailure: Equatable, Sendable {
         case .queueTimeout, .workerBusy: "The application had no time for this request. Please try again in a moment."
         case .notBooted: "The application could not be started. Its administrator finds the reason in the log."
         case .shuttingDown: "The server is being stopped."
+        case .paused: "The application is paused. Please try again in a moment."
         case .workerUnreachable, .workerDied: "The application ended while it worked on this request."
         case .badAnswer: "The application's answer could not be understood."
         case .workerTimedOut: "The application took too long to answer."

@@ -13,5 +13,11 @@ package struct HealthSettings: Sendable, Codable, Equatable {
     package var successes: Int = 2
     /// Nil means `PoolSettings.startTimeout`.
     package var deadline: Duration?
+    /// Pause between two probes of a worker that serves; only with `path`. Zero: none.
+    package var afterSwitchInterval: Duration = .seconds(5)
+    /// Bad answers in a row after which a worker that serves is replaced.
+    package var failures: Int = 3
+    /// Paths that are requested on every new worker before it counts as proved, whatever they answer.
+    package var warmup: [String] = []
     package init() {}
 }

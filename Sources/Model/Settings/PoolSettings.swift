@@ -3,8 +3,22 @@ package enum ConcurrencyModel: String, Sendable, Codable, CaseIterable { case pr
 
 package struct PoolSettings: Sendable, Codable, Equatable {
     package var maxPoolSize: Int = 6
-    /// Workers that a generation boots to and keeps.
+    /// Workers that are always kept. With 0 an app that nobody has asked for anything for `poolIdleTime` sleeps; the next
+    /// request wakes it.
     package var minInstances: Int = 1
+    /// Workers that an app grows to at most; 0 means as many as `maxPoolSize` leaves.
+    package var maxInstances: Int = 0
+    /// Workers that were not needed for so long are stopped, down to `minInstances`; zero means never.
+    package var poolIdleTime: Duration = .seconds(300)
+    /// False: the first worker boots with the first request.
+    package var prestart: Bool = true
+    /// A worker that has had so many requests is replaced, a tenth sooner at most so that not all are at once; 0: never.
+    package var maxRequests: Int = 0
+    /// Bytes of private memory and swap, of a worker's process tree: from so many on it is replaced after its requests;
+    /// 0 is no limit.
+    package var memoryLimit: Int = 0
+    /// From so many on it is stopped at once; 0 is no limit.
+    package var hardMemoryLimit: Int = 0
     package var startTimeout: Duration = .seconds(90)
     package var stopTimeout: Duration = .seconds(60)
     /// At most this many workers of an app boot at the same time; 0 means one for each core.

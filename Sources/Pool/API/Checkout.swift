@@ -45,6 +45,8 @@ package enum Refusal: Sendable, Equatable {
     /// Nothing runs, and the last boot failed (or there never was one). `Pool.lastBootFailure` has the whole story.
     case notBooted(summary: String)
     case shuttingDown
+    /// The app is paused, and the request was held as long as it may be, or too many are.
+    case paused
 }
 
 /// Told later about a queued checkout: one of the two, once, on any thread, outside the pool's lock. May call the pool.

@@ -10,6 +10,9 @@ package protocol PoolDelegate: AnyObject, Sendable {
     func spawnWorker(_ worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec)
     /// Answers with `workerProved` or `workerUnhealthy`. Also asked for a live worker that could not be reached.
     func proveWorker(_ endpoint: WorkerEndpoint)
+    /// Asks a worker that serves once. Answers with `workerProbed`, after `health.timeout` at the latest; it has a place at
+    /// the worker until then.
+    func probeWorker(_ endpoint: WorkerEndpoint)
     /// Drop idle gateway connections to it first, then signal; KILL the group after `grace`. Answers with
     /// `workerExited`. Also for workers that still boot (no endpoint), even if nothing was spawned yet.
     func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration)
@@ -62,8 +65,16 @@ package struct PoolEvent: Sendable, Equatable {
         case requestOverdue(WorkerNumber, isReplaced: Bool)
         /// Taken out of service because of its probes, and replaced.
         case workerUnhealthy(WorkerNumber, BootFailure)
-        /// Its probes fail, but no better worker is there: it is probably not the worker's fault.
-        case unhealthyWorkerKept(WorkerNumber, BootFailure)
+        /// More than half of the workers fail their probes: none is taken out, it is hardly their fault.
+        case mostUnhealthy(failing: Int, of: Int, BootFailure)
+        case mostHealthyAgain
         case refusedQueued(Int, Refusal)
+        /// It is kept at so many workers now, because requests waited; or at so few, because the others were not needed.
+        case grown(workers: Int)
+        case shrunk(workers: Int)
+        /// It is to be replaced, and goes when the new one is up.
+        case workerWorn(WorkerNumber, Wear)
+        /// An idle worker was stopped because another app needs the room.
+        case evicted(WorkerNumber)
     }
 }

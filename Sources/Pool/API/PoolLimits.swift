@@ -16,6 +16,10 @@ package struct PoolLimits: Sendable {
     package var shortGrace: Duration = .seconds(2)
     /// Given to the prober over its own deadline before a worker counts as unhealthy without its word.
     package var proofSlack: Duration = .seconds(5)
+    /// How long a new worker gets less than its share of the requests.
+    package var slowStart: Duration = .seconds(5)
+    /// A worker that has been idle for less is not stopped for another app's sake.
+    package var evictionAge: Duration = .seconds(1)
     /// For jitter and weighted routing.
     package var seed: UInt64
     /// Debug builds check every invariant after every event; benchmarks switch that off.

@@ -21,6 +21,10 @@ package struct AppSnapshot: Sendable, Equatable {
     package var queueLength: Int
     package var totals: AppTotals
     package var lastBootFailure: BootFailure?
+    /// Its requests are held.
+    package var isPaused = false
+    /// Workers that it is kept at by hand.
+    package var scale: Int?
 
     /// The generation that most traffic goes to.
     package var live: GenerationSnapshot? {
@@ -55,6 +59,10 @@ package struct WorkerSnapshot: Sendable, Equatable {
     package var concurrency: Int
     package var bornAt: Instant
     package var address: WorkerAddress?
+    /// It serves until another has taken its place.
+    package var wear: Wear?
+    /// Bytes of private memory and swap, as last measured.
+    package var memory: Int?
 }
 
 /// Counted since the core started; gone generations included.
@@ -65,6 +73,7 @@ package struct AppTotals: Sendable, Equatable {
     package var refusedQueueTimeout: UInt64 = 0
     package var refusedNotBooted: UInt64 = 0
     package var refusedShuttingDown: UInt64 = 0
+    package var refusedPaused: UInt64 = 0
     /// Left the queue because the client did.
     package var cancelled: UInt64 = 0
     package var spawned: UInt64 = 0

@@ -3,10 +3,13 @@ import Model
 /// Requests that are sent to a busy worker and not queued (`Pace` says why and when).
 extension AppPool {
     /// No worker has room, but some get requests ahead.
-    var canSendAhead: Bool { queue.firstMayGoAhead && generations.contains { $0.state == .live && $0.ahead.count > 0 } }
+    var canSendAhead: Bool {
+        pause == nil && queue.firstMayGoAhead && generations.contains { $0.state == .live && $0.ahead.count > 0 }
+    }
 
     /// From the queue's beginning, as many as may go and find a worker.
     mutating func sendAhead(_ context: inout PoolContext) {
+        guard pause == nil else { return }
         while queue.firstMayGoAhead, let claim = claimAhead(&context) { grant(claim, .anyPlace, &context) }
     }
 

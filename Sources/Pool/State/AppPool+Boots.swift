@@ -7,17 +7,17 @@ extension AppPool {
         let generation = generations[position]
         guard closing == nil, generation.state.keepsWorkers, context.now >= generation.backOff.notBefore else { return }
         let kept = generation.count(in: context.workers) { $0.isKept }
-        let loading = generation.count(in: context.workers) { $0.isLoading }
-        // While boots fail, one at a time tries whether they still do.
-        let parallel = generation.backOff.failures > 0 ? 1 : parallelSpawns(generation, context)
-        let lacking = min(generation.target - kept, parallel - loading)
+        let lacking = min(wantedWorkers(position, context) - kept, spawnsLeft(position, context))
         guard lacking > 0 else { return }
         for _ in 0..<lacking { spawn(position, &context) }
     }
 
-    private func parallelSpawns(_ generation: Generation, _ context: borrowing PoolContext) -> Int {
-        let configured = generation.spec.settings.pool.maxParallelSpawns
-        return max(1, configured > 0 ? configured : context.limits.processors)
+    /// What `max_parallel_spawns` leaves. While boots fail, one at a time tries whether they still do.
+    func spawnsLeft(_ position: Int, _ context: borrowing PoolContext) -> Int {
+        let configured = generations[position].spec.settings.pool.maxParallelSpawns
+        let parallel = max(1, configured > 0 ? configured : context.limits.processors)
+        let loading = generations[position].count(in: context.workers) { $0.isLoading }
+        return (generations[position].backOff.failures > 0 ? 1 : parallel) - loading
     }
 
     private mutating func spawn(_ position: Int, _ context: inout PoolContext) {

@@ -16,6 +16,8 @@ extension AppPool {
     mutating func close(by deadline: Instant, _ context: inout PoolContext) {
         let closing = Closing(deadline: min(deadline, closing?.deadline ?? deadline))
         self.closing = closing
+        // Who was held gets an answer while there are workers.
+        resumeRequests(&context)
         shortenStops(to: closing.grace(context), &context)
         for position in generations.indices {
             if generations[position].canFail {

@@ -7,7 +7,8 @@ extension AppPool {
         _ spec: GenerationSpec, _ purpose: Generation.Purpose, room: Int, _ context: inout PoolContext
     ) -> GenerationNumber {
         let number = nextGenerationNumber()
-        let target = AppPool.target(spec.workers, room: room)
+        let byHand = purpose == .takesTraffic && spec.workers > 0 ? scale : nil
+        let target = AppPool.target(byHand ?? spec.workers, spec.settings.pool, room: room)
         generations.append(
             Generation(number: number, spec: spec, purpose: purpose, target: target, bornAt: context.now))
         tell(.generationBooting(workers: target, wanted: spec.workers), about: number, &context)
@@ -15,15 +16,13 @@ extension AppPool {
         return number
     }
 
-    /// Never below one: an app that cannot have a worker could not even say why.
-    static func target(_ wanted: Int, room: Int) -> Int { max(1, min(wanted, room)) }
-
     /// Nil, and nothing changed, unless the generation may take the traffic.
     mutating func switchTraffic(
         to number: GenerationNumber, room: Int, _ context: inout PoolContext
     ) -> GenerationNumber? {
         guard closing == nil, mayTakeTraffic(number, context), table != RoutingTable(all: number) else { return nil }
         let previous = table.primary
+        let capacity = previous.flatMap { position(of: $0) }.map { generations[$0].target } ?? 0
         route(by: RoutingTable(all: number))
         tell(.switched(from: previous, queued: queue.count), about: number, &context)
         // One that waited to be the first has come too late.
@@ -32,7 +31,9 @@ extension AppPool {
         }
         forgetGone(&context)
         if let position = position(of: number) {
-            resize(position, to: AppPool.target(generations[position].wanted, room: room), &context)
+            // The one before may have grown since this one's boot was asked for.
+            let wanted = scale ?? max(generations[position].wanted, capacity)
+            resize(position, to: AppPool.target(wanted, generations[position].spec.settings.pool, room: room), &context)
         }
         dispatch(&context)
         return previous == number ? nil : previous
@@ -45,21 +46,22 @@ extension AppPool {
         guard generation.state == .proved || generation.state == .standby || generation.state == .live else {
             return false
         }
-        if generation.available(in: context.workers) > 0 { return true }
+        if generation.available(in: context.workers) > 0 || generation.isAsleep { return true }
         return !generations.contains { $0.state == .live && $0.available(in: context.workers) > 0 }
     }
 
     mutating func scale(_ position: Int, workers wanted: Int, room: Int, _ context: inout PoolContext) {
         guard generations[position].state.keepsWorkers else { return }
         generations[position].wanted = max(1, wanted)
-        resize(position, to: AppPool.target(wanted, room: room), &context)
+        let settings = generations[position].spec.settings.pool
+        resize(position, to: AppPool.target(generations[position].wanted, settings, room: room), &context)
         settle(position, &context)
     }
 
     /// A standby needs no more workers than it has.
     mutating func park(_ position: Int, workers: Int, _ context: inout PoolContext) {
         guard generations[position].state == .standby else { return }
-        resize(position, to: max(1, min(workers, generations[position].target)), &context)
+        resize(position, to: min(max(1, workers), generations[position].target), &context)
         settle(position, &context)
     }
 
@@ -97,17 +99,14 @@ extension AppPool {
     }
 
     /// Sets the target, stops what is too much and asks for what is missing.
-    private mutating func resize(_ position: Int, to target: Int, _ context: inout PoolContext) {
+    mutating func resize(_ position: Int, to target: Int, _ context: inout PoolContext) {
         generations[position].target = target
-        let excess = generations[position].count(in: context.workers) { $0.state.isKept } - target
-        if excess > 0 {
-            for slot in victims(position, excess, context) { retireAlone(slot, position, &context) }
-        }
+        trim(position, &context)
         topUp(position, &context)
     }
 
     /// Those that are missed least: still booting, then suspected, then the idlest; of equals the youngest.
-    private func victims(_ position: Int, _ count: Int, _ context: borrowing PoolContext) -> [Int] {
+    func victims(_ position: Int, _ count: Int, _ context: borrowing PoolContext) -> [Int] {
         var candidates: [(rank: Int, number: WorkerNumber, slot: Int)] = []
         for slot in generations[position].slots where context.workers[slot].state.isKept {
             let worker = context.workers[slot]

@@ -10,7 +10,7 @@ extension AppPool {
         let limit = queueSettings.maxRequestQueueSize
         assert(limit == 0 || queue.count - queue.returned <= limit || closing != nil, "the queue is over its limit")
         assert(queue.isEmpty == (queue.first == nil))
-        if !queue.isEmpty {
+        if !queue.isEmpty, pause == nil {
             let room = generations.contains { $0.state == .live && $0.ready.count > 0 }
             assert(!room || !queue.hasAnyPlace, "a request waits although a worker has room")
             let serves = generations.contains { $0.state == .live && $0.inService.count > 0 }
@@ -31,7 +31,7 @@ extension AppPool {
         assert(generation.state != .gone, "a generation that is gone was kept")
         assert((generation.state == .live) == table.contains(generation.number), "live is what is in the table")
         assert(generation.state != .draining || !generation.slots.isEmpty, "nothing is left to drain")
-        assert(generation.target >= 1)
+        assert(generation.target >= 0)
         var kept = 0
         var ready = 0
         for slot in generation.slots {
@@ -39,7 +39,9 @@ extension AppPool {
             if context.workers[slot].state.isKept { kept += 1 }
             if context.workers[slot].link.bucket >= 0 { ready += 1 }
         }
-        assert(kept <= generation.target || !generation.state.keepsWorkers, "more workers than wanted")
+        let worn = generation.count(in: context.workers) { $0.isWorn }
+        let wanted = generation.target + (worn > 0 ? 1 : 0)
+        assert(kept <= wanted || !generation.state.keepsWorkers, "more workers than wanted")
         assert(ready == generation.ready.count, "ready workers were miscounted")
         let listed = generation.ready.slots(in: context.workers)
         assert(listed.count == ready, "ready workers are not all listed")

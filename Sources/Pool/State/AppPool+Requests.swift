@@ -18,7 +18,7 @@ extension AppPool {
         var line = wish.isUnlimited ? CheckoutQueue.Line.unlimited : .anyPlace
         if closing == nil {
             let sticky = wish.sticky.flatMap { routedWorker($0, context) }
-            if let claim = claim(wish, sticky, &context) {
+            if pause == nil, let claim = claim(wish, sticky, &context) {
                 totals.granted += 1
                 return .granted(claim)
             }
@@ -121,7 +121,7 @@ extension AppPool {
         return context.workers[slot].state == .draining ? ofDraining(slot, context) : .done
     }
 
-    private mutating func placeFreed(_ slot: Int, of position: Int, _ context: inout PoolContext) -> CheckinAnswer {
+    mutating func placeFreed(_ slot: Int, of position: Int, _ context: inout PoolContext) -> CheckinAnswer {
         if context.workers[slot].state == .draining { return ofDraining(slot, context) }
         guard !queue.isEmpty, let next = takeOver(slot, of: position, &context) else { return .done }
         return .handOver(next.0, next.1)
@@ -138,9 +138,8 @@ extension AppPool {
     private mutating func takeOver(
         _ slot: Int, of position: Int, _ context: inout PoolContext
     ) -> (QueuedCheckout, Claim)? {
-        guard table.contains(generations[position].number), context.workers[slot].state == .available else {
-            return nil
-        }
+        guard pause == nil, table.contains(generations[position].number), context.workers[slot].state == .available
+        else { return nil }
         let hasRoom = context.workers[slot].hasRoom
         if !hasRoom {
             let isStalled = context.workers[slot].pace.isStalled(at: context.now)
@@ -154,6 +153,7 @@ extension AppPool {
 
     /// Whenever a routed worker may have got room, or hope for one may be gone.
     mutating func dispatch(_ context: inout PoolContext) {
+        guard pause == nil else { return }
         while queue.hasUnlimited, let claim = claimStream(&context) { grant(claim, .unlimited, &context) }
         while queue.hasAnyPlace, let claim = claimLeastBusy(isSafe: queue.firstMayGoAhead, &context) {
             grant(claim, .anyPlace, &context)
@@ -196,9 +196,10 @@ extension AppPool {
 
     private func refusalAtTheDoor(_ wish: CheckoutWish, _ context: borrowing PoolContext) -> Refusal? {
         if closing != nil { return .shuttingDown }
-        if let reason = hopelessness(context) { return reason }
+        if pause == nil, let reason = hopelessness(context) { return reason }
         let limit = queueSettings.maxRequestQueueSize
-        return limit > 0 && queue.count >= limit && !wish.goesFirst ? .queueFull(limit: limit) : nil
+        guard limit > 0, queue.count >= limit, !wish.goesFirst else { return nil }
+        return pause == nil ? .queueFull(limit: limit) : .paused
     }
 
     /// Why waiting is of no use: nothing serves or boots, and nothing will without a person or after a back-off.
@@ -207,6 +208,10 @@ extension AppPool {
         var known = false
         for generation in generations where generation.state == .live || generation.isPending {
             for slot in generation.slots where context.workers[slot].isKept { return nil }
+            // The request wakes it.
+            if generation.isAsleep, generation.bootFailure == nil || context.now >= generation.backOff.notBefore {
+                return nil
+            }
             known = true
             failure = generation.bootFailure ?? failure
         }
@@ -233,12 +238,13 @@ extension AppPool {
         }
     }
 
-    private mutating func count(_ refusal: Refusal) {
+    mutating func count(_ refusal: Refusal) {
         switch refusal {
         case .queueFull: totals.refusedQueueFull += 1
         case .queueTimeout: totals.refusedQueueTimeout += 1
         case .notBooted: totals.refusedNotBooted += 1
         case .shuttingDown: totals.refusedShuttingDown += 1
+        case .paused: totals.refusedPaused += 1
         }
     }
 }

@@ -4,6 +4,7 @@ import Model
 extension AppPool {
     mutating func tick(_ context: inout PoolContext) {
         refuseOverdue(&context)
+        refuseHeldTooLong(&context)
         for position in generations.indices {
             var cut = 0
             for slot in generations[position].slots {
@@ -16,6 +17,11 @@ extension AppPool {
             if cut > 0 { tell(.drainDeadline(inFlight: cut), about: generations[position].number, &context) }
             topUp(position, &context)
             advance(position, &context)
+        }
+        if let position = scaledPosition {
+            observe(position, &context)
+            shrink(position, &context)
+            probeNext(position, &context)
         }
         forgetGone(&context)
         proceedClosing(&context)

@@ -53,6 +53,8 @@ extension AppPool {
             generations[position].enterService(slot, &context.workers)
             tell(.workerReturned(context.workers[slot].number), about: generations[position].number, &context)
             advance(position, &context)
+            trim(position, &context)
+            topUp(position, &context)
             dispatch(&context)
         case .launching, .loading, .available, .draining, .stopping, .gone: break
         }
@@ -63,6 +65,9 @@ extension AppPool {
     ) {
         context.workers[slot].move(to: .available)
         context.workers[slot].provedAt = context.now
+        context.workers[slot].lastUsed = context.now
+        limitRequests(slot, position, &context)
+        generations[position].rampUp(slot, &context)
         generations[position].enterService(slot, &context.workers)
         generations[position].bootFailure = nil
         lastBootFailure = nil
@@ -71,6 +76,8 @@ extension AppPool {
             .workerReady(worker.number, bootTime: context.now - worker.bornAt, weak: weak), about: worker.generation,
             &context)
         advance(position, &context)
+        trim(position, &context)
+        topUp(position, &context)
         dispatch(&context)
     }
 
@@ -107,14 +114,7 @@ extension AppPool {
         case .suspected:
             stop(slot, grace: generations[position].stopTimeout, &context)
             died(position, worker, failure, &context)
-        case .available:
-            generations[position].lastError = failure
-            guard generations[position].available(in: context.workers) > 1 else {
-                return tell(.unhealthyWorkerKept(worker.number, failure), about: worker.generation, &context)
-            }
-            tell(.workerUnhealthy(worker.number, failure), about: worker.generation, &context)
-            retireAlone(slot, position, &context)
-        case .launching, .loading, .draining, .stopping, .gone: break
+        case .launching, .loading, .available, .draining, .stopping, .gone: break
         }
     }
 
@@ -140,7 +140,7 @@ extension AppPool {
     }
 
     /// It had proved itself. In a generation that is still booting that is a failed boot: exits after listening.
-    private mutating func died(
+    mutating func died(
         _ position: Int, _ worker: Worker, _ failure: BootFailure, _ context: inout PoolContext
     ) {
         totals.crashes += 1
@@ -158,6 +158,7 @@ extension AppPool {
 
     /// After workers of a generation left: replace them, or be done with it; and nobody waits for nothing.
     mutating func settle(_ position: Int, _ context: inout PoolContext) {
+        trim(position, &context)
         topUp(position, &context)
         advance(position, &context)
         forgetIfGone(position, &context)

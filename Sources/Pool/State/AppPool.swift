@@ -3,8 +3,8 @@ import Model
 /// One app: its routing table, its generations, its queue.
 ///
 /// Events come in as calls; what is to be done goes out through the context. The parts:
-/// `+Requests` (the data path), `+Workers` (news about workers), `+Boots` (spawning, failures), `+Generations` (what Deploys
-/// asks for), `+Time` (deadlines), `+Closing` (removal and shutdown), `+Invariants`.
+/// `+Requests` (the data path), `+Workers` (news about workers), `+Boots` (spawning, failures), `+Scaling` (how many),
+/// `+Generations` (what Deploys asks for), `+Time` (deadlines), `+Closing` (removal and shutdown), `+Invariants`.
 struct AppPool {
     let index: AppIndex
     let name: AppName
@@ -19,6 +19,10 @@ struct AppPool {
     var closing: Closing?
     /// It has had workers that take requests ahead, so the time of a checkout matters.
     var takesAhead = false
+    /// While it is set, no request is given to a worker.
+    var pause: Pause?
+    /// Workers that somebody asked for by hand; nil is as many as are needed.
+    var scale: Int?
 
     init(index: AppIndex, name: AppName, queue: QueueSettings) {
         self.index = index
@@ -49,6 +53,7 @@ struct AppPool {
             guard let position = position(of: entry.generation) else { continue }
             generations[position].move(to: .live)
             generations[position].traffic = TrafficCounts()
+            generations[position].demand = DemandWatch()
         }
         if next.isEmpty == false { totals.switches += 1 }
         // The worker they wait for may not be routed to any more; whoever changes the table dispatches afterwards.

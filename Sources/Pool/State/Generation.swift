@@ -17,7 +17,7 @@ struct Generation {
     private(set) var state = GenerationState.booting
     /// Workers asked for, by its spec or by `scale`.
     var wanted: Int
-    /// What the limits left of `wanted`: it is kept at this.
+    /// It is kept at this: what the limits left of `wanted`, and later what it grew and shrank to.
     var target: Int
     /// Slots of all its workers that have not exited, oldest first.
     private(set) var slots: [Int] = []
@@ -38,6 +38,10 @@ struct Generation {
     var lastError: BootFailure?
     /// Set by a failed boot, cleared by the next worker that comes up.
     var bootFailure: BootFailure?
+    /// While it is live: how much of it is needed.
+    var demand = DemandWatch()
+    /// More than half of its workers fail their probes, and somebody was told.
+    var isAlarmed = false
     var drainDeadline: Instant?
     var streamDeadline: Instant?
 
@@ -60,7 +64,14 @@ struct Generation {
     var canFail: Bool { purpose != .takesTraffic && state == .booting }
     /// Waits to take the traffic of an app that has none live.
     var isPending: Bool { purpose == .takesTraffic && state == .booting }
+    /// Has no worker and wants none until a request comes.
+    var isAsleep: Bool { target == 0 && state.keepsWorkers }
 
+    var minInstances: Int { spec.settings.pool.minInstances }
+    var maxInstances: Int {
+        let limit = spec.settings.pool.maxInstances
+        return limit > 0 ? limit : .max
+    }
     var stopTimeout: Duration { spec.settings.pool.stopTimeout }
     var startTimeout: Duration { spec.settings.pool.startTimeout }
     var proofTimeout: Duration { spec.settings.health.deadline ?? startTimeout }

@@ -16,7 +16,8 @@ extension AppPool {
     func snapshot(_ workers: WorkerTable) -> AppSnapshot {
         AppSnapshot(
             index: index, name: name, table: table, generations: generations.map { $0.snapshot(workers) },
-            queueLength: queue.count, totals: totals, lastBootFailure: lastBootFailure)
+            queueLength: queue.count, totals: totals, lastBootFailure: lastBootFailure, isPaused: pause != nil,
+            scale: scale)
     }
 }
 
@@ -32,6 +33,6 @@ extension Worker {
     func snapshot() -> WorkerSnapshot {
         WorkerSnapshot(
             number: number, pid: pid, state: state, requestsNow: busy, streamsNow: streams, requestsTotal: requests,
-            concurrency: concurrency, bornAt: bornAt, address: endpoint?.address)
+            concurrency: concurrency, bornAt: bornAt, address: endpoint?.address, wear: wear, memory: memory)
     }
 }

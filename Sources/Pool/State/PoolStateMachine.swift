@@ -5,8 +5,8 @@ import Model
 /// Each event finds its app and hands on to `AppPool`; what concerns all apps together (limits, waits, shutdown) is here.
 /// Debug builds check every invariant after every event.
 struct PoolStateMachine {
-    private(set) var apps: [AppPool] = []
-    private(set) var context: PoolContext
+    var apps: [AppPool] = []
+    var context: PoolContext
     private var waits: [Wait] = []
     private var lastWait: UInt64 = 0
     private(set) var shutdownDeadline: Instant?
@@ -128,9 +128,18 @@ struct PoolStateMachine {
         withWorker(number, now) { app, slot, context in app.workerExited(slot, failure, &context) }
     }
 
+    mutating func workerProbed(_ number: WorkerNumber, _ failure: BootFailure?, now: Instant) -> [PoolAction] {
+        withWorker(number, now) { app, slot, context in app.workerProbed(slot, failure, &context) }
+    }
+
+    mutating func workerMemory(_ number: WorkerNumber, bytes: Int, now: Instant) -> [PoolAction] {
+        withWorker(number, now) { app, slot, context in app.workerMemory(slot, bytes: bytes, &context) }
+    }
+
     mutating func tick(now: Instant) -> [PoolAction] {
         begin(now)
         for app in apps.indices { apps[app].tick(&context) }
+        grow()
         return finish()
     }
 
@@ -222,10 +231,29 @@ struct PoolStateMachine {
         return finish()
     }
 
+    mutating func pause(_ app: AppIndex, hold: Duration, now: Instant) -> [PoolAction] {
+        begin(now)
+        apps[app.rawValue].pauseRequests(hold: hold, &context)
+        return finish()
+    }
+
+    mutating func resume(_ app: AppIndex, now: Instant) -> [PoolAction] {
+        begin(now)
+        apps[app.rawValue].resumeRequests(&context)
+        grow()
+        return finish()
+    }
+
+    mutating func detach(_ app: AppIndex, pid: Int32, now: Instant) -> (Detachment?, [PoolAction]) {
+        begin(now)
+        let answer = apps[app.rawValue].detach(pid: pid, &context)
+        return (answer, finish())
+    }
+
     // MARK: Limits
 
-    /// What the live generations of the other apps leave of the pool.
-    private func liveRoom(for index: Int) -> Int {
+    /// What the live generations of the other apps leave of the pool; below zero when there are more apps than room.
+    func liveRoom(for index: Int?) -> Int {
         var room = context.limits.maxPoolSize
         for app in apps where app.index.rawValue != index {
             for generation in app.generations where generation.state == .live || generation.isPending {
@@ -287,12 +315,12 @@ struct PoolStateMachine {
 
     // MARK: One event
 
-    private mutating func begin(_ now: Instant) {
+    mutating func begin(_ now: Instant) {
         // Callers read the clock inside the lock, so time does not go back; a test's might.
         context.now = max(now, context.now)
     }
 
-    private mutating func finish() -> [PoolAction] {
+    mutating func finish() -> [PoolAction] {
         settleWaits()
         assertInvariants()
         return context.takeActions()

@@ -14,7 +14,10 @@ protocol WorkerRank {
 
 /// Those that can take a request now: available, with room.
 enum ByRequests: WorkerRank {
-    static func rank(_ worker: borrowing Worker) -> Int { worker.busy }
+    static func rank(_ worker: borrowing Worker) -> Int {
+        let rank = worker.busy + worker.handicap
+        return worker.concurrency == 0 ? rank : min(rank, worker.concurrency)
+    }
     static func link(_ worker: borrowing Worker) -> ReadyLink { worker.link }
     static func setLink(_ worker: inout Worker, _ link: ReadyLink) { worker.link = link }
 }

@@ -24,8 +24,26 @@ struct Worker {
     /// Claims without a place, and those that became streams.
     var streams = 0
     var requests: UInt64 = 0
+    /// Why it is to be replaced: it serves until another one has taken its place.
+    var wear: Wear?
+    /// `requests` from which on it is worn.
+    var requestLimit = UInt64.max
+    /// A health probe has taken a place here since then.
+    var probedSince: Instant?
+    /// When the last one ended.
+    var probedAt = Instant.zero
+    /// Probes in a row that went badly.
+    var failedProbes = 0
+    /// As last measured, in bytes.
+    var memory: Int?
     /// When it first became available.
     var provedAt: Instant?
+    /// The last time a request was seen here, to the shell's timer.
+    var lastUsed: Instant
+    /// `requests` as of then.
+    var seenRequests: UInt64 = 0
+    /// Requests that it counts as having beside its own, while it is new (`SlowStart`).
+    var handicap = 0
     /// It is being stopped because its boot took too long. Told once the process has ended, because only then is all of
     /// its output known, and until then nothing takes its place.
     var timeout: BootFailure?
@@ -54,6 +72,7 @@ struct Worker {
         self.sticky = sticky
         self.attempt = attempt
         self.bornAt = bornAt
+        lastUsed = bornAt
         self.deadline = deadline
     }
 
@@ -61,6 +80,8 @@ struct Worker {
     var isKept: Bool { state.isKept || timeout != nil }
     /// Takes part in `maxParallelSpawns`: loading code is what costs, waiting for a probe is not.
     var isLoading: Bool { state == .launching || state == .loading || timeout != nil }
+    /// It serves, and is to be replaced.
+    var isWorn: Bool { wear != nil && state.isKept }
     var hasRoom: Bool { concurrency == 0 || busy < concurrency }
     var isIdle: Bool { busy == 0 && streams == 0 }
     var takesAhead: Bool { endpoint?.takesAhead ?? false }

@@ -5,17 +5,25 @@ import Pool
 import Synchronization
 
 /// Asks workers for their health until the verdict is in, each worker one probe at a time.
+///
+/// A worker that is new is asked until it is proved or its time is up, and then for its warm-up paths; one that serves is
+/// asked once.
 final class WorkerProver: Sendable {
     private final class Round: Sendable {
         let endpoint: WorkerEndpoint
+        let isNew: Bool
+        let deadline: Instant
         let verdict: Mutex<HealthVerdict>
-        init(_ endpoint: WorkerEndpoint, now: Instant) {
+
+        init(_ endpoint: WorkerEndpoint, isNew: Bool, now: Instant) {
             self.endpoint = endpoint
+            self.isNew = isNew
             let settings = endpoint.settings
+            let health = isNew ? settings.health : settings.health.once
+            deadline = now + (health.deadline ?? settings.pool.startTimeout)
             verdict = Mutex(
                 HealthVerdict(
-                    settings.health, serverName: settings.serverNames.first,
-                    startTimeout: settings.pool.startTimeout, now: now))
+                    health, serverName: settings.serverNames.first, startTimeout: settings.pool.startTimeout, now: now))
         }
     }
 
@@ -29,41 +37,99 @@ final class WorkerProver: Sendable {
         self.pool = pool
     }
 
-    func prove(_ endpoint: WorkerEndpoint) {
-        let round = Round(endpoint, now: monotonicNow())
-        rounds.withLock { $0[endpoint.worker] = round }
-        perform(round.verdict.withLock { $0.start(now: monotonicNow()) }, round)
-    }
+    func prove(_ endpoint: WorkerEndpoint) { begin(Round(endpoint, isNew: true, now: monotonicNow())) }
+
+    func probe(_ endpoint: WorkerEndpoint) { begin(Round(endpoint, isNew: false, now: monotonicNow())) }
 
     func forget(_ worker: WorkerNumber) { rounds.withLock { _ = $0.removeValue(forKey: worker) } }
 
+    private func begin(_ round: Round) {
+        rounds.withLock { $0[round.endpoint.worker] = round }
+        perform(round.verdict.withLock { $0.start(now: monotonicNow()) }, round)
+    }
+
+    private func isCurrent(_ round: Round) -> Bool { rounds.withLock { $0[round.endpoint.worker] === round } }
+
     private func perform(_ action: HealthVerdict.Action, _ round: Round) {
         let endpoint = round.endpoint
-        guard rounds.withLock({ $0[endpoint.worker] === round }) else { return }
+        guard isCurrent(round) else { return }
         switch action {
         case .probe(let delay, let timeLimit, let request):
             parts.schedule(delay) { [self] in
-                parts.runBlocking { [self] in probe(round, timeLimit, request) }
+                parts.runBlocking { [self] in
+                    guard let result = ask(round, request, timeLimit) else { return }
+                    perform(round.verdict.withLock { $0.probeFinished(result, now: monotonicNow()) }, round)
+                }
             }
         case .proved(let weak, let note):
-            forget(endpoint.worker)
-            if let note { parts.notice(endpoint.settings.name, endpoint.worker, note) }
-            pool.workerProved(endpoint.worker, weak: weak)
+            if round.isNew {
+                if let note { parts.notice(endpoint.settings.name, endpoint.worker, note) }
+                warmUp(round, endpoint.settings.health.warmup[...]) { [self] in
+                    forget(endpoint.worker)
+                    pool.workerProved(endpoint.worker, weak: weak)
+                }
+            } else {
+                forget(endpoint.worker)
+                pool.workerProbed(endpoint.worker, nil)
+            }
         case .failed(let failure):
             forget(endpoint.worker)
-            pool.workerUnhealthy(
-                endpoint.worker,
-                BootFailure(step: "health", summary: failure.summary, details: failure.details, hint: failure.hint))
+            let whole = BootFailure(
+                step: "health", summary: failure.summary, details: failure.details, hint: failure.hint)
+            if round.isNew {
+                pool.workerUnhealthy(endpoint.worker, whole)
+            } else {
+                pool.workerProbed(endpoint.worker, whole)
+            }
         }
     }
 
-    private func probe(_ round: Round, _ timeLimit: Duration, _ request: ProbeRequest) {
-        guard rounds.withLock({ $0[round.endpoint.worker] === round }) else { return }
+    /// Nil: nobody waits for it any more.
+    private func ask(_ round: Round, _ request: ProbeRequest, _ timeLimit: Duration) -> ProbeResult? {
+        guard isCurrent(round) else { return nil }
         let endpoint = round.endpoint
-        let result = HealthProbe.run(
+        return HealthProbe.run(
             address: ProbeAddress(endpoint.address), wireProtocol: ProbeProtocol(endpoint.wireProtocol),
             request: request, timeLimit: timeLimit)
-        perform(round.verdict.withLock { $0.probeFinished(result, now: monotonicNow()) }, round)
+    }
+
+    /// One after another, as long as the worker's time allows. What they answer proves nothing, but is worth a line.
+    private func warmUp(_ round: Round, _ paths: ArraySlice<String>, then done: @escaping @Sendable () -> Void) {
+        let settings = round.endpoint.settings
+        let left = round.deadline - monotonicNow()
+        guard let path = paths.first, left > .zero else { return done() }
+        var health = settings.health
+        health.path = path
+        let request = ProbeRequest(health, serverName: settings.serverNames.first)
+        let limit = min(settings.health.timeout, left)
+        parts.runBlocking { [self] in
+            guard let result = ask(round, request, limit) else { return }
+            if let problem = result.problem {
+                parts.notice(settings.name, round.endpoint.worker, "warm-up: \(problem)")
+            }
+            warmUp(round, paths.dropFirst(), then: done)
+        }
+    }
+}
+
+extension HealthSettings {
+    /// For a worker that proved itself before: the next answer decides.
+    fileprivate var once: HealthSettings {
+        var once = self
+        once.successes = 1
+        once.deadline = timeout
+        once.interval = timeout
+        return once
+    }
+}
+
+extension ProbeResult {
+    fileprivate var problem: String? {
+        switch outcome {
+        case .failure(let failure): "GET \(url): \(failure.message)"
+        case .success(let answer) where answer.status >= 500: "GET \(url) answered \(answer.status)"
+        case .success: nil
+        }
     }
 }
 

@@ -37,6 +37,9 @@ package final class WorkerSpawner: Sendable {
 
     package func prove(_ endpoint: WorkerEndpoint) { prover.prove(endpoint) }
 
+    /// Once, while it serves.
+    package func probe(_ endpoint: WorkerEndpoint) { prover.probe(endpoint) }
+
     /// For a worker that is gone nothing happens. May be repeated, with another grace.
     package func stop(_ worker: WorkerNumber, grace: Duration) {
         prover.forget(worker)

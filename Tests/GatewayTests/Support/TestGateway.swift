@@ -87,6 +87,7 @@ final class TestGateway: Sendable {
         threads = NIOThreadPool(numberOfThreads: 2)
         threads.start()
         var settings = AppSettings(name: AppName(sanitizing: "test"), directory: directory, kind: .rack)
+        settings.pool.maxInstances = options.workers
         options.settings(&settings)
         var limits = PoolLimits(maxPoolSize: 16)
         limits.pace = options.pace
@@ -259,6 +260,7 @@ final class FakeFleet: PoolDelegate {
         }
     }
 
+    func probeWorker(_ endpoint: WorkerEndpoint) { pool.workerProbed(endpoint.worker, nil) }
     func proveWorker(_ endpoint: WorkerEndpoint) {
         guard state.withLock({ $0.workers[endpoint.worker] != nil }) else { return }
         pool.workerProved(endpoint.worker, weak: false)
