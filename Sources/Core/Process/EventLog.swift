@@ -131,7 +131,7 @@ struct EventLog: Sendable {
         if let hint { logger.error("    hint: \(hint)") }
     }
 
-    private func seconds(_ duration: Duration) -> String {
+    func seconds(_ duration: Duration) -> String {
         let milliseconds = Int(duration.inMilliseconds)
         return milliseconds < 1000 ? "\(milliseconds) ms" : "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
     }
