@@ -50,6 +50,8 @@ package struct AppStatus: Sendable, Codable, Equatable {
     /// `42-9be0d13`; nil in place, or before the first deploy.
     package var liveRelease: String?
     package var generations: [GenerationStatus] = []
+    /// `processes` of what is live; without those that are to start once the ones before have ended.
+    package var companions: [CompanionStatus] = []
     package var queue = QueueStatus(length: 0, max: 0)
     /// Since when its requests are held (`passenger pause`).
     package var pausedSince: WallTime?
@@ -108,6 +110,37 @@ package struct WorkerStatus: Sendable, Codable, Equatable {
         self.requestsNow = requestsNow
         self.requestsTotal = requestsTotal
         self.ageSeconds = ageSeconds
+        self.lastError = lastError
+    }
+}
+
+package struct CompanionStatus: Sendable, Codable, Equatable {
+    /// `worker.1`: its name and, from 1, which of its instances.
+    package var name: String
+    /// Nil in place.
+    package var release: String?
+    /// Nil while there is none.
+    package var pid: Int32?
+    /// `waiting` for its next start, `starting`, `running`, `quiet` (takes no new work), `stopping`.
+    package var state: String
+    /// How often it was started again after it had ended by itself.
+    package var restarts: Int
+    package var ageSeconds: Double
+    /// It keeps ending soon after its start.
+    package var isFailing: Bool
+    /// How it ended by itself the last time, and the last line that it wrote then.
+    package var lastError: String?
+    package init(
+        name: String, release: String?, pid: Int32?, state: String, restarts: Int, ageSeconds: Double, isFailing: Bool,
+        lastError: String? = nil
+    ) {
+        self.name = name
+        self.release = release
+        self.pid = pid
+        self.state = state
+        self.restarts = restarts
+        self.ageSeconds = ageSeconds
+        self.isFailing = isFailing
         self.lastError = lastError
     }
 }

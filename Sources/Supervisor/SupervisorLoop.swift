@@ -187,7 +187,7 @@ final class SupervisorLoop {
 
     private func spawn(_ request: SpawnRequest, _ descriptors: [Int32]) {
         do {
-            if let reason = machine.refusal(of: request.tag) { throw Refusal(reason: reason) }
+            if let reason = machine.refusal(of: request.tag, as: request.role) { throw Refusal(reason: reason) }
             try policy.check(request, descriptors: descriptors.count)
             let credentials = try policy.credentials(for: request.user)
             let child = try launcher.launch(

@@ -95,12 +95,17 @@ package struct SupervisorStateMachine: Sendable {
     package func isGroupLeader(_ pid: Int32) -> Bool { table[pid] != nil || runningCore?.pid == pid }
 
     /// Why no child with this tag may be started now; nil when one may.
-    package func refusal(of tag: ChildTag) -> String? {
+    ///
+    /// No companion runs beside one of another core, or a scheduler would run every job twice.
+    package func refusal(of tag: ChildTag, as role: ChildRole) -> String? {
         guard let number = runningCore?.number else { return "no core runs" }
         switch phase {
         case .ending, .finished: return "the server is ending"
-        case .serving, .stopping: return row(tag, of: number) == nil ? nil : "\(tag) is still in the table"
+        case .serving, .stopping: break
         }
+        if row(tag, of: number) != nil { return "\(tag) is still in the table" }
+        let isDoubled = role == .companion && table.values.contains { $0.isOrphan && $0.entry.role == .companion }
+        return isDoubled ? "a companion that an earlier core started has not ended yet" : nil
     }
 
     private func row(_ tag: ChildTag, of core: UInt32) -> Row? {

@@ -41,6 +41,29 @@ struct ReportTextTests {
             ])
     }
 
+    @Test func `Status shows companions, and which of them keeps ending`() {
+        var app = AppStatus(
+            name: AppName("blog")!, root: "/srv/blog", mode: .inPlace, kind: .rack, environment: "production")
+        app.companions = [
+            CompanionStatus(
+                name: "clock.1", release: nil, pid: 345, state: "running", restarts: 0, ageSeconds: 61, isFailing: false
+            ),
+            CompanionStatus(
+                name: "worker.1", release: nil, pid: nil, state: "waiting", restarts: 4, ageSeconds: 0, isFailing: true,
+                lastError: "exit status 1: boom\u{1B}[2J"),
+        ]
+        let server = ServerStatus(
+            instance: "default", version: "1.0", supervisorPid: 1, corePid: 2,
+            startedAt: WallTime(millisecondsSince1970: 0), uptimeSeconds: 90, listeners: ["0.0.0.0:80"])
+        let lines = StatusText(traits: .plain).lines(StatusReport(server: server, apps: [app]))
+        #expect(
+            lines.suffix(3) == [
+                "  COMPANION  RELEASE  PID  STATE                  RESTARTS       AGE  LAST END",
+                "  clock.1    -        345  running                       0  1 m 01 s",
+                "  worker.1   -          -  waiting, keeps ending         4      0 ms  exit status 1: boom",
+            ])
+    }
+
     @Test func `Every event that a person should see becomes a step`() {
         #expect(StepEvent(.stepStarted(step: "build", title: nil)) == .started(title: "build"))
         #expect(StepEvent(.stepStarted(step: "build", title: "npm ci")) == .started(title: "npm ci"))

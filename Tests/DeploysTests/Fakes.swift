@@ -294,6 +294,38 @@ final class FakeSettings: SettingsReading {
     }
 }
 
+/// Notes what is asked of companions, and which generation has the traffic then.
+final class FakeCompanions: CompanionKeeping {
+    struct State {
+        var calls: [String] = []
+        var troubles: [String: String] = [:]
+    }
+    let state = Mutex(State())
+    let host: FakeHost
+
+    init(host: FakeHost) { self.host = host }
+
+    /// What was asked for since the last time.
+    func takeCalls() -> [String] {
+        state.withLock { state in
+            defer { state.calls = [] }
+            return state.calls
+        }
+    }
+
+    func quiet() { note("quiet") }
+    func resume() { note("resume") }
+    func replace(with settings: AppSettings, release: ReleaseLabel?) {
+        note("man \(release?.name ?? "in place") in \(settings.directory)")
+    }
+    func troubles() -> [String: String] { state.withLock { $0.troubles } }
+
+    private func note(_ call: String) {
+        let live = host.liveGeneration().map { "\($0.number)" } ?? "nothing"
+        state.withLock { $0.calls.append("\(call) while \(live) is live") }
+    }
+}
+
 /// A directory that is gone with its test.
 final class TemporaryDirectory: Sendable {
     let path: String

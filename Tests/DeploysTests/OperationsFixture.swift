@@ -10,6 +10,7 @@ final class Fixture: Sendable {
     let host: FakeHost
     let builder: FakeBuilder
     let commands = FakeCommands()
+    let companions: FakeCompanions
     let settings = FakeSettings()
     let directory: TemporaryDirectory
     let journal: Journal
@@ -17,6 +18,7 @@ final class Fixture: Sendable {
 
     init(gates: Bool = false, server: Bool = true, inPlace: Bool = false, continuing earlier: Fixture? = nil) throws {
         host = FakeHost(gates: gates)
+        companions = FakeCompanions(host: host)
         builder = earlier?.builder ?? FakeBuilder(gates: gates)
         directory = try earlier?.directory ?? TemporaryDirectory()
         journal = try Journal(directory: directory.path + "/state")
@@ -24,7 +26,8 @@ final class Fixture: Sendable {
         operations = AppOperations(
             app: AppName(sanitizing: "blog"),
             parts: AppOperations.Parts(
-                host: server ? host : nil, builder: inPlace ? nil : builder, commands: commands, settings: settings,
+                host: server ? host : nil, builder: inPlace ? nil : builder, commands: commands, companions: companions,
+                settings: settings,
                 journal: inPlace ? nil : journal, lock: inPlace ? nil : OperationLock(path: journal.lockPath),
                 now: { clock.now }, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })))
     }

@@ -44,6 +44,7 @@ private struct World {
     var coreEndedAt: Instant?
     /// Living children: the core that owns each, its tag, whether it will go on TERM.
     var children: [Int32: (core: UInt32, tag: ChildTag, heedsTerm: Bool)] = [:]
+    var companions: Set<Int32> = []
     var signalled: [Int32: Int32] = [:]  // ended by this signal, not reaped yet
     var told: Set<Int32> = []  // pids whose exit the core was told
     var reports = 0
@@ -97,15 +98,21 @@ private struct World {
     private mutating func startChild() {
         let tag = ChildTag(UInt64.random(in: 1...nextTag, using: &random))
         nextTag += 1
-        guard machine.refusal(of: tag) == nil, let core else { return }
+        let role = Bool.random(using: &random) ? ChildRole.worker : .companion
+        guard machine.refusal(of: tag, as: role) == nil, let core else { return }
+        if role == .companion, children.contains(where: { companions.contains($0.key) && $0.value.core != core.number })
+        {
+            broken.append("a companion was started beside one of another core")
+        }
         if children.values.contains(where: { $0.core == core.number && $0.tag == tag }) {
             broken.append("\(tag) was granted twice")
         }
         nextPid += 1
         children[nextPid] = (core.number, tag, Bool.random(using: &random))
+        if role == .companion { companions.insert(nextPid) }
         carryOut(
             machine.childStarted(
-                ChildEntry(tag: tag, role: .worker, pid: nextPid, startTime: 1, title: "")))
+                ChildEntry(tag: tag, role: role, pid: nextPid, startTime: 1, title: "")))
     }
 
     private mutating func childEnds() {

@@ -73,22 +73,36 @@ struct SupervisorStateMachineTests {
         #expect(actions.contains(.signalGroup(pid: 200, signal: Signal.terminate)))
         #expect(actions.contains(.drainOutput(pid: 201)))
         _ = machine.coreStarted(pid: 101, now: at(10))
-        #expect(machine.refusal(of: ChildTag(1)) == nil, "the new core may use the tag")
+        #expect(machine.refusal(of: ChildTag(1), as: .worker) == nil, "the new core may use the tag")
         #expect(end(&machine, 200, 11).isEmpty)
         #expect(machine.timePassed(now: at(14)).isEmpty)
         #expect(machine.timePassed(now: at(15)) == [.signalGroup(pid: 201, signal: Signal.kill)])
         #expect(machine.received(.signal(tag: ChildTag(2), signal: 9, scope: .group), now: at(15)).isEmpty)
     }
 
+    @Test("no companion is started while one of an earlier core has not ended")
+    func orphanedCompanions() {
+        var machine = serving(children: [])
+        let entry = ChildEntry(tag: ChildTag(1), role: .companion, pid: 200, startTime: 0, title: "blog clock.1")
+        _ = machine.childStarted(entry)
+        #expect(machine.refusal(of: ChildTag(2), as: .companion) == nil, "its own core may have several")
+        _ = end(&machine, 100, 10)
+        _ = machine.coreStarted(pid: 101, now: at(10))
+        #expect(machine.refusal(of: ChildTag(1), as: .companion) != nil)
+        #expect(machine.refusal(of: ChildTag(1), as: .worker) == nil)
+        _ = end(&machine, 200, 11)
+        #expect(machine.refusal(of: ChildTag(1), as: .companion) == nil)
+    }
+
     @Test("an exit is told with what the launcher reported, and the tag is free again")
     func exits() {
         var machine = serving(children: [(1, 200)])
-        #expect(machine.refusal(of: ChildTag(1)) != nil)
+        #expect(machine.refusal(of: ChildTag(1), as: .worker) != nil)
         let failure = LaunchFailure(step: "chdir", errno: 2, subject: "/x")
         #expect(
             machine.ended(pid: 200, reason: .exited(127), launchFailure: failure, now: at(2))
                 == [.send(.exited(tag: ChildTag(1), pid: 200, reason: .exited(127), launchFailure: failure))])
-        #expect(machine.refusal(of: ChildTag(1)) == nil)
+        #expect(machine.refusal(of: ChildTag(1), as: .worker) == nil)
         #expect(end(&machine, 4711, 3).isEmpty, "a stray is nobody's business")
     }
 

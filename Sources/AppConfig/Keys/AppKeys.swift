@@ -33,6 +33,9 @@ extension KeyTable {
             "friendly_error_pages", .app, .boolean, \.friendlyErrorPages, by: .restart,
             "Show why the app did not start to whoever asks (on in development)"),
         ConfigKey(
+            "processes", .app, .processes, by: .restart,
+            "Background processes that are deployed with the app", set: { $0.take($1) }),
+        ConfigKey(
             "restart_dir", .app, .pathInApp("tmp"), \.app.restartDirectory, by: .restart,
             "Directory in which restart.txt is looked for"),
     ]

@@ -35,6 +35,16 @@ extension ValueForm where Value == Int32 {
             "WINCH": SIGWINCH,
         ]
     }
+
+    /// One that tells a process to take no new work; TSTP, TTIN and TTOU are caught by those that use them so.
+    static var quietSignal: ValueForm {
+        .scalar("a signal: TSTP, TTIN, TTOU, INT, QUIT, HUP, USR1, USR2 or WINCH", example: "TSTP") { text in
+            let name = text.uppercased()
+            let bare = name.hasPrefix("SIG") ? String(name.dropFirst(3)) : name
+            return ["TSTP": SIGTSTP, "TTIN": SIGTTIN, "TTOU": SIGTTOU][bare]
+                ?? signals[bare].flatMap { $0 == SIGTERM ? nil : $0 }
+        }
+    }
 }
 
 extension ValueForm where Value == Int {

@@ -19,6 +19,8 @@ package enum ValueShape: Sendable, Equatable {
     /// Shell commands: text from a flag or variable is one command.
     case commands
     case map
+    /// A mapping, or one text: flags and variables are taken for a mapping when they have `=` in them.
+    case mapOrText
 }
 
 /// A type of value as people write it: how to read it, and how to say what was expected.

@@ -24,6 +24,8 @@ struct AppAssembly {
         app.ruby = interpreters.ruby(draft.ruby)
         app.python = interpreters.python(draft.python)
         app.nodejs = interpreters.nodejs(draft.nodejs)
+        app.processes = try Procfile.processes(
+            beside: app.processes, draft.procfile, in: app, merge.origins["processes"])
         app.http.files.staticPaths.merge(FrameworkFiles.staticPaths(in: app.directory)) { configured, _ in configured }
         return app
     }

@@ -22,6 +22,8 @@ struct Draft: Sendable {
     var startupFile: String?
     var startCommand: String?
     var subdirectory: String?
+    /// Relative to the app's directory: processes beside those in `app.processes`, which go before its own of the same name.
+    var procfile: String?
 
     var environment: String?
     var friendlyErrorPages: Bool?

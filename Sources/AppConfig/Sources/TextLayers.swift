@@ -72,8 +72,10 @@ enum TextLayers {
             }
             return ConfigNode(.list(parts.map { ConfigNode(.scalar($0), at: place) }), at: place)
         case .commands where !text.hasPrefix("["): return scalar
-        case .map where !text.hasPrefix("{"): return try pairs(text, key, place)
-        case .list, .commands, .map: return try ConfigDocument.parse(text, at: place) ?? scalar
+        case .mapOrText where !text.hasPrefix("{") && !text.contains("="): return scalar
+        case .map where !text.hasPrefix("{"), .mapOrText where !text.hasPrefix("{"):
+            return try pairs(text, key, place)
+        case .list, .commands, .map, .mapOrText: return try ConfigDocument.parse(text, at: place) ?? scalar
         }
     }
 

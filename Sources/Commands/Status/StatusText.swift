@@ -40,6 +40,7 @@ struct StatusText: Sendable {
             lines.append("  \(Style.warning.applied(to: "warning:", traits)) \(warning.showable)")
         }
         lines += workers(app)
+        lines += companions(app)
         if let failure = app.lastFailure {
             let when = failure.at.map { " at \($0)" } ?? ""
             lines += Explanation(failure, headline: "last failure\(when)").lines(traits).map { "  \($0)" }
@@ -84,6 +85,25 @@ struct StatusText: Sendable {
             StyledText("\(worker.requestsNow)"), StyledText("\(worker.requestsTotal)"),
             StyledText(HumanFormat.duration(seconds: worker.ageSeconds)), StyledText(worker.lastError ?? "", .bad),
         ]
+    }
+
+    private func companions(_ app: AppStatus) -> [String] {
+        var table = Table([
+            .init("COMPANION"), .init("RELEASE"), .init("PID", .right), .init("STATE"), .init("RESTARTS", .right),
+            .init("AGE", .right), .init("LAST END"),
+        ])
+        for companion in app.companions {
+            let state =
+                companion.isFailing
+                ? StyledText("\(companion.state), keeps ending", .bad) : StyledText(companion.state)
+            table.add([
+                StyledText(companion.name), StyledText(companion.release ?? "-"),
+                StyledText(companion.pid.map { "\($0)" } ?? "-"), state, StyledText("\(companion.restarts)"),
+                StyledText(HumanFormat.duration(seconds: companion.ageSeconds)),
+                StyledText(companion.lastError ?? "", companion.isFailing ? .bad : .plain),
+            ])
+        }
+        return table.isEmpty ? [] : table.lines(traits, indent: 2)
     }
 
     private func style(_ state: GenerationStatus.State) -> Style {

@@ -4,6 +4,7 @@ import Deploys
 import Linux
 import Model
 import Pool
+import Spawning
 
 /// One app of this server: its operations, and how `status` shows it.
 struct ServedApp: Sendable {
@@ -15,6 +16,7 @@ struct ServedApp: Sendable {
     let operations: AppOperations
     /// Nil in a transient core, which serves nobody.
     let routes: AppRoutes?
+    let companions: CompanionKeeper?
     let certificates: CertificateKeeper?
     /// Writes what an operation does to the log.
     let log: @Sendable (OperationHandle) -> Void
@@ -28,6 +30,7 @@ struct ServedApp: Sendable {
             environment: live?.environment ?? plan.settings.environment)
         status.liveRelease = overview.live?.label.name
         status.generations = snapshot?.generations.map { GenerationStatus($0) } ?? []
+        status.companions = companions?.snapshot().map { CompanionStatus($0) } ?? []
         status.queue = QueueStatus(
             length: snapshot?.queueLength ?? 0, max: (live ?? plan.settings).queue.maxRequestQueueSize)
         status.scale = snapshot?.scale
@@ -46,6 +49,15 @@ struct ServedApp: Sendable {
         }
         status.warnings = plan.warnings + settings.warnings + overview.warnings + (certificates?.warnings ?? [])
         return status
+    }
+}
+
+extension CompanionStatus {
+    init(_ companion: CompanionSnapshot) {
+        self.init(
+            name: "\(companion.id)", release: companion.release?.name, pid: companion.pid,
+            state: companion.state.rawValue, restarts: companion.restarts, ageSeconds: companion.age.inSeconds,
+            isFailing: companion.isFailing, lastError: companion.lastEnd.map { "\($0)" })
     }
 }
 

@@ -62,7 +62,8 @@ extension Core {
     }
 
     func makeApp(
-        _ gateway: Gateway?, _ settings: SettingsClient, _ certificates: CertificateKeeper?
+        _ gateway: Gateway?, _ settings: SettingsClient, _ certificates: CertificateKeeper?,
+        _ spawning: SpawningParts
     ) throws -> ServedApp {
         let index = pool.addApp(plan.appName, queue: plan.settings.queue)
         let pool = self.pool
@@ -76,8 +77,14 @@ extension Core {
         var logger = self.logger
         logger.logLevel = .warning
         let problems = logger
+        let companions = gateway.map { _ in
+            CompanionKeeper(
+                app: plan.appName, parts: spawning, now: { monotonicNow() },
+                output: { [events, name = plan.appName] in events.companionOutput(name, $0, $1, $2) },
+                report: { [events, name = plan.appName] in events.companion(name, $0) })
+        }
         var parts = AppOperations.Parts(
-            host: host, settings: settings, journal: journal,
+            host: host, companions: companions.map { AppCompanions(keeper: $0) }, settings: settings, journal: journal,
             lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: problems)
         if let journal, case .deployRoot(let root) = plan.location {
             parts.builder = BuilderClient(tools: tools, root: root) { problems.warning("\($0)") }
@@ -88,7 +95,7 @@ extension Core {
         return ServedApp(
             name: plan.appName, index: index, mode: plan.location.isDeployRoot ? .deployRoot : .inPlace, plan: plan,
             settings: settings, operations: AppOperations(app: plan.appName, parts: parts), routes: host?.routes,
-            certificates: certificates,
+            companions: companions, certificates: certificates,
             log: { [events, name = plan.appName] handle in
                 Task {
                     for await logged in handle.events() {

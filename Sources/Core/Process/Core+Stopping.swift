@@ -4,9 +4,13 @@ import Logging
 import Model
 import NIOCore
 import Pool
+import Spawning
 
 // How it ends.
 extension Core {
+    /// What companions get when somebody is in a hurry; what workers get then.
+    private static let hurriedGrace = Duration.seconds(2)
+
     /// A transient core ends by itself once the operation it was made for is over; its command may be gone by then.
     func endWhenIdle(_ app: ServedApp) {
         let requestShutdown = self.requestShutdown
@@ -36,13 +40,18 @@ extension Core {
         await gateway?.drain()
         let orderly = Task {
             await app.operations.shutDown()
+            // Nothing switches any more, so nothing replaces them.
+            async let companions: Void? = app.companions?.shutDown(within: hurry ? Self.hurriedGrace : limit)
             await pool.shutdown(within: limit, hurry: hurry)
+            _ = await companions
         }
         let hurried = Task {
             // A second signal: what is still in flight is cut.
             _ = await requests.next()
             gateway?.closeAll()
+            async let companions: Void? = app.companions?.shutDown(within: Self.hurriedGrace)
             await pool.shutdown(within: .zero, hurry: true)
+            _ = await companions
         }
         await orderly.value
         hurried.cancel()

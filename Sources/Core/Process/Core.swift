@@ -97,7 +97,8 @@ final class Core: Sendable {
         let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
         logs.withLock { $0 = gateway }
         let settings = SettingsClient(tools: tools)
-        let spawner = WorkerSpawner(parts: spawningParts(settings), pool: pool)
+        let spawning = spawningParts(settings)
+        let spawner = WorkerSpawner(parts: spawning, pool: pool)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events] event in
             events.pool(event)
@@ -108,7 +109,7 @@ final class Core: Sendable {
             }
         }
         pool.start(delegate: bridge)
-        let app = try makeApp(gateway, settings, certificates)
+        let app = try makeApp(gateway, settings, certificates, spawning)
         startTicking(app)
         app.routes?.begin(plan.settings)
         let listeners = try boundAddresses()
@@ -148,6 +149,7 @@ final class Core: Sendable {
     private func startTicking(_ app: ServedApp) {
         group.any().scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { [pool] _ in
             pool.tick()
+            app.companions?.tick()
             Task { await app.operations.tick() }
         }
     }

@@ -10,7 +10,7 @@ import Telemetry
 /// What happens in the parts, one line each, in words for the person who reads the log. With `log_format: json` what a line is
 /// about is in fields of its own, too, and what belongs to it is not spread over lines.
 struct EventLog: Sendable {
-    private var logger: Logger
+    private(set) var logger: Logger
     private let format: LogFormat
 
     init(logger: Logger, format: LogFormat) {
@@ -220,7 +220,7 @@ struct EventLog: Sendable {
         }
     }
 
-    private func seconds(_ duration: Duration) -> String {
+    func seconds(_ duration: Duration) -> String {
         let milliseconds = Int(duration.inMilliseconds)
         return milliseconds < 1000 ? "\(milliseconds) ms" : "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
     }

@@ -31,8 +31,10 @@ extension AppOperations {
     private func switchTraffic(to generation: GenerationNumber) -> DeployStateMachine.Event? {
         guard let host = parts.host, var run, let settings = run.settings else { return nil }
         run.ticket.log.append(.stepStarted(step: .switchTraffic, title: "switch traffic"))
+        parts.companions?.quiet()
         let (previous, time) = timed { host.switchTraffic(to: generation) }
         guard host.liveGeneration()?.number == generation else {
+            parts.companions?.resume()
             self.run = run
             return .stepFailed(
                 .switchTraffic, DeployFailure(.unhealthy, "the new generation was not fit for traffic any more"))
@@ -58,8 +60,10 @@ extension AppOperations {
 
     private func switchBack(to generation: GenerationNumber) -> DeployStateMachine.Event? {
         guard let host = parts.host, let old = run?.old else { return nil }
+        parts.companions?.quiet()
         let (_, time) = timed { host.switchTraffic(to: generation) }
         guard host.liveGeneration()?.number == generation else {
+            parts.companions?.resume()
             return .stepFailed(
                 .bake, DeployFailure(.badBake, "the old generation is gone: there is nothing to switch back to"))
         }
@@ -71,6 +75,7 @@ extension AppOperations {
     /// Memory is the truth already; the record follows when it can, and nothing waits for it.
     private func becomeLive(_ code: BootedCode, in nanoseconds: Int64) {
         live = code
+        man(code)
         liveRecord.live = code.release
         liveRecord.settings = code.settings
         liveRecord.switchedAt = parts.date()

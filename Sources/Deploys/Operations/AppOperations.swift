@@ -14,6 +14,7 @@ package actor AppOperations {
         package var host: (any GenerationHost)?
         package var builder: (any ReleaseBuilding)?
         package var commands: (any CommandRunning)?
+        package var companions: (any CompanionKeeping)?
         package var settings: any SettingsReading
         package var journal: Journal?
         package var lock: (any OperationLocking)?
@@ -23,12 +24,14 @@ package actor AppOperations {
 
         package init(
             host: (any GenerationHost)?, builder: (any ReleaseBuilding)? = nil, commands: (any CommandRunning)? = nil,
-            settings: any SettingsReading, journal: Journal? = nil, lock: (any OperationLocking)? = nil,
+            companions: (any CompanionKeeping)? = nil, settings: any SettingsReading, journal: Journal? = nil,
+            lock: (any OperationLocking)? = nil,
             now: @escaping @Sendable () -> Instant, date: @escaping @Sendable () -> Date = { Date() }, logger: Logger
         ) {
             self.host = host
             self.builder = builder
             self.commands = commands
+            self.companions = companions
             self.settings = settings
             self.journal = journal
             self.lock = lock
@@ -45,6 +48,8 @@ package actor AppOperations {
     var live: BootedCode?
     /// Kept warm for a rollback. Never the live one.
     var standby: StandbyCode?
+    /// Whose companions run, or were told to.
+    var manned: GenerationNumber?
     var run: OperationRun?
     /// Accepted, not begun: at most one of a kind.
     var waiting: [OperationTicket] = []
@@ -85,10 +90,14 @@ package actor AppOperations {
             log: OperationLog(date: parts.date))
     }
 
-    /// Call every 100 ms while the app is served: the bake's verdicts, and the standby's age.
+    /// Call every 100 ms while the app is served: the bake's verdicts, and the standby's age, companions once it serves.
     package func tick() {
-        if case .baking? = run?.machine.state { feed(.bakeSampled(bakeVerdict())) }
+        if case .baking? = run?.machine.state {
+            noteTroubles()
+            feed(.bakeSampled(bakeVerdict()))
+        }
         tickStandby()
+        manWhenServing()
     }
 
     /// Stops what runs so that a later core can go on from its record, and waits for it. What is live stays live.

@@ -73,6 +73,8 @@ struct OperationRun {
     /// What was live before the switch.
     var old: BootedCode?
     var bake: BakeWatch?
+    /// Companions whose trouble has been told.
+    var troubled: Set<String> = []
     var switchNanoseconds: Int64?
     /// Asked for while this deploy had not booted anything yet: the switch answers it, a failure does not.
     var joinedRestart: RestartRequest?

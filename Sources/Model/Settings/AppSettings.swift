@@ -43,6 +43,8 @@ package struct AppSettings: Sendable, Codable, Equatable {
     package var health = HealthSettings()
     package var deploy = DeploySettings()
     package var users = UserSettings()
+    /// What runs beside the live generation, in the order in which it was written.
+    package var processes: [CompanionSettings] = []
 
     package init(name: AppName, directory: String, kind: AppKind) {
         self.name = name

@@ -14,7 +14,7 @@ package struct ChildTag: Hashable, Sendable, CustomStringConvertible {
 }
 
 package enum ChildRole: UInt8, Sendable, CaseIterable {
-    case worker = 1, preloader, runner, builder, watcher, tool
+    case worker = 1, preloader, runner, builder, watcher, tool, companion
 }
 
 package struct SpawnRequest: Sendable, Equatable {

@@ -1,14 +1,16 @@
-import Model
+package import Model
 
-/// When a generation may boot its next worker.
+/// When a generation may boot its next worker; or, in Spawning, when a companion may be started again.
 ///
 /// Workers that boot side by side mostly fail for one reason, so failures that come while the delay of an earlier one
 /// still runs are the same failure: they neither count nor lengthen it.
-struct BackOff {
-    private(set) var failures = 0
+package struct BackOff: Sendable, Equatable {
+    package private(set) var failures = 0
     /// No boot before this.
-    private(set) var notBefore = Instant.zero
+    package private(set) var notBefore = Instant.zero
     private var lastFailure = Instant.zero
+
+    package init() {}
 
     /// A boot failed, or a worker died young.
     mutating func failed(at now: Instant, _ policy: BackOffPolicy, random: inout SplitMix64) {
@@ -21,7 +23,7 @@ struct BackOff {
 
     /// A worker that had proved itself died. The first time it is replaced at once: it may have been the OOM killer or a
     /// person. When that goes on in young workers it is a failing boot by another name.
-    mutating func died(at now: Instant, age: Duration, _ policy: BackOffPolicy, random: inout SplitMix64) {
+    package mutating func died(at now: Instant, age: Duration, _ policy: BackOffPolicy, random: inout SplitMix64) {
         guard age < policy.youngAge else {
             self = BackOff()
             return
