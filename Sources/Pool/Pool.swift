@@ -226,6 +226,10 @@ package final class Pool: Sendable {
     package func snapshot() -> PoolSnapshot {
         shared.withLock { $0.machine.snapshot() }
     }
+    /// Of one app: a picture of all of them costs as much as there are. Nil once it is removed and gone.
+    package func snapshot(of app: AppIndex) -> AppSnapshot? {
+        shared.withLock { $0.machine.snapshot(of: app) }
+    }
     /// Zeros for a generation that is not known.
     package func traffic(_ app: AppIndex, _ generation: GenerationNumber) -> TrafficCounts {
         shared.withLock { $0.machine.traffic(app, generation) }

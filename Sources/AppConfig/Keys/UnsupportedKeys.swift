@@ -4,7 +4,7 @@ extension KeyTable {
     static let unsupported: Set<String> = planned.union(passengers)
 
     private static let planned: Set<String> = [
-        "shutdown_delay", "load_shell_envvars", "preload_bundler", "app_log_file", "processes", "apps", "max_instances",
+        "shutdown_delay", "load_shell_envvars", "preload_bundler", "app_log_file", "processes", "max_instances",
         "pool_idle_time", "spawn_method", "max_preloader_idle_time", "concurrency_model", "thread_count",
         "max_requests",
         "memory_limit", "hard_memory_limit", "prestart", "health.after_switch_interval", "health.failures",

@@ -12,8 +12,8 @@ struct StartPlans {
     var core: CoreBootPlan
 
     init(
-        request: StartRequest, configuration: LoadedConfiguration, users: StartUsers, files: InstanceFiles,
-        library: LibraryPaths, openFiles: (soft: UInt64, hard: UInt64)
+        request: StartRequest, configuration: LoadedConfiguration, users: StartUsers, apps: [AppPlan],
+        refused: [RefusedApp], files: InstanceFiles, library: LibraryPaths, openFiles: (soft: UInt64, hard: UInt64)
     ) throws {
         var server = configuration.server
         server.runtimeDirectory = (files.directory as NSString).deletingLastPathComponent
@@ -22,14 +22,13 @@ struct StartPlans {
             server.tls.listen = []
         }
         core = CoreBootPlan(
-            programVersion: ProductVersion.current, server: server, location: configuration.location,
-            appName: configuration.app.name, settings: configuration.app,
-            warnings: configuration.warnings.map(\.description) + users.warnings,
-            users: .init(workers: users.workers, deploys: users.deploys), flags: request.flags,
-            environment: request.environment, workingDirectory: request.workingDirectory,
-            operatorLayers: configuration.operatorLayers, loaderDirectory: files.loaders,
-            templateDirectory: library.templates, instanceDirectory: files.directory, stateDirectory: files.state,
-            socketDirectory: files.sockets, isTransient: request.isTransient, ownUser: geteuid(),
+            programVersion: ProductVersion.current, server: server, apps: apps, refused: refused,
+            directory: configuration.directory, servesMany: configuration.servesMany,
+            maxPoolSize: configuration.maxPoolSize, warnings: configuration.warnings.map(\.description),
+            flags: request.flags, environment: request.environment, workingDirectory: request.workingDirectory,
+            loaderDirectory: files.loaders, templateDirectory: library.templates,
+            instanceDirectory: files.directory, socketDirectory: files.sockets, isTransient: request.isTransient,
+            ownUser: geteuid(),
             coreUser: users.core?.uid ?? geteuid(), openFilesSoft: openFiles.soft, openFilesHard: openFiles.hard)
         let certificates = CertificatePaths(server.tls.certificates, isRoot: geteuid() == 0)
         core.warnings += certificates.warnings
@@ -72,7 +71,8 @@ struct StartPlans {
 
 /// What was asked for on the command line.
 struct StartRequest {
-    var directory: String
+    /// Nil: what the configuration names, or the working directory.
+    var directory: String?
     /// `--foo-bar VALUE` flags by key name.
     var flags: [String: String]
     var serverFile: String?

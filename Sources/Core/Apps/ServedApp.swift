@@ -1,30 +1,43 @@
 import AdminAPI
 import AppConfig
 import Deploys
+import Glibc
 import Linux
+import Logging
 import Model
 import Pool
 
 /// One app of this server: its operations, and how `status` shows it.
 struct ServedApp: Sendable {
-    let name: AppName
+    let plan: AppPlan
     let index: AppIndex
-    let mode: RootMode
-    let plan: CoreBootPlan
     let settings: SettingsClient
     let operations: AppOperations
     /// Nil in a transient core, which serves nobody.
     let routes: AppRoutes?
-    let certificates: CertificateKeeper?
     /// Writes what an operation does to the log.
     let log: @Sendable (OperationHandle) -> Void
 
-    func status(_ pool: Pool) async -> AppStatus {
+    var name: AppName { plan.name }
+    var root: String { plan.location.path }
+    var mode: RootMode { plan.location.isDeployRoot ? .deployRoot : .inPlace }
+
+    func start(by uid: UInt32, _ logger: Logger) async {
+        do throws(DeployFailure) {
+            let requester = Requester(uid: uid, pid: getpid(), user: nil, command: "server start")
+            if let handle = try await operations.start(requester: requester) { log(handle) }
+        } catch {
+            settings.failed(error)
+            logger.error("app \(name): \(error.summary)")
+            if let hint = error.hint { logger.error("    hint: \(hint)") }
+        }
+    }
+
+    func status(_ snapshot: AppSnapshot?) async -> AppStatus {
         let overview = await operations.overview()
         let live = await operations.liveSettings()
-        let snapshot = pool.snapshot()[index]
         var status = AppStatus(
-            name: name, root: plan.location.path, mode: mode, kind: live?.kind,
+            name: name, root: root, mode: mode, kind: live?.kind,
             environment: live?.environment ?? plan.settings.environment)
         status.liveRelease = overview.live?.label.name
         status.generations = snapshot?.generations.map { GenerationStatus($0) } ?? []
@@ -39,11 +52,20 @@ struct ServedApp: Sendable {
         }
         if let outcome = overview.lastOutcome, let failure = outcome.failure {
             status.lastFailure = FailureReport(failure, step: outcome.failedStep?.rawValue)
+        } else if let failure = settings.failure {
+            status.lastFailure = FailureReport(failure, step: nil)
         } else if let failure = snapshot?.lastBootFailure {
             status.lastFailure = FailureReport(failure)
         }
-        status.warnings = plan.warnings + settings.warnings + overview.warnings + (certificates?.warnings ?? [])
+        status.warnings = plan.warnings + settings.warnings + overview.warnings
         return status
+    }
+}
+
+extension AppStatus {
+    init(_ refused: RefusedApp) {
+        self.init(name: refused.name, root: refused.root, mode: .inPlace, kind: nil, environment: "not served")
+        lastFailure = FailureReport(step: "configuration", summary: refused.reason)
     }
 }
 

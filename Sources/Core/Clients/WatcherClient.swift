@@ -26,12 +26,12 @@ final class WatcherClient: Sendable {
 
     func start() {
         let child = tools.start(
-            .watcher, ["_watch"], user: tools.plan.users.workers, title: "\(app.name) watcher",
+            .watcher, ["_watch"], user: app.plan.users.workers, title: "\(app.name) watcher",
             line: { [weak self] stream, line in self?.line(stream, line) },
             ended: { [weak self] end in self?.ended(end) })
         tool.withLock { $0 = child }
         send(
-            .watch(directory: tools.plan.location.path, restartDirectory: tools.plan.settings.restartDirectory),
+            .watch(directory: app.root, restartDirectory: app.plan.settings.restartDirectory),
             to: child)
     }
 

@@ -9,7 +9,7 @@ struct PoolHost: GenerationHost {
     let routes: AppRoutes
 
     func liveGeneration() -> LiveGeneration? {
-        guard let live = pool.snapshot()[app]?.live else { return nil }
+        guard let live = pool.snapshot(of: app)?.live else { return nil }
         return LiveGeneration(number: live.number, workers: live.target)
     }
 
@@ -52,7 +52,7 @@ struct PoolHost: GenerationHost {
 
     func discard(_ generation: GenerationNumber) { pool.discard(generation, of: app) }
     func readyWorkers(of generation: GenerationNumber) -> Int {
-        let found = pool.snapshot()[app]?.generations.first { $0.number == generation }
+        let found = pool.snapshot(of: app)?.generations.first { $0.number == generation }
         return found?.workers.count { $0.state == .available } ?? 0
     }
 

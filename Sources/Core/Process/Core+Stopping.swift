@@ -8,7 +8,8 @@ import Pool
 // How it ends.
 extension Core {
     /// A transient core ends by itself once the operation it was made for is over; its command may be gone by then.
-    func endWhenIdle(_ app: ServedApp) {
+    func endWhenIdle() {
+        guard let app = table.all.first else { return requestShutdown.finish() }
         let requestShutdown = self.requestShutdown
         let idle = Shared(0)
         group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
@@ -27,7 +28,7 @@ extension Core {
 
     /// Drain: no new connections, requests in flight are answered within `shutdown_timeout`, workers are stopped. A
     /// second request hurries.
-    func waitForShutdown(_ gateway: Gateway?, _ app: ServedApp) async {
+    func waitForShutdown(_ gateway: Gateway?) async {
         var requests = shutdownRequests.makeAsyncIterator()
         let hurry = await requests.next() ?? true
         logger.info("stopping\(hurry ? " at once" : ": finishing requests in flight")")
@@ -35,7 +36,9 @@ extension Core {
         let pool = self.pool
         await gateway?.drain()
         let orderly = Task {
-            await app.operations.shutDown()
+            await withTaskGroup(of: Void.self) { group in
+                for app in table.all { group.addTask { await app.operations.shutDown() } }
+            }
             await pool.shutdown(within: limit, hurry: hurry)
         }
         let hurried = Task {

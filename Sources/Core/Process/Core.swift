@@ -31,6 +31,7 @@ final class Core: Sendable {
     let reader: OutputReader
     let tools: Tools
     let pool: Pool
+    let table = AppTable()
     let shutdownRequests: AsyncStream<Bool>
     let requestShutdown: AsyncStream<Bool>.Continuation
     /// Who writes logs that can be reopened, once there is something that does.
@@ -58,7 +59,7 @@ final class Core: Sendable {
             }, plan: plan)
         pool = Pool(
             limits: PoolLimits(
-                maxPoolSize: plan.settings.pool.maxPoolSize, processors: System.coreCount,
+                maxPoolSize: plan.maxPoolSize, processors: System.coreCount,
                 seed: UInt64.random(in: .min ... .max)),
             now: { monotonicNow() })
         (shutdownRequests, requestShutdown) = AsyncStream.makeStream()
@@ -90,8 +91,8 @@ final class Core: Sendable {
         let certificates = try await CertificateKeeper(plan.server.tls, link: link, threads: threads, logger: logger)
         let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
         logs.withLock { $0 = gateway }
-        let settings = SettingsClient(tools: tools)
-        let spawner = WorkerSpawner(parts: spawningParts(settings), pool: pool)
+        let routes = gateway.map { RouteTable(gateway: $0) }
+        let spawner = WorkerSpawner(parts: spawningParts(), pool: pool)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events] event in
             events.pool(event)
@@ -102,42 +103,50 @@ final class Core: Sendable {
             }
         }
         pool.start(delegate: bridge)
-        let app = try makeApp(gateway, settings, certificates)
-        startTicking(app)
-        app.routes?.begin(plan.settings)
-        let listeners = try boundAddresses()
-        let admin = startAdmin(app, listeners)
-        let watcher = plan.isTransient ? nil : WatcherClient(tools: tools, app: app, logger: logger)
         for warning in plan.warnings { logger.warning("\(warning)") }
-        await start(app)
+        let roster = AppRoster(table: table, logger: logger) { [self] in try makeApp($0, routes) }
+        await admitApps(to: roster, routes)
+        if !plan.servesMany, let refused = table.refused.first { throw StartFailure(description: refused.reason) }
+        startTicking()
+        let listeners = try boundAddresses()
+        let admin = startAdmin(listeners, certificates)
+        let apps = table.all
+        await roster.start(apps, by: plan.ownUser)
         // Not earlier: who comes while nothing is booting yet would be told that nothing is live. Until here connections
         // wait in the kernel's queue, those that a core before this one could not take on too.
         if let gateway { try await open(gateway) }
-        watcher?.start()
+        let watchers = plan.isTransient ? [] : apps.map { WatcherClient(tools: tools, app: $0, logger: logger) }
+        for watcher in watchers { watcher.start() }
         certificates?.startWatching(group)
-        try writeInstanceRecord(app, listeners)
+        try writeInstanceRecord(listeners)
         let summary = "listening on " + listeners.joined(separator: ", ")
         logger.info("passenger \(plan.programVersion) \(plan.isTransient ? "works without serving" : summary)")
         // Whoever starts a daemon wants to know how the app came up; `status` tells it.
-        if plan.server.daemonize, await app.operations.overview().liveGeneration != nil {
+        if plan.server.daemonize, await apps.first?.operations.overview().liveGeneration != nil {
             for await _ in firstBoot { break }
         }
         try link.send(.ready(summary: summary))
-        if plan.isTransient { endWhenIdle(app) }
-        await waitForShutdown(gateway, app)
+        if plan.isTransient { endWhenIdle() }
+        await waitForShutdown(gateway)
         // Whoever asked for the stop gets the answer before the process ends.
         admin.cancel()
         await admin.value
-        withExtendedLifetime((bridge, watcher)) {}
+        withExtendedLifetime((bridge, watchers)) {}
         try link.send(.done)
         writer.flush()
         exit(0)
     }
 
-    private func startTicking(_ app: ServedApp) {
-        group.any().scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { [pool] _ in
+    private func admitApps(to roster: AppRoster, _ routes: RouteTable?) async {
+        for app in plan.refused { await roster.refuse(app) }
+        let admit = { [plan] in for app in plan.apps { await roster.admit(app) } }
+        if let routes { await routes.together(admit) } else { await admit() }
+    }
+
+    private func startTicking() {
+        group.any().scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { [pool, table] _ in
             pool.tick()
-            Task { await app.operations.tick() }
+            Task { for app in table.all { await app.operations.tick() } }
         }
     }
 
@@ -153,10 +162,10 @@ final class Core: Sendable {
             })
     }
 
-    private func startAdmin(_ app: ServedApp, _ listeners: [String]) -> Task<Void, Never> {
+    private func startAdmin(_ listeners: [String], _ certificates: CertificateKeeper?) -> Task<Void, Never> {
         let requestShutdown = self.requestShutdown
         let plane = CoreControlPlane(
-            plan: plan, app: app, pool: pool, supervisorPid: inheritance.supervisorPid,
+            plan: plan, table: table, pool: pool, certificates: certificates, supervisorPid: inheritance.supervisorPid,
             listeners: listeners, startedAt: WallTime.now(),
             shutDown: { requestShutdown.yield($0) })
         let server = AdminServer(
@@ -172,15 +181,9 @@ final class Core: Sendable {
             }
         }
     }
+}
 
-    /// Boots what has to be live; an app that cannot be booted is reported and tried again, never a reason not to serve.
-    private func start(_ app: ServedApp) async {
-        do throws(DeployFailure) {
-            let requester = Requester(uid: plan.ownUser, pid: getpid(), user: nil, command: "server start")
-            if let handle = try await app.operations.start(requester: requester) { app.log(handle) }
-        } catch {
-            logger.error("app \(app.name): \(error.summary)")
-            if let hint = error.hint { logger.error("    hint: \(hint)") }
-        }
-    }
+/// The only app cannot be served.
+private struct StartFailure: Error, CustomStringConvertible {
+    var description: String
 }
