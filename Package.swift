@@ -177,6 +177,7 @@ let package = Package(
         tests("DeploysTests", ["Model", "Linux", "Deploys", "Watching", "Pool", logging]),
         tests("TerminalTests", ["Model", "Terminal"]),
         tests("AdminTests", ["Model", "Linux", "AdminAPI", "AdminClient", "AdminServer", logging] + nio),
+        tests("CoreTests", ["Model", "Core"]),
         tests("CommandsTests", ["Model", "AdminAPI", "Commands", "Terminal"]),
         tests("SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "passenger", "passenger-launch"]),
     ] + fuzzer

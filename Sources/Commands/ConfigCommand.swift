@@ -23,7 +23,8 @@ struct ConfigCommand: ParsableCommand {
             throw ControlError(error)
         }
         for warning in loaded.warnings { context.console.error("warning: \(warning)") }
-        let values = SettingsList(of: loaded.server).values + SettingsList(of: loaded.app).values
+        let values =
+            SettingsList(of: loaded.server).values + loaded.apps.flatMap { SettingsList(of: $0.settings).values }
         if global.json {
             let pairs = values.map { ($0.name, $0.value) }
             return try context.console.json(Dictionary(pairs, uniquingKeysWith: { $1 }))

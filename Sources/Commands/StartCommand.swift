@@ -5,10 +5,12 @@ import Foundation
 
 struct StartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "start", abstract: "Serve the app in a directory, or the live release of a deploy root.",
-        usage: "passenger start [DIR] [--port N] [--address IP] [--daemonize] [--KEY VALUE ...]",
+        commandName: "start",
+        abstract: "Serve the app in a directory, the live release of a deploy root, or the apps of a server file.",
+        usage: "passenger start [DIR] [--config FILE] [--port N] [--address IP] [--daemonize] [--KEY VALUE ...]",
         discussion: """
-            DIR is the app's directory (default: the working directory). Every configuration key is a flag: foo_bar is \
+            DIR is the app's directory (default: the working directory). Without it, a server file (--config) with 'apps:' \
+            or 'apps_dir' serves many. Every configuration key is a flag: foo_bar is \
             --foo-bar, health.path is --health-path. The most used:
               -a, --address IP            -e, --environment NAME     --app-start-command CMD
               -p, --port N                -d, --daemonize            --max-pool-size N
@@ -43,7 +45,7 @@ struct StartCommand: ParsableCommand {
             throw ControlError(.usage, "Only one directory can be served: \(rest.joined(separator: " or ")).")
         }
         return StartRequest(
-            directory: Paths.resolved(rest.first ?? "."), flags: extraction.flags, serverFile: serverFile,
+            directory: rest.first.map(Paths.resolved), flags: extraction.flags, serverFile: serverFile,
             environment: ProcessInfo.processInfo.environment,
             workingDirectory: FileManager.default.currentDirectoryPath)
     }

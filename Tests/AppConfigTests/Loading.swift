@@ -41,3 +41,10 @@ func shown(_ problem: ConfigProblem) -> String {
     let text = problem.hint.map { "\(problem.message). \($0)" } ?? problem.message
     return problem.line.map { "\($0):\(problem.column ?? 0) \(text)" } ?? text
 }
+
+extension LoadedConfiguration {
+    /// Of the only one.
+    var app: AppSettings { apps[0].settings }
+    var location: AppLocation { apps[0].location }
+    var operatorLayers: OperatorLayers { apps[0].operatorLayers }
+}

@@ -63,6 +63,9 @@ extension KeyTable {
 
     private static let processKeys: [ConfigKey] = [
         ConfigKey(
+            "apps_dir", .server, .path("/srv/apps"), \.appsDirectory, by: .upgrade,
+            "Directory of apps to serve: each entry is an app's directory, a deploy root, or a link to one"),
+        ConfigKey(
             "instance_name", .server, .identifier("default"), \.server.instanceName, by: .upgrade,
             "Name of this server among those on the machine"),
         ConfigKey("daemonize", .server, .boolean, \.server.daemonize, by: .upgrade, "Run in the background"),

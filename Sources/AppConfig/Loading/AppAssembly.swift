@@ -7,6 +7,7 @@ struct AppAssembly {
     var root: String?
     var name: AppName?
     var environment: [String: String]
+    var isOneOfMany = false
 
     func settings(_ merge: Merge) throws(ConfigError) -> AppSettings {
         let draft = merge.draft
@@ -87,7 +88,7 @@ struct AppAssembly {
         for name in ["PASSENGER_APP_ENV", "RAILS_ENV", "RACK_ENV", "NODE_ENV"] {
             if let value = environment[name], !value.isEmpty { return value }
         }
-        return root == nil ? "development" : "production"
+        return root == nil && !isOneOfMany ? "development" : "production"
     }
 
     private var standardEnvFile: String? {

@@ -9,20 +9,24 @@ extension ConfigLoader {
             operatorLayers: request.operatorLayers,
             environment: try TextLayers.environment(request.environment, baseDirectory: base),
             flags: try TextLayers.flags(request.flags, baseDirectory: base))
-        sources.files = try appFiles(directory: request.directory, root: request.root)
+        sources.files = try appFiles(request)
         let merge = try ConfigLoader.merge(sources, appRoot: request.root ?? request.directory)
         let assembly = AppAssembly(
-            directory: request.directory, root: request.root, name: request.name, environment: request.environment)
+            directory: request.directory, root: request.root, name: request.name, environment: request.environment,
+            isOneOfMany: request.operatorLayers.isOneOfMany)
         let settings = try assembly.settings(merge)
         return LoadedApp(
             settings: settings, fileVariables: try ConfigLoader.readEnvFile(settings, merge.origins["env_file"]),
             warnings: sources.warnings + merge.warnings + assembly.warnings(settings), origins: merge.origins)
     }
 
-    private func appFiles(directory: String, root: String?) throws(ConfigError) -> [FileLayer] {
-        guard let root else {
-            // Server keys in it have been judged, and used, by the server.
-            let file = try ConfigLoader.readAppFile(in: directory, as: ConfigSource.inPlaceFile) { _ in .allowed }
+    private func appFiles(_ request: InspectRequest) throws(ConfigError) -> [FileLayer] {
+        let directory = request.directory
+        guard let root = request.root else {
+            let file = try ConfigLoader.readAppFile(in: directory, as: ConfigSource.inPlaceFile) { _ in
+                // Those of the only app have been judged, and used, by the server.
+                request.operatorLayers.isOneOfMany ? .refused("the server serves several apps") : .allowed
+            }
             return [file].compactMap { $0 }
         }
         let release = try ConfigLoader.readAppFile(in: directory, as: ConfigSource.releaseFile) { _ in

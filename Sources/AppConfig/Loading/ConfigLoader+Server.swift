@@ -4,34 +4,51 @@ extension ConfigLoader {
     /// What `passenger start` needs.
     /// - Parameters:
     ///   - arguments: flags by name, without those of the command itself.
-    ///   - directory: what is to be served; relative to the working directory.
+    ///   - directory: what is to be served; relative to the working directory. Nil: the apps that the server file names
+    ///     and those of `apps_dir`, or else the working directory.
     ///   - serverFile: `--config FILE`.
     package func loadServer(
-        arguments: [String: String], environment: [String: String], directory: String, serverFile: String? = nil
+        arguments: [String: String], environment: [String: String], directory: String?, serverFile: String? = nil
     ) throws(ConfigError) -> LoadedConfiguration {
-        let directory = FilePath.join(workingDirectory, directory)
-        try ConfigLoader.requireDirectory(directory)
-        let location = AppLocation.detect(directory)
         var sources = Sources(
             environment: try TextLayers.environment(environment, baseDirectory: workingDirectory),
             flags: try TextLayers.flags(arguments, baseDirectory: workingDirectory))
-        var warnings: [ConfigProblem] = []
+        var file: FileLayer?
         if let serverFile {
-            let file = try readServerFile(FilePath.join(workingDirectory, serverFile))
-            warnings += file.warnings
-            sources.operatorLayers = OperatorLayers(defaults: file.layer, limits: file.limits)
+            let read = try readServerFile(FilePath.join(workingDirectory, serverFile))
+            sources.operatorLayers = OperatorLayers(defaults: read.layer, limits: read.limits)
+            sources.operatorWarnings = read.warnings
+            file = read
         }
+        let sections = file?.apps ?? []
+        if !sections.isEmpty || sources.names("apps_dir") {
+            if let directory { throw ConfigError(ConfigLoader.tooMuch(directory, sections)) }
+            return try loadMany(sections, sources, environment)
+        }
+        return try loadOne(FilePath.join(workingDirectory, directory ?? "."), sources, environment)
+    }
+
+    private func loadOne(
+        _ directory: String, _ sources: Sources, _ environment: [String: String]
+    ) throws(ConfigError) -> LoadedConfiguration {
+        try ConfigLoader.requireDirectory(directory)
+        let location = AppLocation.detect(directory)
+        var sources = sources
         sources.files = [try readAppFile(location)].compactMap { $0 }
         let merge = try ConfigLoader.merge(sources, appRoot: location.path)
         let root = location.isDeployRoot ? location.path : nil
         let assembly = AppAssembly(directory: location.path, root: root, name: nil, environment: environment)
-        let app = location.isDeployRoot ? try assembly.common(merge) : try assembly.settings(merge)
-        if !location.isDeployRoot { warnings += assembly.warnings(app) }
+        let settings = location.isDeployRoot ? try assembly.common(merge) : try assembly.settings(merge)
+        var warnings = sources.operatorWarnings
+        if !location.isDeployRoot { warnings += assembly.warnings(settings) }
         let server = ServerAssembly(userID: userID, location: location, environment: environment)
         warnings += sources.warnings + merge.warnings + server.warnings(merge)
+        let app = ConfiguredApp(
+            name: settings.name, location: location, settings: settings,
+            operatorLayers: sources.operatorLayers.forApps)
         return LoadedConfiguration(
-            server: try server.settings(merge, app), app: app, location: location, warnings: warnings,
-            origins: merge.origins, operatorLayers: sources.operatorLayers.forApps)
+            server: try server.settings(merge, settings), apps: [app], maxPoolSize: settings.pool.maxPoolSize,
+            warnings: warnings, origins: merge.origins)
     }
 
     private func readServerFile(_ path: String) throws(ConfigError) -> FileLayer {
@@ -40,6 +57,13 @@ extension ConfigLoader {
             throw ConfigError(ConfigProblem(at: ConfigPlace(source: source), "no such file"))
         }
         return try FileLayer.make(file, source: source, serverKeys: .allowed)
+    }
+
+    private static func tooMuch(_ directory: String, _ sections: [AppSection]) -> ConfigProblem {
+        ConfigProblem(
+            at: sections.first?.place ?? .standard, key: sections.isEmpty ? "apps_dir" : "apps",
+            "\(directory) cannot be served beside the apps that the configuration names",
+            hint: "Leave the directory out, or name it under 'apps'.")
     }
 
     private func readAppFile(_ location: AppLocation) throws(ConfigError) -> FileLayer? {

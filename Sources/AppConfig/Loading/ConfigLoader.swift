@@ -21,17 +21,26 @@ extension ConfigLoader {
         /// The app's own files: the release's, then the deploy root's; or the one in place.
         var files: [FileLayer] = []
         var operatorLayers = OperatorLayers()
+        var operatorWarnings: [ConfigProblem] = []
         var environment: TextLayers.Result
         var flags: TextLayers.Result
 
         var warnings: [ConfigProblem] { files.flatMap(\.warnings) + environment.warnings + flags.warnings }
+
+        /// Whether the operator set the key anywhere.
+        func names(_ key: String) -> Bool {
+            [operatorLayers.defaults, environment.layer, flags.layer].contains { layer in
+                layer?.entries.contains { $0.key == key } ?? false
+            }
+        }
     }
 
     static func merge(_ sources: Sources, appRoot: String) throws(ConfigError) -> Merge {
-        var merge = Merge(appRoot: appRoot)
+        var merge = Merge(appRoot: appRoot, isOneOfMany: sources.operatorLayers.isOneOfMany)
         for file in sources.files { merge.apply(file.layer) }
         if let limits = sources.operatorLayers.limits { merge.applyLimits(limits) }
         if let defaults = sources.operatorLayers.defaults { merge.apply(defaults) }
+        if let app = sources.operatorLayers.app { merge.apply(app) }
         merge.apply(sources.environment.layer)
         merge.apply(sources.flags.layer)
         guard merge.problems.isEmpty else { throw ConfigError(merge.problems) }

@@ -11,6 +11,7 @@ struct Draft: Sendable {
     var port = 3000
     var socketFile: String?
     var runtimeDirectory: String?
+    var appsDirectory: String?
     // And these `ServerSettings.tls`.
     var ssl: Bool?
     var sslPort: Int?

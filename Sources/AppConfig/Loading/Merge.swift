@@ -8,8 +8,14 @@ struct Merge {
     private(set) var problems: [ConfigProblem] = []
     /// What the paths in an app's own files must lie in.
     let appRoot: String
+    let isOneOfMany: Bool
 
-    init(appRoot: String) { self.appRoot = appRoot }
+    init(appRoot: String, isOneOfMany: Bool = false) {
+        self.appRoot = appRoot
+        self.isOneOfMany = isOneOfMany
+        // Most of many apps are idle most of the time.
+        if isOneOfMany { draft.app.pool.minInstances = 0 }
+    }
 
     mutating func apply(_ layer: ConfigLayer) {
         for entry in layer.entries {
@@ -53,7 +59,14 @@ struct Merge {
     private mutating func refuseEscape(_ key: ConfigKey, _ entry: ConfigLayer.Entry, _ source: ConfigSource) {
         switch source {
         case .releaseFile, .deployRootFile: break
+        case .inPlaceFile where isOneOfMany: break
         case .flag, .environment, .serverFile, .inPlaceFile, .standard: return
+        }
+        if isOneOfMany, key.name == "base_uri" {
+            problems.append(
+                ConfigProblem(
+                    at: entry.place, key: key.name, "'base_uri' cannot be set here: the server serves several apps",
+                    hint: "Like server_names it decides which requests are whose: set it in the server file."))
         }
         guard key.name == "env_file", let path = draft.app.envFile, !FilePath.isInside(path, appRoot) else { return }
         problems.append(

@@ -3,13 +3,14 @@ import Model
 /// Makes `ServerSettings` of a merged draft: applies the rules that need several keys, or the machine.
 struct ServerAssembly {
     var userID: UInt32
-    var location: AppLocation
+    /// Of the only app; nil when there are many.
+    var location: AppLocation?
     var environment: [String: String]
 
     /// `sun_path` of sockaddr_un holds 108 bytes, the last of which is a NUL (unix(7)).
     static let longestSocketPath = 107
 
-    func settings(_ merge: Merge, _ app: AppSettings) throws(ConfigError) -> ServerSettings {
+    func settings(_ merge: Merge, _ app: AppSettings?) throws(ConfigError) -> ServerSettings {
         var server = merge.draft.server
         let plain = try listenAddress(merge, app)
         server.tls.certificates = try TLSAssembly.certificates(merge)
@@ -38,7 +39,7 @@ struct ServerAssembly {
         return warnings
     }
 
-    private func listenAddress(_ merge: Merge, _ app: AppSettings) throws(ConfigError) -> ListenAddress {
+    private func listenAddress(_ merge: Merge, _ app: AppSettings?) throws(ConfigError) -> ListenAddress {
         let draft = merge.draft
         if let path = draft.socketFile {
             guard path.utf8.count <= ServerAssembly.longestSocketPath else {
@@ -49,8 +50,8 @@ struct ServerAssembly {
         return .tcp(host: host(merge, app), port: draft.port)
     }
 
-    private func host(_ merge: Merge, _ app: AppSettings) -> String {
-        let isPrivate = app.environment == "development" && !location.isDeployRoot
+    private func host(_ merge: Merge, _ app: AppSettings?) -> String {
+        let isPrivate = app?.environment == "development" && location?.isDeployRoot == false
         let host = merge.draft.address ?? (isPrivate ? "127.0.0.1" : "0.0.0.0")
         return host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
     }

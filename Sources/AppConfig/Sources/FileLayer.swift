@@ -1,13 +1,16 @@
 /// A configuration file sorted by its keys.
 struct FileLayer {
     var layer: ConfigLayer
-    /// `limits:`, which only the server file may have.
+    /// `limits:` and `apps:`, which only the server file may have.
     var limits: ConfigLayer?
+    var apps: [AppSection] = []
     var warnings: [ConfigProblem] = []
 
     /// Whether a file may set server keys, and why not.
     enum ServerKeys {
         case allowed
+        /// Only those that are about one app (`user`, `server_names`): this is one app's part of the server file.
+        case ofOneApp
         /// Completes "'port' cannot be set here: …".
         case refused(String)
     }
@@ -28,9 +31,12 @@ struct FileLayer {
         }
         var sorter = Sorter(serverKeys: serverKeys)
         var limits: ConfigLayer?
+        var apps: [AppSection] = []
         for member in members {
             if case .serverFile = source, member.name == "limits" {
                 limits = ConfigLayer(source: source, baseDirectory: base, entries: sorter.limits(member))
+            } else if case .serverFile = source, member.name == "apps" {
+                apps = try AppSection.all(member, source: source, baseDirectory: base)
             } else {
                 sorter.sort(member, group: nil)
             }
@@ -38,12 +44,12 @@ struct FileLayer {
         guard sorter.problems.isEmpty else { throw ConfigError(sorter.problems) }
         return FileLayer(
             layer: ConfigLayer(source: source, baseDirectory: base, entries: sorter.entries), limits: limits,
-            warnings: sorter.warnings)
+            apps: apps, warnings: sorter.warnings)
     }
 }
 
 extension FileLayer {
-    private struct Sorter {
+    struct Sorter {
         let serverKeys: ServerKeys
         var entries: [ConfigLayer.Entry] = []
         var warnings: [ConfigProblem] = []
@@ -74,14 +80,28 @@ extension FileLayer {
         }
 
         private mutating func take(_ key: ConfigKey, _ member: ConfigNode.Member) {
-            if key.scope == .server, case .refused(let reason) = serverKeys {
-                problems.append(
-                    ConfigProblem(
-                        at: member.place, key: key.name, "'\(key.name)' cannot be set here: \(reason)",
-                        hint: "It belongs to the server: use \(key.flag), \(key.variable) or the server file."))
+            if let problem = refusal(of: key, member) {
+                problems.append(problem)
                 return
             }
             entries.append(ConfigLayer.Entry(key: key.name, place: member.place, value: member.value))
+        }
+
+        private func refusal(of key: ConfigKey, _ member: ConfigNode.Member) -> ConfigProblem? {
+            guard key.scope == .server else { return nil }
+            switch serverKeys {
+            case .allowed: return nil
+            case .refused(let reason):
+                return ConfigProblem(
+                    at: member.place, key: key.name, "'\(key.name)' cannot be set here: \(reason)",
+                    hint: "It belongs to the server: use \(key.flag), \(key.variable) or the server file.")
+            case .ofOneApp:
+                guard !ConfigLoader.appsServerKeys.contains(key.name) else { return nil }
+                return ConfigProblem(
+                    at: member.place, key: key.name,
+                    "'\(key.name)' cannot be set for one app: it is the whole server's",
+                    hint: "Write it outside of 'apps'.")
+            }
         }
 
         private mutating func descend(_ member: ConfigNode.Member, _ name: String) {

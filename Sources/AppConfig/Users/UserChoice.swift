@@ -24,11 +24,21 @@ package struct UserChoice: Sendable, Equatable {
     }
 
     /// The rule of FEATURES section 2, row `user`.
-    /// - Parameter rootOwner: owner of the app's root directory.
+    /// - Parameters:
+    ///   - rootOwner: owner of the app's root directory.
+    ///   - isOneOfMany: of a server that serves several apps: then nothing runs as root unless it is told to.
     package static func resolve(
-        location: AppLocation, rootOwner: UInt32, settings: UserSettings, startedAsRoot: Bool
+        location: AppLocation, rootOwner: UInt32, settings: UserSettings, startedAsRoot: Bool,
+        isOneOfMany: Bool = false
     ) throws(Refusal) -> UserChoice {
         guard startedAsRoot else { return unprivileged(settings) }
+        if isOneOfMany, rootOwner == 0, settings.user == nil {
+            throw Refusal(
+                message: "\(location.path) belongs to root, and no 'user' is set",
+                hint:
+                    "Set 'user' for the app in the server file, or give the directory to the user that it is to run as."
+            )
+        }
         switch location {
         case .inPlace(let path): return inPlace(path, rootOwner, settings)
         case .deployRoot(let path): return try deployRoot(path, rootOwner, settings)

@@ -11,13 +11,9 @@ struct InstanceFiles {
     /// Workers' sockets: the core's own, nobody else may enter.
     var sockets: String
     var adminSocket: String
-    var state: String?
     var loaders: String
 
-    init(
-        configuration: LoadedConfiguration, users: StartUsers, library: LibraryPaths
-    ) throws {
-        let server = configuration.server
+    init(server: ServerSettings, users: StartUsers, library: LibraryPaths) throws {
         let runtime = server.runtimeDirectory
         adminSocket = try InstanceDirectories.adminSocket(in: runtime, instance: server.instanceName)
         directory = "\(runtime)/\(server.instanceName)"
@@ -33,7 +29,6 @@ struct InstanceFiles {
         // Ours until everything is in it: the core's user could put a link in the place of what is written here.
         let handle = try Self.takeOver(directory, from: users.core)
         try Self.make(sockets, mode: 0o700, owner: users.core)
-        state = try Self.stateDirectory(configuration, users)
         // An app's user may not be able to reach the place where the program lies; nor may a new installation change
         // the loaders of a server that runs.
         loaders = "\(directory)/loaders"
@@ -62,39 +57,6 @@ struct InstanceFiles {
         guard fchown(directory, geteuid(), core.gid) == 0, fchmod(directory, 0o1775) == 0 else {
             throw SystemError(call: "chown", errno: errno, subject: path)
         }
-    }
-
-    /// ROOT/.passenger when everything runs as the deploy user; /var/lib/passenger/<app>, the core's, when root starts.
-    private static func stateDirectory(_ configuration: LoadedConfiguration, _ users: StartUsers) throws -> String? {
-        guard case .deployRoot(let root) = configuration.location else { return nil }
-        if let core = users.core {
-            let base = configuration.server.stateDirectory ?? "/var/lib/passenger"
-            try make(base, mode: 0o755)
-            try claim(configuration.app.name, for: root, in: base)
-            let state = "\(base)/\(configuration.app.name)"
-            try make(state, mode: 0o700, owner: core)
-            return state
-        }
-        let state =
-            configuration.server.stateDirectory.map { "\($0)/\(configuration.app.name)" } ?? "\(root)/.passenger"
-        try make(state, mode: 0o700)
-        return state
-    }
-
-    /// State is kept by the app's name: another root of the same name must not take over its journals. The note lies in a
-    /// directory that is root's alone.
-    private static func claim(_ name: AppName, for root: String, in base: String) throws {
-        let note = "\(name).root"
-        if let bytes = try? readFile("\(base)/\(note)", limit: 4096) {
-            let owner = String(decoding: bytes, as: UTF8.self)
-            if owner == root { return }
-            if access("\(owner)/.passenger", F_OK) == 0 {
-                throw StartError(
-                    "the state of an app called \(name) belongs to \(owner)",
-                    hint: "Rename \(root), or set PASSENGER_STATE_DIR to another directory for it.", exitCode: 2)
-            }
-        }
-        try writeFileAtomically(directory: base, name: note, bytes: Array(root.utf8), mode: 0o644)
     }
 
     /// Makes a directory, or checks that the one that is there is no trap: a real directory of the right owner.

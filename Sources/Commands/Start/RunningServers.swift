@@ -16,20 +16,22 @@ struct RunningServers {
 
     /// Waits for a `deploy` that works on the root without a server, because the release that it makes is to be served.
     func makeWay(for configuration: LoadedConfiguration) throws {
-        let location = configuration.location
-        let rivals = instances.filter { $0.apps.contains { $0.root == location.path } && location.isDeployRoot }
+        let roots = Set(configuration.apps.filter(\.location.isDeployRoot).map(\.location.path))
+        let served = Set(configuration.apps.map(\.location.path))
+        let rivals = instances.filter { $0.apps.contains { roots.contains($0.root) } }
         for passing in rivals where passing.isTransient {
-            printError("a deploy is at work on \(location.path) (pid \(passing.pid)); starting when it is done")
+            let place = passing.apps.map(\.root).joined(separator: ", ")
+            printError("a deploy is at work on \(place) (pid \(passing.pid)); starting when it is done")
             passing.waitUntilGone()
         }
         let name = configuration.server.instanceName
         guard let rival = instances.first(where: { $0.name == name }) ?? rivals.first(where: { !$0.isTransient }) else {
             return
         }
-        let served = rival.apps.map(\.root).joined(separator: ", ")
+        let theirs = rival.apps.map(\.root).joined(separator: ", ")
         throw StartError(
-            "the server \"\(rival.name)\" (pid \(rival.pid)) runs already and serves \(served)",
-            hint: rival.apps.contains { $0.root == location.path }
+            "the server \"\(rival.name)\" (pid \(rival.pid)) runs already and serves \(theirs)",
+            hint: rival.apps.contains { served.contains($0.root) }
                 ? "Stop it with `passenger stop`, or have it take on what changed with `passenger restart`."
                 : "Give this one another name with --instance-name.",
             exitCode: 4)

@@ -15,7 +15,9 @@ struct StartAction {
     /// returns the exit status once the server is ready or has failed.
     func run() throws -> Int32 {
         let prepared = try prepare()
-        for warning in prepared.core.warnings { printError("warning: \(warning)") }
+        for warning in prepared.core.warnings + prepared.core.apps.flatMap(\.warnings) {
+            printError("warning: \(warning)")
+        }
         if prepared.core.server.daemonize { return try Daemon.start(prepared) }
         try becomeSupervisor(prepared.supervisor)
     }
@@ -32,18 +34,42 @@ struct StartAction {
         }
         // One instance for one app, unless somebody gave it a name.
         if configuration.origins["instance_name"] == nil {
-            configuration.server.instanceName = configuration.app.name.rawValue
+            configuration.server.instanceName =
+                configuration.servesMany ? "default" : configuration.apps[0].name.rawValue
         }
         if !request.isTransient {
             try RunningServers(runtimeDirectory: configuration.server.runtimeDirectory).makeWay(for: configuration)
         }
         let program = try ownProgram()
         let library = try LibraryPaths.find(program: program, version: ProductVersion.current)
-        let users = try StartUsers(configuration: configuration)
-        let files = try InstanceFiles(configuration: configuration, users: users, library: library)
+        var users = try StartUsers(server: configuration.server, servesMany: configuration.servesMany)
+        let files = try InstanceFiles(server: configuration.server, users: users, library: library)
+        var apps: [AppPlan] = []
+        var refused = configuration.refused
+        let states = StateDirectories(server: configuration.server, core: users.core)
+        for app in configuration.apps {
+            do {
+                apps.append(try plan(app, &users, states))
+            } catch let error as StartError where configuration.servesMany {
+                let reason = error.hint.map { "\(error.message). \($0)" } ?? error.message
+                refused.append(RefusedApp(name: app.name, root: app.location.path, reason: reason))
+            }
+        }
+        if let directory = configuration.directory {
+            refused += try users.add(
+                directory, loader: loader, arguments: request.flags, environment: request.environment)
+        }
         return try StartPlans(
-            request: request, configuration: configuration, users: users, files: files, library: library,
-            openFiles: raiseOpenFileLimit())
+            request: request, configuration: configuration, users: users, apps: apps, refused: refused, states: states,
+            files: files,
+            library: library, openFiles: raiseOpenFileLimit())
+    }
+
+    private func plan(_ app: ConfiguredApp, _ users: inout StartUsers, _ states: StateDirectories) throws -> AppPlan {
+        let (names, warnings) = try users.add(app)
+        return AppPlan(
+            app: app, users: names, stateDirectory: try states.make(for: app.name, at: app.location),
+            warnings: warnings)
     }
 
     private func becomeSupervisor(_ plan: SupervisorPlan) throws -> Never {

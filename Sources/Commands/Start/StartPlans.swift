@@ -12,8 +12,9 @@ struct StartPlans {
     var core: CoreBootPlan
 
     init(
-        request: StartRequest, configuration: LoadedConfiguration, users: StartUsers, files: InstanceFiles,
-        library: LibraryPaths, openFiles: (soft: UInt64, hard: UInt64)
+        request: StartRequest, configuration: LoadedConfiguration, users: StartUsers, apps: [AppPlan],
+        refused: [RefusedApp], states: StateDirectories, files: InstanceFiles, library: LibraryPaths,
+        openFiles: (soft: UInt64, hard: UInt64)
     ) throws {
         var server = configuration.server
         server.runtimeDirectory = (files.directory as NSString).deletingLastPathComponent
@@ -23,19 +24,21 @@ struct StartPlans {
         }
         let withoutPidFile = PidFilePlace.prepare(&server, isAskedFor: configuration.origins["pid_file"] != nil)
         core = CoreBootPlan(
-            programVersion: ProductVersion.current, server: server, location: configuration.location,
-            appName: configuration.app.name, settings: configuration.app,
-            warnings: configuration.warnings.map(\.description) + users.warnings,
-            users: .init(workers: users.workers, deploys: users.deploys), flags: request.flags,
-            environment: request.environment, workingDirectory: request.workingDirectory,
-            operatorLayers: configuration.operatorLayers, loaderDirectory: files.loaders,
-            templateDirectory: library.templates, instanceDirectory: files.directory, stateDirectory: files.state,
-            socketDirectory: files.sockets, isTransient: request.isTransient, ownUser: geteuid(),
+            programVersion: ProductVersion.current, server: server, apps: apps, refused: refused,
+            directory: configuration.directory, servesMany: configuration.servesMany,
+            maxPoolSize: configuration.maxPoolSize, warnings: configuration.warnings.map(\.description),
+            flags: request.flags, environment: request.environment, workingDirectory: request.workingDirectory,
+            loaderDirectory: files.loaders, templateDirectory: library.templates,
+            instanceDirectory: files.directory, socketDirectory: files.sockets, isTransient: request.isTransient,
+            ownUser: geteuid(),
             coreUser: users.core?.uid ?? geteuid(), openFilesSoft: openFiles.soft, openFilesHard: openFiles.hard)
         let certificates = CertificatePaths(server.tls.certificates, isRoot: geteuid() == 0)
         core.warnings += certificates.warnings + (withoutPidFile.map { [$0] } ?? [])
         supervisor = SupervisorPlan()
         supervisor.readableFiles = certificates.trusted
+        if let directory = configuration.directory {
+            supervisor.appsWatcher = try Self.appsWatcher(directory, states, users)
+        }
         supervisor.listeners = Self.listeners(server, files)
         supervisor.users = users.policy
         supervisor.coreUser = users.core?.name
@@ -48,6 +51,15 @@ struct StartPlans {
         supervisor.pidFile = server.pidFile
         supervisor.instanceDirectory = files.directory
         supervisor.logFormat = server.logFormat
+    }
+
+    private static func appsWatcher(
+        _ directory: AppsDirectory, _ states: StateDirectories, _ users: StartUsers
+    ) throws -> AppsWatcherPlan {
+        let input = AppsProcess.Input(
+            directory: directory.path, stateDirectory: states.base,
+            core: users.core.map { .init(name: $0.name, uid: $0.uid, gid: $0.gid) }, startedAsRoot: geteuid() == 0)
+        return AppsWatcherPlan(arguments: ["passenger", "_apps"], input: [UInt8](try JSONEncoder().encode(input)))
     }
 
     private static func listeners(_ server: ServerSettings, _ files: InstanceFiles) -> [ListenerPlan] {
@@ -74,7 +86,8 @@ struct StartPlans {
 
 /// What was asked for on the command line.
 struct StartRequest {
-    var directory: String
+    /// Nil: what the configuration names, or the working directory.
+    var directory: String?
     /// `--foo-bar VALUE` flags by key name.
     var flags: [String: String]
     var serverFile: String?

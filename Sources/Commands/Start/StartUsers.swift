@@ -1,4 +1,5 @@
 import AppConfig
+import Core
 import Glibc
 import Linux
 import Model
@@ -6,20 +7,25 @@ import Model
 /// The users of one server, looked up once; the supervisor accepts these and no others.
 struct StartUsers {
     /// Of the core, nil without root.
-    var core: PolicyUser?
-    /// Policy names for the boot plan; nil is the user that starts the server.
-    var workers: String?
-    var deploys: String?
-    var policy: [PolicyUser] = []
-    var allowsOwnUser: Bool
-    var warnings: [String] = []
-    /// uid that owns what deploys write.
-    var deployUserID: UInt32
+    private(set) var core: PolicyUser?
+    private(set) var policy: [PolicyUser] = []
+    /// Whether anything may run as the user that starts the server.
+    private(set) var allowsOwnUser: Bool
+    private let servesMany: Bool
+    private let isRoot = geteuid() == 0
 
-    init(configuration: LoadedConfiguration) throws {
-        let isRoot = geteuid() == 0
-        let settings = configuration.app.users
-        let path = configuration.location.path
+    init(server: ServerSettings, servesMany: Bool) throws {
+        self.servesMany = servesMany
+        allowsOwnUser = !isRoot
+        guard isRoot else { return }
+        let user = try Self.coreUser(server.coreUser)
+        core = user
+        policy.append(user)
+    }
+
+    /// Finds out who runs an app, and adds them to the policy.
+    mutating func add(_ app: ConfiguredApp) throws -> (names: AppPlan.Users, warnings: [String]) {
+        let path = app.location.path
         var status = stat()
         guard stat(path, &status) == 0 else {
             throw StartError("\(path): \(String(cString: strerror(errno)))", exitCode: 2)
@@ -27,36 +33,53 @@ struct StartUsers {
         let choice: UserChoice
         do {
             choice = try UserChoice.resolve(
-                location: configuration.location, rootOwner: status.st_uid, settings: settings, startedAsRoot: isRoot)
+                location: app.location, rootOwner: status.st_uid, settings: app.settings.users, startedAsRoot: isRoot,
+                isOneOfMany: servesMany)
         } catch {
             throw StartError(error.message, hint: error.hint, exitCode: 2)
         }
-        warnings = choice.warnings
-        if isRoot { try Self.refuseBorrowedRights(choice, configuration, owner: status.st_uid) }
-        allowsOwnUser = !isRoot || choice.workers == .invoking || choice.deploys == .invoking
-        deployUserID = geteuid()
-        guard isRoot else { return }
-        core = try Self.coreUser(configuration.server.coreUser)
-        policy.append(core!)
-        workers = try add(choice.workers, group: choice.group)?.name
-        let deployUser = try add(choice.deploys, group: nil)
-        deploys = deployUser?.name
-        deployUserID = deployUser?.uid ?? 0
+        guard isRoot else { return (.init(), choice.warnings) }
+        try Self.refuseBorrowedRights(choice, app, owner: status.st_uid)
+        if choice.workers == .invoking || choice.deploys == .invoking { allowsOwnUser = true }
+        let workers = try add(choice.workers, group: choice.group)?.name
+        return (.init(workers: workers, deploys: try add(choice.deploys, group: nil)?.name), choice.warnings)
+    }
+
+    /// The users that the server file names for the apps of a directory, which may come later. Their owners are the
+    /// supervisor's to find out when they are there.
+    mutating func add(
+        _ directory: AppsDirectory, loader: ConfigLoader, arguments: [String: String], environment: [String: String]
+    ) throws -> [RefusedApp] {
+        var refused: [RefusedApp] = []
+        for name in Set(directory.sections.keys).union(["app"]).sorted() {
+            do {
+                let app = try loader.configureEntry(
+                    AppName(sanitizing: name), at: .inPlace(directory.path), of: directory, arguments: arguments,
+                    environment: environment)
+                guard isRoot else { continue }
+                let users = app.settings.users
+                if let user = users.user { _ = try add(.named(user), group: users.group) }
+                if let user = users.deployUser { _ = try add(.named(user), group: nil) }
+            } catch let error where directory.sections[name] != nil {
+                let reason = (error as? StartError)?.message ?? "\(error)"
+                refused.append(RefusedApp(name: AppName(sanitizing: name), root: directory.path, reason: reason))
+            }
+        }
+        return refused
     }
 
     /// Rights that come from owning a directory are for those who decide what lies there.
     private static func refuseBorrowedRights(
-        _ choice: UserChoice, _ configuration: LoadedConfiguration, owner: uid_t
+        _ choice: UserChoice, _ app: ConfiguredApp, owner: uid_t
     ) throws {
         let derived: [UserChoice.User] = [.invoking, .owner(uid: owner)]
         guard derived.contains(choice.workers) || derived.contains(choice.deploys) else { return }
-        let path = configuration.location.path
-        var paths = [path]
-        if let file = configuration.app.startupFile { paths.append("\(configuration.app.directory)/\(file)") }
+        var paths = [app.location.path]
+        if let file = app.settings.startupFile { paths.append("\(app.settings.directory)/\(file)") }
         for path in paths {
             guard let objection = PathTrust.objection(to: path, user: owner) else { continue }
             throw StartError(
-                "\(configuration.location.path) belongs to uid \(owner), but \(objection), who could put another app there",
+                "\(app.location.path) belongs to uid \(owner), but \(objection), who could put another app there",
                 hint:
                     "Set 'user' to the user that the app is to run as, or serve a directory that nobody else can replace.",
                 exitCode: 2)

@@ -35,7 +35,7 @@ enum TransientServer {
         if case .failed(let reason, _) = try Daemon.waitForReport(report) { throw StartError(reason) }
         let record = try readFile("\(plans.core.instanceDirectory)/instance.json")
         return Target(
-            instance: try WireJSON.decode(InstanceRecord.self, from: record), app: plans.core.appName)
+            instance: try WireJSON.decode(InstanceRecord.self, from: record), app: plans.core.apps[0].name)
     }
 
     /// It would end by itself a little later; whoever types `passenger start` next is not to meet it.

@@ -7,11 +7,12 @@ import Linux
 import Model
 import Pool
 
-/// What the admin API asks for, done by the app's operations and shown from the pool.
+/// What the admin API asks for, done by the apps' operations and shown from the pool.
 struct CoreControlPlane: ControlPlane {
     let plan: CoreBootPlan
-    let app: ServedApp
+    let table: AppTable
     let pool: Pool
+    let certificates: CertificateKeeper?
     let supervisorPid: Int32
     let listeners: [String]
     let startedAt: WallTime
@@ -22,30 +23,48 @@ struct CoreControlPlane: ControlPlane {
     }
 
     func apps() async -> [AppSummary] {
-        [
-            AppSummary(
-                name: app.name, root: plan.location.path, mode: app.mode,
-                liveRelease: await app.operations.overview().live?.label.name)
-        ]
+        var summaries: [AppSummary] = []
+        for app in table.all {
+            summaries.append(
+                AppSummary(
+                    name: app.name, root: app.root, mode: app.mode,
+                    liveRelease: await app.operations.overview().live?.label.name))
+        }
+        return summaries
     }
 
     func status() async -> StatusReport {
-        let server = ServerStatus(
+        var server = ServerStatus(
             instance: plan.server.instanceName, version: plan.programVersion, supervisorPid: supervisorPid,
             corePid: getpid(), startedAt: startedAt, uptimeSeconds: (WallTime.now() - startedAt).inSeconds,
             listeners: listeners)
-        return StatusReport(server: server, apps: [await app.status(pool)])
+        let snapshot = pool.snapshot()
+        let shown = Dictionary(snapshot.apps.map { ($0.index, $0) }, uniquingKeysWith: { $1 })
+        var apps: [AppStatus] = []
+        for app in table.all {
+            var status = await app.status(shown[app.index])
+            if let note = table.note(app.name) { status.warnings.insert(note, at: 0) }
+            apps.append(status)
+        }
+        apps += table.refused.map { AppStatus($0) }
+        let ours = plan.warnings + (certificates?.warnings ?? []) + [table.directoryNote].compactMap { $0 }
+        if plan.servesMany {
+            server.warnings = ours
+        } else if !apps.isEmpty {
+            apps[0].warnings = ours + apps[0].warnings
+        }
+        return StatusReport(server: server, apps: apps)
     }
 
     func startDeploy(
         _ name: AppName, _ request: AdminAPI.DeployRequest, caller: Caller
     ) async throws(ControlError) -> OperationAccepted {
-        try check(name)
+        let app = try await started(name)
         let ours = Deploys.DeployRequest(
             ref: request.ref, repository: request.repo,
             bake: request.bakeSeconds.map { .milliseconds(Int64(min(max($0, 0), 1e9) * 1000)) }, force: request.force,
             requester: Requester(caller, request.origin, "passenger deploy"))
-        return try await accept(wait: request.wait) { () async throws(OperationRefusal) in
+        return try await accept(app, wait: request.wait) { () async throws(OperationRefusal) in
             try await app.operations.deploy(ours)
         }
     }
@@ -53,60 +72,60 @@ struct CoreControlPlane: ControlPlane {
     func startRollback(
         _ name: AppName, _ request: AdminAPI.RollbackRequest, caller: Caller
     ) async throws(ControlError) -> OperationAccepted {
-        try check(name)
+        let app = try await started(name)
         let ours = Deploys.RollbackRequest(
             target: request.to, now: request.now, requester: Requester(caller, request.origin, "passenger rollback"))
-        return try await accept { () async throws(OperationRefusal) in try await app.operations.rollback(ours) }
+        return try await accept(app) { () async throws(OperationRefusal) in try await app.operations.rollback(ours) }
     }
 
     func startRestart(
         _ name: AppName, _ request: AdminAPI.RestartRequest, caller: Caller
     ) async throws(ControlError) -> OperationAccepted {
-        try check(name)
+        let app = try await started(name)
         let requester = Requester(caller, request.origin, "passenger restart")
         let ours = Deploys.RestartRequest(reason: requester.command, requester: requester)
-        return try await accept { () async throws(OperationRefusal) in try await app.operations.restart(ours) }
+        return try await accept(app) { () async throws(OperationRefusal) in try await app.operations.restart(ours) }
     }
 
     func abort(
         _ name: AppName, deploy: DeployNumber, caller: Caller
     ) async throws(ControlError) -> OperationAccepted {
-        try check(name)
+        let app = try app(name)
         let requester = Requester(caller, nil, "passenger deploys abort \(deploy)")
-        return try await accept { () async throws(OperationRefusal) in
+        return try await accept(app) { () async throws(OperationRefusal) in
             try await app.operations.abort(deploy, by: requester)
         }
     }
 
     func scale(_ name: AppName, _ request: ScaleRequest, caller: Caller) async throws(ControlError) -> ScaleAnswer {
-        try check(name)
+        let app = try app(name)
         do throws(OperationRefusal) { try await app.operations.scale(request.workers) } catch {
             throw ControlError(error)
         }
-        let kept = pool.snapshot()[app.index]?.live?.target ?? request.workers ?? 0
+        let kept = pool.snapshot(of: app.index)?.live?.target ?? request.workers ?? 0
         return ScaleAnswer(app: name, wanted: request.workers, kept: kept)
     }
 
     func pause(_ name: AppName, _ request: PauseRequest, caller: Caller) async throws(ControlError) -> PauseAnswer {
-        try check(name)
+        let app = try app(name)
         let hold = Duration.milliseconds(Int64(request.holdSeconds * 1000))
         do throws(OperationRefusal) { try await app.operations.pause(hold: hold) } catch { throw ControlError(error) }
-        return pauseAnswer(name)
+        return pauseAnswer(app)
     }
 
     func resume(_ name: AppName, caller: Caller) async throws(ControlError) -> PauseAnswer {
-        try check(name)
+        let app = try app(name)
         do throws(OperationRefusal) { try await app.operations.resume() } catch { throw ControlError(error) }
-        return pauseAnswer(name)
+        return pauseAnswer(app)
     }
 
-    private func pauseAnswer(_ name: AppName) -> PauseAnswer {
-        let state = pool.snapshot()[app.index]
-        return PauseAnswer(app: name, isPaused: state?.isPaused ?? false, held: state?.queueLength ?? 0)
+    private func pauseAnswer(_ app: ServedApp) -> PauseAnswer {
+        let state = pool.snapshot(of: app.index)
+        return PauseAnswer(app: app.name, isPaused: state?.isPaused ?? false, held: state?.queueLength ?? 0)
     }
 
     func detach(_ name: AppName, pid: Int32, caller: Caller) async throws(ControlError) -> DetachAnswer {
-        try check(name)
+        let app = try app(name)
         guard let answer = pool.detach(app.index, pid: pid) else {
             throw ControlError(
                 .notFound, "\(name) has no worker with the process id \(pid).", hint: "See: passenger status")
@@ -123,7 +142,7 @@ struct CoreControlPlane: ControlPlane {
     func events(
         _ name: AppName, operation: OperationID
     ) async throws(ControlError) -> AsyncStream<AdminAPI.OperationEvent> {
-        try check(name)
+        let app = try app(name)
         guard let number = OperationNumber(operation),
             let handle = await app.operations.attach(operation: number)
         else { throw ControlError(.notFound, "There is no operation \(operation).") }
@@ -140,12 +159,11 @@ struct CoreControlPlane: ControlPlane {
     }
 
     func deploys(_ name: AppName) async throws(ControlError) -> [DeploySummary] {
-        try check(name)
-        return await app.operations.deploys().map { DeploySummary($0) }
+        return try await app(name).operations.deploys().map { DeploySummary($0) }
     }
 
     func deploy(_ name: AppName, _ number: DeployNumber) async throws(ControlError) -> DeployDetail {
-        try check(name)
+        let app = try app(name)
         guard let record = await app.operations.deploy(number) else {
             throw ControlError(.notFound, "There is no deploy \(number).", hint: "passenger deploys lists them.")
         }
@@ -155,8 +173,7 @@ struct CoreControlPlane: ControlPlane {
     }
 
     func releases(_ name: AppName) async throws(ControlError) -> [ReleaseSummary] {
-        try check(name)
-        return await app.operations.releases().map { ReleaseSummary($0) }
+        return try await app(name).operations.releases().map { ReleaseSummary($0) }
     }
 
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {
@@ -166,14 +183,22 @@ struct CoreControlPlane: ControlPlane {
 
     // MARK: Shared
 
-    private func check(_ name: AppName) throws(ControlError) {
-        guard name != app.name else { return }
-        throw ControlError(.unknownApp, "No app is called \(name).", hint: "This server serves \(app.name).")
+    /// What an operation builds upon has to be live first.
+    private func started(_ name: AppName) async throws(ControlError) -> ServedApp {
+        let app = try app(name)
+        if !plan.isTransient { await app.start() }
+        return app
+    }
+
+    private func app(_ name: AppName) throws(ControlError) -> ServedApp {
+        if let app = table[name] { return app }
+        let names = table.all.map(\.name.rawValue).joined(separator: ", ")
+        throw ControlError(.unknownApp, "No app is called \(name).", hint: "This server serves \(names).")
     }
 
     /// With `wait`, an operation that is in the way is waited for, however many there are.
     private func accept(
-        wait: Bool = false, _ begin: () async throws(OperationRefusal) -> OperationHandle
+        _ app: ServedApp, wait: Bool = false, _ begin: () async throws(OperationRefusal) -> OperationHandle
     ) async throws(ControlError) -> OperationAccepted {
         while true {
             do throws(OperationRefusal) {

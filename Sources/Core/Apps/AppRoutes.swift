@@ -29,18 +29,18 @@ final class AppRoutes: Sendable {
     private let pool: Pool
     private let app: AppIndex
     private let location: AppLocation
-    private let gateway: Gateway
+    private let table: RouteTable
     private let state = Mutex(State())
 
-    init(pool: Pool, app: AppIndex, location: AppLocation, gateway: Gateway) {
+    init(pool: Pool, app: AppIndex, location: AppLocation, table: RouteTable) {
         self.pool = pool
         self.app = app
         self.location = location
-        self.gateway = gateway
+        self.table = table
     }
 
     /// Before anything is live: what answers then are error pages, by these settings.
-    func begin(_ settings: AppSettings) { gateway.setRoutes([route(settings, [], [])]) }
+    func begin(_ settings: AppSettings) { table.set(route(settings, [], [])) }
 
     /// A generation was made of these settings; it may be switched to from now on.
     func booted(_ generation: GenerationNumber, _ settings: AppSettings) {
@@ -50,7 +50,7 @@ final class AppRoutes: Sendable {
     /// The traffic goes to another generation, or one is gone.
     func refresh() {
         guard let live = pool.liveGeneration(app) else { return }
-        let others = pool.snapshot()[app]?.generations.map(\.number) ?? []
+        let others = pool.snapshot(of: app)?.generations.map(\.number) ?? []
         let now = monotonicNow()
         let found = state.withLock { state -> (AppSettings, [AppSettings], [StaticSite.Release])? in
             guard let settings = state.settings[live] else { return nil }
@@ -66,7 +66,7 @@ final class AppRoutes: Sendable {
             return (settings, beside.compactMap { state.settings[$0] }, state.past.map(\.release))
         }
         guard let (settings, beside, past) = found else { return }
-        gateway.setRoutes([route(settings, beside, past)])
+        table.set(route(settings, beside, past))
     }
 
     private func route(_ settings: AppSettings, _ beside: [AppSettings], _ past: [StaticSite.Release]) -> Route {

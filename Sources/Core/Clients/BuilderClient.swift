@@ -1,3 +1,4 @@
+import AppConfig
 import Deploys
 import Model
 import Pool
@@ -9,15 +10,16 @@ import Synchronization
 /// at the first request and ended by `idle`, or when it breaks.
 actor BuilderClient: ReleaseBuilding {
     private let tools: Tools
-    private let root: String
+    private let app: AppPlan
+    private var root: String { app.location.path }
     private let note: @Sendable (String) -> Void
     private var session: BuilderSession?
     /// The last request that was begun: requests of one builder run one after the other.
     private var tail: Task<Void, Never>?
 
-    init(tools: Tools, root: String, note: @escaping @Sendable (String) -> Void) {
+    init(tools: Tools, app: AppPlan, note: @escaping @Sendable (String) -> Void) {
         self.tools = tools
-        self.root = root
+        self.app = app
         self.note = note
     }
 
@@ -109,8 +111,8 @@ actor BuilderClient: ReleaseBuilding {
     private func send(_ request: BuilderRequest, _ progress: @escaping NewsHandler) async
         -> Result<BuilderResult, DeployFailure>
     {
-        var session = self.session ?? BuilderSession(tools: tools)
-        if session.isOver { session = BuilderSession(tools: tools) }
+        var session = self.session ?? BuilderSession(tools: tools, app: app)
+        if session.isOver { session = BuilderSession(tools: tools, app: app) }
         self.session = session
         return await session.ask(request, progress: progress, note: note)
     }

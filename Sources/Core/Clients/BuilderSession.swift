@@ -1,3 +1,4 @@
+import AppConfig
 import Deploys
 import Model
 import Releases
@@ -22,10 +23,10 @@ final class BuilderSession: Sendable {
     private let tools: Tools
     private let state = Mutex(State())
 
-    init(tools: Tools) {
+    init(tools: Tools, app: AppPlan) {
         self.tools = tools
         let tool = tools.start(
-            .builder, ["_build-release"], user: tools.plan.users.deploys, title: "\(tools.plan.appName) builder",
+            .builder, ["_build-release"], user: app.users.deploys, title: "\(app.name) builder",
             line: { [weak self] stream, line in self?.line(stream, line) },
             ended: { [weak self] in self?.ended($0) })
         state.withLock { $0.tool = tool }

@@ -1,3 +1,4 @@
+import AppConfig
 import Deploys
 import Foundation
 import Linux
@@ -11,6 +12,7 @@ struct RunnerClient: CommandRunning {
     private static let recordDescriptor: Int32 = 3
 
     let tools: Tools
+    let app: AppPlan
     /// Where the records lie; the core's own.
     let directory: String
     let environment: @Sendable () -> [String: String]
@@ -35,7 +37,7 @@ struct RunnerClient: CommandRunning {
         let end = await withTaskCancellationHandler {
             await withCheckedContinuation { (done: CheckedContinuation<ToolEnd, Never>) in
                 let tool = tools.start(
-                    .runner, ["_run"], user: tools.plan.users.deploys, title: "\(tools.plan.appName) \(record)",
+                    .runner, ["_run"], user: app.users.deploys, title: "\(app.name) \(record)",
                     niceness: 5, descriptors: [(number, Self.recordDescriptor)],
                     line: { _, line in output(line) }, ended: { done.resume(returning: $0) })
                 running.withLock { $0 = tool }

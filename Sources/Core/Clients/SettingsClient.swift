@@ -12,19 +12,30 @@ final class SettingsClient: SettingsReading {
     private static let timeLimit = Duration.seconds(30)
 
     private let tools: Tools
+    private let app: AppPlan
+    private let lastFailure = Mutex<DeployFailure?>(nil)
     private let latest = Mutex<LoadedApp?>(nil)
     private let lastRelease = Mutex<ReleaseLocation?>(nil)
 
-    init(tools: Tools) { self.tools = tools }
+    init(tools: Tools, app: AppPlan) {
+        self.tools = tools
+        self.app = app
+    }
 
     /// Variables of the env file, as last read: current truth, which does not travel back with a rollback.
     var fileVariables: [String: String] { latest.withLock { $0?.fileVariables ?? [:] } }
+    var restartDirectory: String { latest.withLock { $0?.settings.restartDirectory } ?? app.settings.restartDirectory }
     var warnings: [String] { latest.withLock { $0?.warnings.map(\.description) ?? [] } }
 
+    /// Why the app could not be started; nil again once its configuration has been read.
+    var failure: DeployFailure? { lastFailure.withLock { $0 } }
+    func failed(_ failure: DeployFailure) { lastFailure.withLock { $0 = failure } }
+
     func settings(release: ReleaseLocation?) async throws(DeployFailure) -> AppSettings {
-        let plan = tools.plan
-        let root = plan.location.isDeployRoot ? plan.location.path : nil
-        let loaded = try await inspect(directory: release?.directory ?? plan.location.path, root: root)
+        let location = app.location
+        let root = location.isDeployRoot ? location.path : nil
+        let loaded = try await inspect(directory: release?.directory ?? location.path, root: root)
+        lastFailure.withLock { $0 = nil }
         latest.withLock { $0 = loaded }
         if let release { lastRelease.withLock { $0 = release } }
         return loaded.settings
@@ -34,7 +45,7 @@ final class SettingsClient: SettingsReading {
     /// before the first one, what the server was started with.
     func deploySettings() async throws(DeployFailure) -> DeploySettings {
         guard let release = lastRelease.withLock({ $0 }), access(release.directory, F_OK) == 0 else {
-            return tools.plan.settings.deploy
+            return app.settings.deploy
         }
         return try await settings(release: release).deploy
     }
@@ -42,8 +53,8 @@ final class SettingsClient: SettingsReading {
     private func inspect(directory: String, root: String?) async throws(DeployFailure) -> LoadedApp {
         let plan = tools.plan
         let request = InspectRequest(
-            directory: directory, root: root, name: plan.appName, flags: plan.flags, environment: plan.environment,
-            workingDirectory: plan.workingDirectory, operatorLayers: plan.operatorLayers)
+            directory: directory, root: root, name: app.name, flags: plan.flags, environment: plan.environment,
+            workingDirectory: plan.workingDirectory, operatorLayers: app.app.operatorLayers)
         let (end, lines) = await run(try Self.encode(request))
         guard end.isSuccess || !lines.stdout.isEmpty else {
             throw DeployFailure(
@@ -52,8 +63,8 @@ final class SettingsClient: SettingsReading {
         }
         var loaded = try Self.decode(lines.stdout.joined(separator: "\n"))
         // The users are the server's decision, made when it started.
-        loaded.settings.users.user = plan.users.workers
-        loaded.settings.users.deployUser = plan.users.deploys
+        loaded.settings.users.user = app.users.workers
+        loaded.settings.users.deployUser = app.users.deploys
         return loaded
     }
 
@@ -61,7 +72,7 @@ final class SettingsClient: SettingsReading {
         let collected = Shared(CollectedLines())
         let end = await withCheckedContinuation { (done: CheckedContinuation<ToolEnd, Never>) in
             let tool = tools.start(
-                .tool, ["_inspect"], user: tools.plan.users.deploys, title: "\(tools.plan.appName) inspect",
+                .tool, ["_inspect"], user: app.users.deploys, title: "\(app.name) inspect",
                 line: { stream, line in collected.withLock { $0.append(stream, line) } },
                 ended: { done.resume(returning: $0) })
             tool.write(request)

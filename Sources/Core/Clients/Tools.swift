@@ -3,14 +3,14 @@ import Linux
 import Model
 import Spawning
 
-/// Runs this program in its other roles, as the users that the boot plan names.
+/// Runs this program in its other roles, as the apps' users.
 struct Tools: Sendable {
     let link: SupervisorLink
     let reader: OutputReader
     let schedule: SpawningParts.Schedule
     let plan: CoreBootPlan
 
-    /// Starts a tool as the deploy user, or as the workers' user. `ended` is the last call, once.
+    /// `user`: a name in the supervisor's policy, as an app's plan has it. `ended` is the last call, once.
     func start(
         _ role: ChildRole, _ arguments: [String], user: String?, title: String, niceness: Int32 = 0,
         environment: [String]? = nil, descriptors: [(source: Int32, target: Int32)] = [],

@@ -9,7 +9,7 @@ struct PoolHost: GenerationHost {
     let routes: AppRoutes
 
     func liveGeneration() -> LiveGeneration? {
-        guard let live = pool.snapshot()[app]?.live else { return nil }
+        guard let live = pool.snapshot(of: app)?.live else { return nil }
         return LiveGeneration(number: live.number, workers: live.target)
     }
 
@@ -56,7 +56,7 @@ struct PoolHost: GenerationHost {
         if let hold { pool.pause(app, hold: hold) } else { pool.resume(app) }
     }
     func readyWorkers(of generation: GenerationNumber) -> Int {
-        guard let found = pool.snapshot()[app]?.generations.first(where: { $0.number == generation }) else { return 0 }
+        guard let found = pool.snapshot(of: app)?.generations.first(where: { $0.number == generation }) else { return 0 }
         return found.target == 0 ? 1 : found.workers.count { $0.state == .available }
     }
 

@@ -43,60 +43,62 @@ extension Core {
         return try AccessLogWriter(target, format: server.accessLog) { [events] in events.accessLog($0) }
     }
 
-    func spawningParts(_ settings: SettingsClient) -> SpawningParts {
+    func spawningParts() -> SpawningParts {
         let plan = self.plan
-        let user = plan.users.workers.flatMap { UserDirectory.entry(policyName: $0) }
         return SpawningParts(
             link: link, reader: reader, socketDirectory: plan.socketDirectory, loaderDirectory: plan.loaderDirectory,
             socketBacklog: plan.server.socketBacklog, openFiles: (plan.openFilesSoft, plan.openFilesHard),
-            environment: { app in
+            environment: { [table] app in
                 AppEnvironment.make(
-                    inherited: plan.environment, settings: app, fileVariables: settings.fileVariables, user: user)
+                    inherited: plan.environment, settings: app,
+                    fileVariables: table[app.name]?.settings.fileVariables ?? [:],
+                    user: app.users.user.flatMap { UserDirectory.entry(policyName: $0) })
             },
             // A core that root started runs as another user than any app's.
-            sharesUser: { _ in plan.ownUser == plan.coreUser && plan.users.workers == nil },
+            sharesUser: { app in plan.ownUser == plan.coreUser && app.users.user == nil },
             schedule: tools.schedule,
-            runBlocking: { [threads] body in threads.submit { if case .active = $0 { body() } } },
+            runBlocking: { [probes] body in probes.submit { if case .active = $0 { body() } } },
             output: { [events] in events.output($0, $1, $2, $3) },
             notice: { [events] in events.notice($0, $1, $2) })
     }
 
-    func makeApp(
-        _ gateway: Gateway?, _ settings: SettingsClient, _ certificates: CertificateKeeper?,
-        _ spawning: SpawningParts
-    ) throws -> ServedApp {
-        let index = pool.addApp(plan.appName, queue: plan.settings.queue)
-        let pool = self.pool
-        let host = gateway.map { gateway in
+    func makeApp(_ app: AppPlan, _ routes: RouteTable?, _ watchers: Watchers?, _ spawning: SpawningParts) throws -> ServedApp {
+        let journal = try app.stateDirectory.map { try Journal(directory: $0) }
+        let index = pool.addApp(app.name, queue: app.settings.queue, onDemand: ServedApp.startsOnDemand(app))
+        let settings = SettingsClient(tools: tools, app: app)
+        let host = routes.map { [pool] routes in
             PoolHost(
                 pool: pool, app: index,
-                routes: AppRoutes(pool: pool, app: index, location: plan.location, gateway: gateway))
+                routes: AppRoutes(pool: pool, app: index, location: app.location, table: routes))
         }
-        let journal = try plan.stateDirectory.map { try Journal(directory: $0) }
         // What operations do is told by their events; of their own log only problems are wanted.
         var logger = self.logger
         logger.logLevel = .warning
         let problems = logger
-        let companions = gateway.map { _ in
+        let companions = routes.map { _ in
             CompanionKeeper(
-                app: plan.appName, parts: spawning, now: { monotonicNow() },
-                output: { [events, name = plan.appName] in events.companionOutput(name, $0, $1, $2) },
-                report: { [events, name = plan.appName] in events.companion(name, $0) })
+                app: app.name, parts: spawning, now: { monotonicNow() },
+                output: { [events, name = app.name] in events.companionOutput(name, $0, $1, $2) },
+                report: { [events, name = app.name] in events.companion(name, $0) })
         }
         var parts = AppOperations.Parts(
             host: host, companions: companions.map { AppCompanions(keeper: $0) }, settings: settings, journal: journal,
             lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: problems)
-        if let journal, case .deployRoot(let root) = plan.location {
-            parts.builder = BuilderClient(tools: tools, root: root) { problems.warning("\($0)") }
+        if let journal, app.location.isDeployRoot {
+            parts.builder = BuilderClient(tools: tools, app: app) { problems.warning("\($0)") }
             parts.commands = RunnerClient(
-                tools: tools, directory: journal.runsDirectory,
-                environment: { [plan] in buildEnvironment(plan, settings.fileVariables) })
+                tools: tools, app: app, directory: journal.runsDirectory,
+                environment: { [plan] in
+                    buildEnvironment(app, inherited: plan.environment, fileVariables: settings.fileVariables)
+                })
         }
+        host?.routes.begin(app.settings)
         return ServedApp(
-            name: plan.appName, index: index, mode: plan.location.isDeployRoot ? .deployRoot : .inPlace, plan: plan,
-            settings: settings, operations: AppOperations(app: plan.appName, parts: parts), routes: host?.routes,
-            companions: companions, certificates: certificates,
-            log: { [events, name = plan.appName] handle in
+            plan: app, index: index, pool: pool, settings: settings,
+            operations: AppOperations(app: app.name, parts: parts), routes: host?.routes, companions: companions, watchers: watchers,
+            serverUser: plan.ownUser,
+            logger: self.logger,
+            log: { [events, name = app.name] handle in
                 Task {
                     for await logged in handle.events() {
                         events.operation(name, handle.operation, handle.deploy, logged.event)
@@ -107,10 +109,12 @@ extension Core {
 }
 
 /// What builds and hooks find in their environment: the server's, the app's variables and its env file.
-private func buildEnvironment(_ plan: CoreBootPlan, _ fileVariables: [String: String]) -> [String: String] {
-    let user = plan.users.deploys.flatMap { UserDirectory.entry(policyName: $0) }
+private func buildEnvironment(
+    _ app: AppPlan, inherited: [String: String], fileVariables: [String: String]
+) -> [String: String] {
+    let user = app.users.deploys.flatMap { UserDirectory.entry(policyName: $0) }
     let list = AppEnvironment.make(
-        inherited: plan.environment, settings: plan.settings, fileVariables: fileVariables, user: user)
+        inherited: inherited, settings: app.settings, fileVariables: fileVariables, user: user)
     return Dictionary(
         list.compactMap { pair -> (String, String)? in
             guard let split = pair.firstIndex(of: "=") else { return nil }

@@ -20,12 +20,13 @@ extension Core {
         }
     }
 
-    func writeInstanceRecord(_ app: ServedApp, _ listeners: [String]) throws {
+    func writeInstanceRecord(_ listeners: [String]) throws {
         let pid = inheritance.supervisorPid
+        self.record.withLock { $0 = (isWritten: true, isDue: false) }
         let record = InstanceRecord(
             name: plan.server.instanceName, pid: pid, startTime: processStartTime(pid: pid) ?? 0,
             version: plan.programVersion, adminSocket: "\(plan.instanceDirectory)/admin.sock",
-            apps: [.init(name: app.name, root: plan.location.path)], listen: listeners)
+            apps: table.all.map { .init(name: $0.name, root: $0.root) }, listen: listeners)
         let bytes = try WireJSON.encode(record)
         try writeFileAtomically(directory: plan.instanceDirectory, name: "instance.json", bytes: bytes, mode: 0o644)
     }

@@ -12,7 +12,8 @@ extension Core {
     private static let hurriedGrace = Duration.seconds(2)
 
     /// A transient core ends by itself once the operation it was made for is over; its command may be gone by then.
-    func endWhenIdle(_ app: ServedApp) {
+    func endWhenIdle() {
+        guard let app = table.all.first else { return requestShutdown.finish() }
         let requestShutdown = self.requestShutdown
         let idle = Shared(0)
         group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
@@ -31,7 +32,7 @@ extension Core {
 
     /// Drain: no new connections, requests in flight are answered within `shutdown_timeout`, workers are stopped. A
     /// second request hurries.
-    func waitForShutdown(_ gateway: Gateway?, _ app: ServedApp) async {
+    func waitForShutdown(_ gateway: Gateway?) async {
         var requests = shutdownRequests.makeAsyncIterator()
         let hurry = await requests.next() ?? true
         logger.info("stopping\(hurry ? " at once" : ": finishing requests in flight")")
@@ -39,9 +40,11 @@ extension Core {
         let pool = self.pool
         await gateway?.drain()
         let orderly = Task {
-            await app.operations.shutDown()
+            await withTaskGroup(of: Void.self) { group in
+                for app in table.all { group.addTask { await app.operations.shutDown() } }
+            }
             // Nothing switches any more, so nothing replaces them.
-            async let companions: Void? = app.companions?.shutDown(within: hurry ? Self.hurriedGrace : limit)
+            async let companions: Void = stopCompanions(within: hurry ? Self.hurriedGrace : limit)
             await pool.shutdown(within: limit, hurry: hurry)
             _ = await companions
         }
@@ -49,7 +52,7 @@ extension Core {
             // A second signal: what is still in flight is cut.
             _ = await requests.next()
             gateway?.closeAll()
-            async let companions: Void? = app.companions?.shutDown(within: Self.hurriedGrace)
+            async let companions: Void = stopCompanions(within: Self.hurriedGrace)
             await pool.shutdown(within: .zero, hurry: true)
             _ = await companions
         }
@@ -57,5 +60,11 @@ extension Core {
         hurried.cancel()
         await gateway?.finish(within: .milliseconds(500))
         await gateway?.closeLogs(within: .seconds(1))
+    }
+
+    private func stopCompanions(within limit: Duration) async {
+        await withTaskGroup(of: Void.self) { group in
+            for app in table.all { group.addTask { await app.companions?.shutDown(within: limit) } }
+        }
     }
 }

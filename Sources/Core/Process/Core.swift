@@ -28,9 +28,16 @@ final class Core: Sendable {
     /// For all but the gateway, which has loops of its own.
     let group: MultiThreadedEventLoopGroup
     let threads: NIOThreadPool
+    /// Apart: probes of an app that does not answer must not keep other apps' requests from their files.
+    let probes: NIOThreadPool
     let reader: OutputReader
     let tools: Tools
     let pool: Pool
+    let table = AppTable()
+    let appsMessages: AsyncStream<AppsMessage>
+    let tellApps: AsyncStream<AppsMessage>.Continuation
+    /// Whether commands can find the server already, and whether what they find is out of date.
+    let record = Shared((isWritten: false, isDue: false))
     let shutdownRequests: AsyncStream<Bool>
     let requestShutdown: AsyncStream<Bool>.Continuation
     /// Who writes logs that can be reopened, once there is something that does.
@@ -54,6 +61,8 @@ final class Core: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
+        probes = NIOThreadPool(numberOfThreads: 8)
+        probes.start()
         reader = try OutputReader()
         reader.start()
         let group = self.group
@@ -64,15 +73,17 @@ final class Core: Sendable {
             }, plan: plan)
         pool = Pool(
             limits: PoolLimits(
-                maxPoolSize: plan.settings.pool.maxPoolSize, processors: System.coreCount,
+                maxPoolSize: plan.maxPoolSize, processors: System.coreCount,
                 seed: UInt64.random(in: .min ... .max)),
             now: { monotonicNow() })
         (shutdownRequests, requestShutdown) = AsyncStream.makeStream()
+        (appsMessages, tellApps) = AsyncStream.makeStream()
     }
 
     func run() async {
         let requestShutdown = self.requestShutdown
         let logs = self.logs
+        let tellApps = self.tellApps
         link.start { request in
             switch request {
             case .shutdown(let hurry): requestShutdown.yield(hurry)
@@ -80,6 +91,7 @@ final class Core: Sendable {
             case .supervisorGone: exit(1)
             case .reopenLogs: logs.withLock { $0?.reopenLogs() }
             case .reload: break
+            case .apps(let message): tellApps.yield(message)
             }
         }
         do {
@@ -96,46 +108,52 @@ final class Core: Sendable {
         let certificates = try await CertificateKeeper(plan.server.tls, link: link, threads: threads, logger: logger)
         let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
         logs.withLock { $0 = gateway }
-        let settings = SettingsClient(tools: tools)
-        let spawning = spawningParts(settings)
+        let routes = gateway.map { RouteTable(gateway: $0) }
+        let spawning = spawningParts()
         let spawner = WorkerSpawner(parts: spawning, pool: pool)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events] event in
+        let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events, table] event in
             events.pool(event)
             switch event.kind {
+            case .wanted: Task { await table[event.app]?.start() }
             case .bootFailed, .switched: bootEnded.yield()
             case .generationGone: if let generation = event.generation { gateway?.forget(generation, of: event.app) }
             default: break
             }
         }
         pool.start(delegate: bridge)
-        let app = try makeApp(gateway, settings, certificates, spawning)
-        startTicking(app)
-        app.routes?.begin(plan.settings)
-        let listeners = try boundAddresses()
-        let admin = startAdmin(app, listeners)
-        let watcher = plan.isTransient ? nil : WatcherClient(tools: tools, app: app, logger: logger)
         for warning in plan.warnings { logger.warning("\(warning)") }
-        await start(app)
+        let watchers = plan.isTransient ? nil : Watchers(tools: tools, logger: logger)
+        let roster = AppRoster(table: table, routes: routes, logger: logger) { [self] in
+            try makeApp($0, routes, watchers, spawning)
+        }
+        await admitApps(to: roster, routes)
+        let following = await followDirectory(roster, routes)
+        if !plan.servesMany, let refused = table.refused.first { throw StartFailure(description: refused.reason) }
+        startTicking()
+        let listeners = try boundAddresses()
+        let admin = startAdmin(listeners, certificates)
+        let apps = table.all.filter { !ServedApp.startsOnDemand($0.plan) }
+        await roster.start(apps)
         // Not earlier: who comes while nothing is booting yet would be told that nothing is live. Until here connections
         // wait in the kernel's queue, those that a core before this one could not take on too.
         if let gateway { try await open(gateway) }
-        watcher?.start()
         certificates?.startWatching(group)
-        try writeInstanceRecord(app, listeners)
+        try writeInstanceRecord(listeners)
         let summary = "listening on " + listeners.joined(separator: ", ")
         logger.info("passenger \(plan.programVersion) \(plan.isTransient ? "works without serving" : summary)")
         // Whoever starts a daemon wants to know how the app came up; `status` tells it.
-        if plan.server.daemonize, isBooting(app) {
+        if plan.server.daemonize, let app = apps.first, isBooting(app) {
             for await _ in firstBoot { break }
         }
         try link.send(.ready(summary: summary))
-        if plan.isTransient { endWhenIdle(app) }
-        await waitForShutdown(gateway, app)
+        if plan.isTransient { endWhenIdle() }
+        await waitForShutdown(gateway)
+        following?.cancel()
         // Whoever asked for the stop gets the answer before the process ends.
         admin.cancel()
         await admin.value
-        withExtendedLifetime((bridge, watcher)) {}
+        withExtendedLifetime((bridge, watchers)) {}
         try link.send(.done)
         writer.flush()
         exit(0)
@@ -143,14 +161,20 @@ final class Core: Sendable {
 
     /// Without `prestart` the first request boots it.
     private func isBooting(_ app: ServedApp) -> Bool {
-        pool.snapshot()[app.index]?.generations.contains { $0.state == .booting && $0.target > 0 } ?? false
+        pool.snapshot(of: app.index)?.generations.contains { $0.state == .booting && $0.target > 0 } ?? false
     }
 
-    private func startTicking(_ app: ServedApp) {
-        group.any().scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { [pool] _ in
+    private func admitApps(to roster: AppRoster, _ routes: RouteTable?) async {
+        for app in plan.refused { await roster.refuse(app) }
+        let admit = { [plan] in for app in plan.apps { await roster.admit(app) } }
+        if let routes { await routes.together(admit) } else { await admit() }
+    }
+
+    private func startTicking() {
+        group.any().scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { [pool, table] _ in
             pool.tick()
-            app.companions?.tick()
-            Task { await app.operations.tick() }
+            for app in table.all where app.isStarted { app.companions?.tick() }
+            Task { for app in table.all where app.isStarted { await app.operations.tick() } }
         }
     }
 
@@ -166,10 +190,10 @@ final class Core: Sendable {
             })
     }
 
-    private func startAdmin(_ app: ServedApp, _ listeners: [String]) -> Task<Void, Never> {
+    private func startAdmin(_ listeners: [String], _ certificates: CertificateKeeper?) -> Task<Void, Never> {
         let requestShutdown = self.requestShutdown
         let plane = CoreControlPlane(
-            plan: plan, app: app, pool: pool, supervisorPid: inheritance.supervisorPid,
+            plan: plan, table: table, pool: pool, certificates: certificates, supervisorPid: inheritance.supervisorPid,
             listeners: listeners, startedAt: WallTime.now(),
             shutDown: { requestShutdown.yield($0) })
         let server = AdminServer(
@@ -185,14 +209,9 @@ final class Core: Sendable {
             }
         }
     }
+}
 
-    /// Boots what has to be live; an app that cannot be booted is reported and tried again, never a reason not to serve.
-    private func start(_ app: ServedApp) async {
-        do throws(DeployFailure) {
-            let requester = Requester(uid: plan.ownUser, pid: getpid(), user: nil, command: "server start")
-            if let handle = try await app.operations.start(requester: requester) { app.log(handle) }
-        } catch {
-            events.failure(app.name, error)
-        }
-    }
+/// The only app cannot be served.
+private struct StartFailure: Error, CustomStringConvertible {
+    var description: String
 }

@@ -16,6 +16,10 @@ extension MessageCodec {
         writer.optional(plan.reportDescriptor) { $0.integer($1) }
         writer.list(plan.readableFiles) { $0.text($1) }
         writer.flag(plan.logFormat == .json)
+        writer.optional(plan.appsWatcher) { writer, watcher in
+            writer.list(watcher.arguments) { $0.text($1) }
+            writer.blob(watcher.input)
+        }
         return writer.bytes
     }
 
@@ -37,6 +41,11 @@ extension MessageCodec {
             plan.reportDescriptor = try reader.optional { reader throws(CodecError) in try reader.integer() }
             plan.readableFiles = try reader.list { reader throws(CodecError) in try reader.text() }
             plan.logFormat = try reader.flag() ? .json : .text
+            plan.appsWatcher = try reader.optional { reader throws(CodecError) in
+                AppsWatcherPlan(
+                    arguments: try reader.list { reader throws(CodecError) in try reader.text() },
+                    input: try reader.blob())
+            }
             return plan
         }
     }
@@ -84,7 +93,7 @@ extension ByteWriter {
         optional(plan.owner) { $0.text($1) }
     }
 
-    fileprivate mutating func user(_ user: PolicyUser) {
+    mutating func user(_ user: PolicyUser) {
         text(user.name)
         integer(user.uid)
         integer(user.gid)
@@ -106,7 +115,7 @@ extension ByteReader {
             owner: try optional { reader throws(CodecError) in try reader.text() })
     }
 
-    fileprivate mutating func user() throws(CodecError) -> PolicyUser {
+    mutating func user() throws(CodecError) -> PolicyUser {
         PolicyUser(
             name: try text(), uid: try integer(), gid: try integer(),
             groups: try list { reader throws(CodecError) in try reader.integer() })

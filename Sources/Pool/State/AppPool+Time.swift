@@ -5,6 +5,7 @@ extension AppPool {
     mutating func tick(_ context: inout PoolContext) {
         refuseOverdue(&context)
         refuseHeldTooLong(&context)
+        callForStart(&context)
         for position in generations.indices {
             var cut = 0
             for slot in generations[position].slots {

@@ -4,7 +4,8 @@ import Model
 ///
 /// Events come in as calls; what is to be done goes out through the context. The parts:
 /// `+Requests` (the data path), `+Workers` (news about workers), `+Boots` (spawning, failures), `+Scaling` (how many),
-/// `+Generations` (what Deploys asks for), `+Time` (deadlines), `+Closing` (removal and shutdown), `+Invariants`.
+/// `+Generations` (what Deploys asks for), `+Time` (deadlines), `OnDemand` (before there is a
+/// generation), `+Closing` (removal and shutdown), `+Invariants`.
 struct AppPool {
     let index: AppIndex
     let name: AppName
@@ -23,12 +24,15 @@ struct AppPool {
     var pause: Pause?
     /// Workers that somebody asked for by hand; nil is as many as are needed.
     var scale: Int?
+    /// Nil once something was booted for its traffic.
+    var onDemand: OnDemand?
 
-    init(index: AppIndex, name: AppName, queue: QueueSettings) {
+    init(index: AppIndex, name: AppName, queue: QueueSettings, onDemand: OnDemand? = nil) {
         self.index = index
         self.name = name
         queueSettings = queue
         self.queue = CheckoutQueue(app: index)
+        self.onDemand = onDemand
     }
 
     /// There are never more than a handful.
@@ -55,7 +59,10 @@ struct AppPool {
             generations[position].traffic = TrafficCounts()
             generations[position].demand = DemandWatch()
         }
-        if next.isEmpty == false { totals.switches += 1 }
+        if next.isEmpty == false {
+            totals.switches += 1
+            onDemand = nil
+        }
         // The worker they wait for may not be routed to any more; whoever changes the table dispatches afterwards.
         queue.unpinAll()
     }

@@ -6,6 +6,11 @@ extension PoolStateMachine {
         return PoolSnapshot(apps: shown.map { $0.snapshot(context.workers) }, shuttingDown: shutdownDeadline != nil)
     }
 
+    func snapshot(of app: AppIndex) -> AppSnapshot? {
+        let app = apps[app.rawValue]
+        return app.isClosed && shutdownDeadline == nil ? nil : app.snapshot(context.workers)
+    }
+
     func traffic(_ app: AppIndex, _ number: GenerationNumber) -> TrafficCounts {
         let app = apps[app.rawValue]
         return app.position(of: number).map { app.generations[$0].traffic } ?? TrafficCounts()

@@ -45,8 +45,8 @@ final class HTTPConnection {
 
     deinit { close(socket) }
 
-    func get(_ path: String, close: Bool = false) throws -> HTTPAnswer {
-        try send("GET \(path) HTTP/1.1\r\nHost: test\r\n\(close ? "Connection: close\r\n" : "")\r\n")
+    func get(_ path: String, close: Bool = false, host: String = "test") throws -> HTTPAnswer {
+        try send("GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\(close ? "Connection: close\r\n" : "")\r\n")
         return try readAnswer()
     }
 
@@ -160,6 +160,6 @@ final class HTTPConnection {
 }
 
 /// One request on a connection of its own.
-func fetch(_ path: String, port: Int, timeout: Int = 30) throws -> HTTPAnswer {
-    try HTTPConnection(port: port, timeout: timeout).get(path, close: true)
+func fetch(_ path: String, port: Int, timeout: Int = 30, host: String = "test") throws -> HTTPAnswer {
+    try HTTPConnection(port: port, timeout: timeout).get(path, close: true, host: host)
 }

@@ -11,12 +11,26 @@ final class TestServer: @unchecked Sendable {
     let place: Place
     /// Served directory: an app, or a deploy root.
     let directory: String
+    /// What `passenger start` is told to serve.
+    private let served: [String]
     private(set) var program: Program?
     private(set) var port = 0
 
     init(_ directory: String, in place: Place) {
         self.directory = directory
         self.place = place
+        served = [directory]
+        name = String(directory.split(separator: "/").last ?? "")
+    }
+
+    /// A server of many apps, by a server file.
+    init(serverFile text: String, in place: Place) throws {
+        directory = place.path
+        self.place = place
+        let path = "\(place.path)/passenger.yml"
+        try text.write(toFile: path, atomically: false, encoding: .utf8)
+        served = ["--config", path]
+        name = "default"
     }
 
     /// A deploy root that serves version 1 of a sample app.
@@ -77,7 +91,7 @@ final class TestServer: @unchecked Sendable {
     func start(_ options: [String] = [], environment: String = "production", descriptors: Int? = nil) throws {
         let flags = ["--port", "0", "--address", "127.0.0.1", "--environment", environment]
         let program = try begin(
-            ["start", directory] + flags + options,
+            ["start"] + served + flags + options,
             behind: descriptors.map { ["prlimit", "--nofile=\($0):\($0)"] } ?? [])
         self.program = program
         try eventually("the start of a server", evidence: { program.log }) {
@@ -91,7 +105,7 @@ final class TestServer: @unchecked Sendable {
     }
 
     var log: String { program?.log ?? "" }
-    var name: String { String(directory.split(separator: "/").last ?? "") }
+    let name: String
 
     func instance() -> InstanceRecord? {
         guard let bytes = try? readFile("\(place.path)/run/\(name)/instance.json") else { return nil }
@@ -117,7 +131,11 @@ final class TestServer: @unchecked Sendable {
         }
     }
 
-    func get(_ path: String) throws -> HTTPAnswer { try fetch(path, port: port) }
+    func get(_ path: String, host: String = "test") throws -> HTTPAnswer { try fetch(path, port: port, host: host) }
+
+    func appStatus(_ name: String) throws -> AppStatus {
+        try #require(try status().apps.first { $0.name.rawValue == name }, "\(log)")
+    }
 
     /// What all clients get.
     func version() throws -> String { try get("/version").line }

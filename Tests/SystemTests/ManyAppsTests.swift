@@ -1,0 +1,112 @@
+import AdminAPI
+import Foundation
+import Glibc
+import Linux
+import Testing
+
+extension SystemTests {
+    @Suite(.serialized) struct ManyAppsTests {
+        /// Two apps of two users where that can be, and three that cannot be served.
+        private func server(in place: Place) throws -> TestServer {
+            let blog = try place.copyApp(.python, as: "blog")
+            let shop = try place.copyApp(.ruby, as: "shop")
+            try "shop 1".write(toFile: "\(shop)/version.txt", atomically: false, encoding: .utf8)
+            let broken = try place.copyApp(.python, as: "broken")
+            try "port: 1".write(toFile: "\(broken)/Passengerfile.yml", atomically: false, encoding: .utf8)
+            let user = AppUser.isSwitched ? ", user: games" : ""
+            return try TestServer(
+                serverFile: """
+                    apps:
+                      blog: {root: \(blog), server_names: [blog.test]}
+                      shop: {root: \(shop), server_names: [shop.test]\(user)}
+                      broken: {root: \(broken), server_names: [broken.test]}
+                      thief: {root: \(blog), server_names: [other.test, BLOG.test]}
+                      typo: {root: \(blog), server_nmes: [typo.test]}
+                    """, in: place)
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `a server file serves several apps, each with its own hosts, user and commands`() throws {
+            let place = try Place()
+            let server = try server(in: place)
+            try server.start()
+            #expect(try server.appStatus("blog").isStarted == false && server.appStatus("blog").generations.isEmpty)
+            #expect(try server.run("status", "--app", "blog").output.contains("not started"))
+            // The first request waits for the boot.
+            #expect(try server.get("/version", host: "blog.test").line == "1")
+            #expect(try server.get("/version", host: "shop.test").line == "shop 1")
+            #expect(try server.get("/version", host: "nobody.test").status == 404)
+            let broken = try server.get("/", host: "broken.test")
+            #expect(broken.status == 503, "\(broken.text)")
+            if AppUser.isSwitched {
+                #expect(try server.get("/uid", host: "blog.test").text.contains("\"uid\": \(AppUser.uid)"))
+                #expect(try server.get("/uid", host: "shop.test").text.contains("5"))
+            }
+            let status = try server.run("status", "--app", "blog")
+            for text in ["blog", "shop", "BLOG.test", "belongs to blog", "server_nmes", "'port' cannot be set here"] {
+                #expect(status.output.lowercased().contains(text.lowercased()), "\(text)\n\(status.everything)")
+            }
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `commands and restart txt reach the app that they name, and no other`() throws {
+            let place = try Place()
+            let server = try server(in: place)
+            try server.start()
+            func pid(_ app: String) throws -> String { try server.get("/pid", host: "\(app).test").line }
+            var (blog, shop) = (try pid("blog"), try pid("shop"))
+            let unnamed = try server.begin(["restart", "--instance", "default"]).wait()
+            #expect(unnamed.status == 2 && unnamed.errors.contains("several apps"), "\(unnamed.everything)")
+            let unknown = try server.run("restart", "nothing")
+            #expect(unknown.status != 0 && unknown.errors.contains("nothing"), "\(unknown.everything)")
+
+            for arguments in [["restart", "shop"], ["restart", "--root", "\(place.path)/shop"]] {
+                let end = try server.begin(arguments).wait()
+                #expect(end.status == 0, "\(end.everything)")
+                try eventually("another worker of shop", evidence: { server.log }) { try pid("shop") != shop }
+                #expect(try pid("blog") == blog)
+                shop = try pid("shop")
+            }
+            try FileManager.default.createDirectory(
+                atPath: "\(place.path)/blog/tmp", withIntermediateDirectories: true)
+            try Data().write(to: URL(fileURLWithPath: "\(place.path)/blog/tmp/restart.txt"))
+            AppUser.own("\(place.path)/blog/tmp")
+            try eventually("another worker of blog", evidence: { server.log }) { try pid("blog") != blog }
+            try eventually("restart.result") {
+                text(of: "\(place.path)/blog/tmp/restart.result").contains("was restarted")
+            }
+            #expect(try pid("shop") == shop)
+            blog = try pid("blog")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `deploys of one app leave the others alone`() throws {
+            let place = try Place()
+            let shop = try place.copyApp(.python, as: "shop")
+            let repository = try TestRepository(.ruby, in: place)
+            let root = try place.makeAppDirectory("root")
+            #expect(mkdir("\(root)/.passenger", 0o700) == 0)
+            AppUser.own(root)
+            let server = try TestServer(
+                serverFile: """
+                    apps:
+                      blog: {root: \(root), server_names: [blog.test]}
+                      shop: {root: \(shop), server_names: [shop.test]}
+                    """, in: place)
+            try server.start()
+            let deploy = try server.begin(["deploy", "--app", "blog", "--repo", repository.path]).wait()
+            #expect(deploy.status == 0, "\(deploy.everything)\n\(server.log)")
+            #expect(try server.get("/version", host: "blog.test").line == "1")
+            let pid = try server.get("/pid", host: "shop.test").line
+            let restart = try server.begin(["restart", "--root", root]).wait()
+            #expect(restart.status == 0, "\(restart.everything)")
+            let refused = try server.begin(["deploy", "--app", "shop", "--repo", repository.path]).wait()
+            #expect(refused.status != 0, "\(refused.everything)")
+            #expect(try server.get("/pid", host: "shop.test").line == pid)
+            #expect(try server.appStatus("blog").liveRelease?.hasPrefix("1-") == true)
+            try server.stop()
+        }
+    }
+}
