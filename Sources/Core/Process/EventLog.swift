@@ -240,7 +240,7 @@ extension PoolEvent.Kind {
         switch self {
         case .workerReady(let worker, _, _), .bootFailed(let worker, _, _), .workerDied(let worker, _, _),
             .workerSuspected(let worker), .workerReturned(let worker), .workerUnhealthy(let worker, _),
-            .unhealthyWorkerKept(let worker, _):
+            .requestOverdue(let worker, _), .workerWorn(let worker, _), .evicted(let worker):
             worker
         default: nil
         }
