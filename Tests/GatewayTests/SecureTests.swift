@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import Model
 import Pool
 import Testing
@@ -140,6 +141,37 @@ struct SecureTests {
             #expect(result.status == 0, "\(result.output)")
             #expect(wasFree && isUnderWay)
             #expect(try checksum(readTestFile(path)) == checksum(largeBody))
+        }
+    }
+
+    @Test(
+        "answers that no window lets go count against the limit over all, until they are given up",
+        arguments: [64 << 20, 200_000])
+    func stalledStreams(memoryLimit: Int) async throws {
+        let options = Self.options {
+            $0.memoryLimit = memoryLimit
+            $0.workers = 2
+            $0.settings = { $0.http.bodyTimeout = .seconds(2) }
+        }
+        let text = String(repeating: "x", count: 40_000)
+        let worker: FakeWorker.Behaviour = { connection in
+            while let (request, _) = try connection.readRequest() {
+                try connection.answer(request.path == "/answer" ? text : "other")
+            }
+        }
+        try await TestGateway.run(options, worker: worker) { server in
+            let client = #filePath.split(separator: "/").dropLast(2).map { "/\($0)" }.joined() + "/clients/http2.py"
+            let began = monotonicNow()
+            let tool = try startTool(
+                ["python3", client, "stalls", "\(server.port)", "2", "/answer"], in: server.directory)
+            #expect(eventually { server.budget.memoryInUse > 100_000 })
+            #expect(server.budget.memoryInUse <= memoryLimit)
+            // Whoever waits, no worker does.
+            #expect(eventually { server.fleet.workers.reduce(0) { $0 + $1.requestCount } >= 100 })
+            #expect(monotonicNow() - began < .seconds(8))
+            let result = try tool.wait()
+            #expect(result.status == 0, "\(result.output)")
+            #expect(eventually { server.budget.memoryInUse == 0 && server.budget.diskInUse == 0 })
         }
     }
 

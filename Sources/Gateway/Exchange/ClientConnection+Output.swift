@@ -97,12 +97,11 @@ extension ClientConnection {
         return route?.http.responseBufferHighWatermark ?? AnswerSpool.memoryLimit
     }
 
-    /// What cannot go to the spool, a tunnel's bytes and those that HTTP/2 holds already, must not become more past the limit
-    /// over all.
+    /// A tunnel's bytes cannot go to the spool: past the limit over all they must not become more. Its worker can wait, the
+    /// tunnel takes no place of it.
     private var mustHoldBack: Bool {
         if transport.queuedBytes + spool.size >= highWatermark || spool.isFull { return true }
-        guard isOverMemory else { return false }
-        return (tunnel != nil || transport.isMessageFramed) && transport.queuedMemory > 0
+        return isOverMemory && tunnel != nil && transport.queuedMemory > 0
     }
 
     /// Everything that waits in memory on either side, after some of it has come or gone; the request's body counts itself.
@@ -114,9 +113,7 @@ extension ClientConnection {
 
     /// From the sweep: nobody tells when a stream of HTTP/2 that was not full has less.
     func recountMemory() {
-        guard heldMemory > 0 || isOverMemory else { return }
-        countMemory()
-        resumeUpstream()
+        if heldMemory > 0 || isOverMemory { countMemory() }
     }
 
     /// Takes from the limit over all answers and bodies, or gives back. What a part is past it was read already and has to be
