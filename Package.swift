@@ -179,3 +179,32 @@ let package = Package(
         tests("SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "passenger", "passenger-launch"]),
     ] + fuzzer
 )
+
+// With PASSENGER_SANITIZER=address or =thread: the tests of what strangers and threads reach, what these need, and nothing
+// else. scripts/test builds it so.
+if let sanitizer = Context.environment["PASSENGER_SANITIZER"] {
+    var wanted = [
+        "ModelTests", "LinuxTests", "HTTP1Tests", "HealthTests", "SocketsTests", "StaticFilesTests",
+        "ResponseCacheTests", "CompressionTests", "AccessLogTests", "TLSTests", "HTTP2Tests", "PoolTests",
+        "GatewayTests", "SpawningTests",
+    ]
+    var kept: Set<String> = []
+    while let name = wanted.popLast() {
+        guard kept.insert(name).inserted else { continue }
+        for target in package.targets where target.name == name {
+            for case .byNameItem(let name, _) in target.dependencies { wanted.append(name) }
+        }
+    }
+    package.products = []
+    package.targets.removeAll { !kept.contains($0.name) }
+    if sanitizer == "thread" {
+        let edges = "RuntimeEdges"
+        for target in package.targets where target.type == .test { target.dependencies.append(.byName(name: edges)) }
+        package.targets += [
+            .target(name: edges, path: "Tests/ThreadSanitizer/RuntimeEdges"),
+            .executableTarget(
+                name: "race-host", dependencies: [.byName(name: edges)], path: "Tests/ThreadSanitizer/RaceHost",
+                swiftSettings: settings),
+        ]
+    }
+}
