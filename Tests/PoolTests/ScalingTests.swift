@@ -297,6 +297,22 @@ struct FairnessTests {
         #expect(pool.snapshot.live?.target == 1)
     }
 
+    @Test func `an app never has more than the pool's size, whoever gives way`() throws {
+        let (pool, first, second) = two(3, floor: 1)
+        try pool.crowd(9)
+        pool.growAll(pool.snapshot.live!.number)
+        #expect(pool.snapshot.live?.target == 3)
+        pool.app = second
+        let shop = pool.bootLive(makeSpec(workers: 0, directory: "/shop") { $0.pool.minInstances = 0 })
+        try pool.queue(TestWaiter())
+        pool.comeUp(shop)
+        let claim = try #require(pool.granted.last?.claim)
+        pool.checkin(claim)
+        pool.app = first
+        pool.advance(.seconds(3))
+        #expect(pool.snapshot.live?.target == 3)
+    }
+
     @Test func `apps that are hungry share what is left`() throws {
         let (pool, first, second) = two(8)
         pool.app = second

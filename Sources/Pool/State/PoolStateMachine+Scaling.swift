@@ -31,11 +31,20 @@ extension PoolStateMachine {
     @discardableResult
     private mutating func grow(_ index: Int) -> Bool {
         guard apps[index].lacking(context) > 0 else { return false }
-        let target = apps[index].scaledTarget
         // An app always gets one.
-        guard liveRoom(for: index) > target || evict(for: index) || target == 0 else { return false }
+        guard makeRoom(for: index) || apps[index].scaledTarget == 0 else { return false }
         apps[index].growByOne(&context)
         return apps[index].lacking(context) > 0
+    }
+
+    /// For one more worker than it has. Others that are over the size because each app gets one have to go first.
+    private mutating func makeRoom(for index: Int) -> Bool {
+        let target = apps[index].scaledTarget
+        guard target < context.limits.maxPoolSize else { return false }
+        while liveRoom(for: index) <= target {
+            guard evict(for: index) else { return false }
+        }
+        return true
     }
 
     /// An idle worker of the app that can spare it best makes room.

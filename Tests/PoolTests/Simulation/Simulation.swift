@@ -57,11 +57,11 @@ final class Simulation {
     var digest: UInt64 = 0
     var events = 0
 
-    static let tick = Duration.milliseconds(250)
-    static let calmTick = Duration.seconds(2)
+    static let tick = Duration.milliseconds(400)
+    static let calmTick = Duration.seconds(3)
     static let busyTime = Duration.seconds(5)
     /// Longer than what was set off before goes on, the longest back-off, and the boot after it.
-    static let calmTime = Duration.seconds(20)
+    static let calmTime = Duration.seconds(27)
 
     init(seed: UInt64, traces: Bool = false) {
         self.seed = seed
