@@ -424,10 +424,8 @@ final class PoolWorld {
 
     /// Whatever happened before: everything ends, and nothing was forgotten.
     func finish() {
-        for app in model.apps.indices {
-            if model.apps[app].isPaused { pause(app) }
-            model.apps[app].closing = true
-        }
+        for app in model.apps.indices where model.apps[app].isPaused { pause(app) }
+        for app in model.apps.indices { model.apps[app].closing = true }
         take(machine.shutdown(within: .seconds(5), hurry: chance(20), now: now))
         time(.seconds(12))
         while let last = model.claims.popLast() {
