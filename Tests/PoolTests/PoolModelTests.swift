@@ -438,10 +438,8 @@ final class PoolWorld {
 
     /// Whatever happened before: everything ends, and nothing was forgotten.
     func finish() {
-        for app in model.apps.indices {
-            if model.apps[app].isPaused { pause(app) }
-            model.apps[app].closing = true
-        }
+        for app in model.apps.indices where model.apps[app].isPaused { pause(app) }
+        for app in model.apps.indices { model.apps[app].closing = true }
         take(machine.shutdown(within: .seconds(5), hurry: chance(20), now: now))
         time(.seconds(12))
         while let last = model.claims.popLast() {
@@ -478,37 +476,46 @@ struct PoolModelTests {
         // POOL_SEED=… repeats a run.
         let given = getenv("POOL_SEED").flatMap { UInt64(String(cString: $0)) }
         let base = (given ?? UInt64.random(in: 1...1_000_000)) + part * 10_000_000
-        var events = 0
-        var aheads = 0
-        for episode in 0..<Self.episodes {
-            // Other tests want the thread, too.
-            await Task.yield()
-            let world = PoolModelTests.run(seed: base + UInt64(episode))
-            events += world.events
-            aheads += world.model.aheads
+        let sum = await aside {
+            (0..<Self.episodes).reduce(into: Outcome()) { $0.add(Self.run(seed: base + UInt64($1))) }
         }
-        print("pool model: \(events) events, \(aheads) requests sent ahead, seeds from \(base)")
-        #expect(aheads > 0)
-        #expect(events >= 25_000)
+        print("pool model: \(sum.events) events, \(sum.aheads) requests sent ahead, seeds from \(base)")
+        #expect(sum.problems.isEmpty)
+        #expect(sum.aheads > 0)
+        #expect(sum.events >= 25_000)
     }
 
     /// Put a seed that failed here.
     @Test(arguments: [1, 2] as [UInt64])
-    func `a seed can be replayed`(seed: UInt64) {
-        #expect(PoolModelTests.run(seed: seed).events == Self.steps)
+    func `a seed can be replayed`(seed: UInt64) async {
+        let outcome = await aside { Self.run(seed: seed) }
+        #expect(outcome.problems.isEmpty)
+        #expect(outcome.events == Self.steps)
     }
 
-    static func run(seed: UInt64) -> PoolWorld {
+    struct Outcome: Sendable {
+        var events = 0
+        var aheads = 0
+        var problems: [String] = []
+        mutating func add(_ other: Outcome) {
+            events += other.events
+            aheads += other.aheads
+            problems += other.problems
+        }
+    }
+
+    static func run(seed: UInt64) -> Outcome {
         let world = PoolWorld(seed: seed)
+        func outcome(_ place: String) -> Outcome {
+            let violations = world.model.violations
+            let problems = violations.isEmpty ? [] : ["seed \(seed), \(place): \(violations)"]
+            return Outcome(events: world.events, aheads: world.model.aheads, problems: problems)
+        }
         for step in 0..<steps {
             world.step()
-            guard world.model.violations.isEmpty else {
-                Issue.record("seed \(seed), step \(step): \(world.model.violations)")
-                return world
-            }
+            guard world.model.violations.isEmpty else { return outcome("step \(step)") }
         }
         world.finish()
-        if !world.model.violations.isEmpty { Issue.record("seed \(seed), at the end: \(world.model.violations)") }
-        return world
+        return outcome("at the end")
     }
 }
