@@ -19,6 +19,8 @@ package struct ServerStatus: Sendable, Codable, Equatable {
     package var uptimeSeconds: Double
     /// Addresses as people write them: `127.0.0.1:3000`, `unix:/run/app.sock`.
     package var listeners: [String]
+    /// What is wrong with the server as a whole, if it serves many apps; of one that serves a single app it is told there.
+    package var warnings: [String]?
     package init(
         instance: String, version: String, supervisorPid: Int32, corePid: Int32, startedAt: WallTime,
         uptimeSeconds: Double, listeners: [String]
@@ -55,6 +57,8 @@ package struct AppStatus: Sendable, Codable, Equatable {
     /// The last boot or operation that failed, until one succeeds.
     package var lastFailure: FailureReport?
     package var warnings: [String] = []
+    /// False: nothing was read or booted yet, the first request does it.
+    package var isStarted: Bool?
 
     package init(name: AppName, root: String, mode: RootMode, kind: AppKind?, environment: String) {
         self.name = name

@@ -124,8 +124,15 @@ package final class Pool: Sendable {
 
     // MARK: Apps and generations
 
-    package func addApp(_ name: AppName, queue: QueueSettings) -> AppIndex {
-        shared.withLock { $0.machine.addApp(name, queue: queue) }
+    /// `onDemand`: nothing is booted before there is a request. It waits, and the event `wanted` asks for `bootLive`, or for
+    /// `startFailed` where that is not possible.
+    package func addApp(_ name: AppName, queue: QueueSettings, onDemand: Bool = false) -> AppIndex {
+        shared.withLock { $0.machine.addApp(name, queue: queue, onDemand: onDemand) }
+    }
+    /// What was `wanted` could not be booted: requests that wait, and those of the next moment, are refused with the reason
+    /// (nil: there is nothing to boot). One that comes after `retryAfter` asks again.
+    package func startFailed(_ app: AppIndex, _ failure: BootFailure?, retryAfter: Duration) {
+        decide { machine, now in machine.startFailed(app, failure, retryAfter: retryAfter, now: now) }
     }
     /// Refuses new requests, answers queued ones if workers are there, drains within the live generation's drain timeout.
     package func removeApp(_ app: AppIndex) {

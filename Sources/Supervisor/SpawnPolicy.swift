@@ -18,6 +18,8 @@ struct SpawnPolicy: Sendable {
     static let largestTarget: Int32 = 255
 
     private let users: [String: PolicyUser]
+    /// Owners of apps that are there now, in a directory that nobody but the supervisor's user, or root, can put an app in.
+    private var owners: [String: PolicyUser] = [:]
     private let allowsOwnUser: Bool
     private let ownUser: UInt32
 
@@ -25,6 +27,10 @@ struct SpawnPolicy: Sendable {
         self.users = Dictionary(users.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.allowsOwnUser = allowsOwnUser
         self.ownUser = ownUser
+    }
+
+    mutating func setOwners(_ users: [PolicyUser]) {
+        owners = Dictionary(users.filter { $0.uid != 0 }.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// For a child that the core asks for.
@@ -39,7 +45,9 @@ struct SpawnPolicy: Sendable {
     /// For the core itself, which the plan and not a message names.
     func known(_ name: String?) throws(Refusal) -> Credentials {
         guard let name else { return .own }
-        guard let user = users[name] else { throw Refusal(reason: "user \(name) is not in the server's policy") }
+        guard let user = users[name] ?? owners[name] else {
+            throw Refusal(reason: "user \(name) is not in the server's policy")
+        }
         if user.uid == ownUser { return .own }
         guard ownUser == 0 else {
             throw Refusal(reason: "the server was not started as root, so nothing can run as user \(name)")

@@ -7,6 +7,7 @@ final class SupervisorLoop {
     private enum Token {
         static let signals: UInt64 = 0
         static let core: UInt64 = 1
+        static let apps: UInt64 = 2
         /// Output pipes: this plus the descriptor's number.
         static let output: UInt64 = 1 << 32
     }
@@ -15,7 +16,7 @@ final class SupervisorLoop {
     private static let mostMessages = 64
 
     private let plan: SupervisorPlan
-    private let policy: SpawnPolicy
+    private var policy: SpawnPolicy
     private let epoll: Epoll
     private let signals: SignalDescriptor
     private let listeners: Listeners
@@ -28,6 +29,7 @@ final class SupervisorLoop {
     private var connection: CoreConnection?
     private var drain = OutputDrain()
     private let groupGuard: GroupGuard
+    private let apps: AppsWatcher?
     private var exitCode: Int32?
 
     init(
@@ -42,6 +44,7 @@ final class SupervisorLoop {
         launcher = try Launcher(launchProgram: plan.launchProgram)
         groupGuard = GroupGuard(program: plan.launchProgram)
         coreLauncher = try CoreLauncher(plan: plan, credentials: policy.known(plan.coreUser))
+        apps = try plan.appsWatcher.map { plan throws(SystemError) in try AppsWatcher(plan: plan) }
         machine = SupervisorStateMachine(shutdownTimeout: plan.shutdownTimeout)
         reporter = StartReporter(descriptor: plan.reportDescriptor)
         try epoll.add(self.signals.number, .readable, token: Token.signals)
@@ -51,17 +54,20 @@ final class SupervisorLoop {
     func run() -> Int32 {
         groupGuard.start(groups: [])
         perform(machine.start())
+        startAppsWatcher()
         while exitCode == nil {
             for event in waitForEvents() { handle(event) }
             // Whatever woke us: reaping is cheap, and a SIGCHLD stands for any number of children.
             reap()
             perform(machine.timePassed(now: monotonicNow()))
+            if let due = apps?.restartAt, due <= monotonicNow() { startAppsWatcher() }
         }
         return exitCode ?? 0
     }
 
     private func waitForEvents() -> [Epoll.Event] {
-        let timeout = machine.nextDeadline.map { deadline in
+        let deadlines = [machine.nextDeadline, apps?.restartAt].compactMap { $0 }
+        let timeout = deadlines.min().map { deadline in
             // Rounded up, or the last millisecond would be spent asking again and again.
             Int(clamping: max(0, ((deadline - monotonicNow()).wholeNanoseconds + 999_999) / 1_000_000))
         }
@@ -77,6 +83,7 @@ final class SupervisorLoop {
         switch event.token {
         case Token.signals: readSignals()
         case Token.core: serveCore(event.ready)
+        case Token.apps: hearAppsWatcher()
         default:
             let descriptor = Int32(truncatingIfNeeded: event.token - Token.output)
             if drain.drains(descriptor), !drain.read(descriptor) { try? epoll.remove(descriptor) }
@@ -181,6 +188,7 @@ final class SupervisorLoop {
             try connection.send(.listener(name: socket.name, index: socket.index), descriptors: [socket.descriptor])
         }
         try connection.send(.begin)
+        for message in apps?.story ?? [] { try connection.send(.apps(message)) }
     }
 
     private func spawn(_ request: SpawnRequest, _ descriptors: [Int32]) {
@@ -215,6 +223,35 @@ final class SupervisorLoop {
                 return try connection.send(.fileOpened(path: path, errno: error.errno))
             }
             try connection.send(.fileOpened(path: path, errno: 0), descriptors: [file.number])
+        }
+    }
+
+    // MARK: The directory of apps
+
+    private func startAppsWatcher() {
+        guard let apps, !machine.isEnding else { return }
+        do throws(SystemError) {
+            keep(try apps.start(using: launcher))
+            if let number = apps.number { try epoll.add(number, .readable, token: Token.apps) }
+        } catch {
+            writeLog("the watcher of the apps directory could not be started: \(error)")
+            apps.ended(now: monotonicNow())
+        }
+    }
+
+    private func hearAppsWatcher() {
+        guard let apps else { return }
+        for _ in 0..<Self.mostMessages {
+            switch apps.receive() {
+            case .messages(let messages):
+                policy.setOwners(apps.users)
+                for message in messages { send(.apps(message)) }
+            case .nothingMore: return
+            case .closed(let reason):
+                if let number = apps.number { try? epoll.remove(number) }  // it may be closed already
+                if !machine.isEnding { writeLog("the watcher of the apps directory is lost: \(reason)") }
+                return apps.ended(now: monotonicNow())
+            }
         }
     }
 

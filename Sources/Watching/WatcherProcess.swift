@@ -2,7 +2,7 @@ import Glibc
 import Linux
 import Model
 
-/// `passenger _watch`: watches the `restart.txt` of one app as the app's own user, so that nothing with more rights ever
+/// `passenger _watch`: watches the `restart.txt` of one user's apps as that user, so that nothing with more rights ever
 /// opens a path in a tree which that user can rearrange, and a dead mount hangs this process and not the server.
 ///
 /// inotify is a hint that makes it quick; a stat once a second is the truth (inotify sees no remote changes, overflows,
@@ -33,16 +33,20 @@ private final class WatcherLoop {
 
     private enum Token: UInt64 { case orders, hints }
 
+    private struct Watched {
+        var place: RestartPlace
+        var trigger = RestartTrigger()
+        var watch: Int32?
+        var nextLook = Instant.zero
+    }
+
     private let input: Int32
     private let output: Int32
     private let epoll: Epoll
     /// Nil when the user's inotify instances are used up: then only the clock looks.
     private let hints: Hints?
     private var pending: [UInt8] = []
-    private var place: RestartPlace?
-    private var watched: Int32?
-    private var trigger = RestartTrigger()
-    private var nextLook = Instant.zero
+    private var apps: [String: Watched] = [:]
 
     init(input: Int32, output: Int32) throws {
         self.input = input
@@ -55,12 +59,14 @@ private final class WatcherLoop {
 
     func run() throws {
         while true {
-            let left = max(0, (nextLook - monotonicNow()).wholeNanoseconds / 1_000_000 + 1)
-            for event in try epoll.wait(timeoutMilliseconds: place == nil ? nil : Int(min(left, 1000))) {
+            let next = apps.values.map(\.nextLook).min()
+            let left = next.map { Int(max(0, ($0 - monotonicNow()).wholeNanoseconds / 1_000_000 + 1)) }
+            for event in try epoll.wait(timeoutMilliseconds: left.map { min($0, 1000) }) {
                 if event.token == Token.orders.rawValue, try !takeOrders() { return }
                 if event.token == Token.hints.rawValue { try takeHints() }
             }
-            if place != nil, monotonicNow() >= nextLook { try look() }
+            let now = monotonicNow()
+            for (name, app) in apps where now >= app.nextLook { try look(name) }
         }
     }
 
@@ -78,60 +84,77 @@ private final class WatcherLoop {
     }
 
     private func obey(_ line: [UInt8]) throws {
-        guard let order = WatcherWire.decode(WatcherOrder.self, line) else {
+        guard let order = WatcherWire.decode(WatcherOrder.self, line), let app = order.app else {
             return try tell(WatcherEvent(.problem, message: "an order that makes no sense was ignored"))
         }
+        if order.forget == true { forget(app) }
         if let directory = order.directory {
-            place = RestartPlace(root: directory, directory: order.restartDirectory ?? "tmp")
-            trigger = RestartTrigger()
-            try look()
-            try tell(WatcherEvent(.watching))
+            forget(app)
+            apps[app] = Watched(place: RestartPlace(root: directory, directory: order.restartDirectory ?? "tmp"))
+            try look(app)
+            try tell(WatcherEvent(.watching, app: app))
         }
-        if let text = order.writeResult, let place {
-            try tell(WatcherLoop.outcome(of: text, in: place))
+        if let text = order.writeResult, let place = apps[app]?.place {
+            try tell(WatcherLoop.outcome(of: text, in: place, app))
         }
     }
 
-    private static func outcome(of text: String, in place: RestartPlace) -> WatcherEvent {
+    private static func outcome(of text: String, in place: RestartPlace, _ app: String) -> WatcherEvent {
         do throws(SystemError) {
             try place.writeResult(text)
-            return WatcherEvent(.resultWritten)
+            return WatcherEvent(.resultWritten, app: app)
         } catch {
-            return WatcherEvent(.problem, message: "restart.result: \(error)")
+            return WatcherEvent(.problem, app: app, message: "restart.result: \(error)")
         }
     }
 
     private func takeHints() throws {
-        _ = try hints?.inotify.read()
-        nextLook = .zero
+        guard let events = try hints?.inotify.read() else { return }
+        let watches = Set(events.map(\.watch))
+        // What overflowed is about all of them.
+        let isLost = events.contains { $0.mask.contains(.overflowed) }
+        for (name, app) in apps where isLost || app.watch.map(watches.contains) ?? false {
+            apps[name]?.nextLook = .zero
+        }
     }
 
-    private func look() throws {
-        guard let place else { return }
+    private func look(_ name: String) throws {
+        guard let app = apps[name] else { return }
         // Before the stat: a change in between is then seen by one of them.
-        arm(place)
+        arm(name, app.place)
         let now = monotonicNow()
-        nextLook = now + WatcherLoop.lookInterval
-        switch trigger.observe(place.stamp(), now: now) {
-        case .none: break
-        case .lookAgain(let instant): nextLook = min(nextLook, instant)
-        case .restart(let stamp): try tell(WatcherEvent(.restart, stamp: stamp))
-        }
+        var next = now + WatcherLoop.lookInterval
+        let decision = apps[name]?.trigger.observe(app.place.stamp(), now: now)
+        if case .lookAgain(let instant) = decision { next = min(next, instant) }
+        apps[name]?.nextLook = next
+        if case .restart(let stamp) = decision { try tell(WatcherEvent(.restart, app: name, stamp: stamp)) }
     }
 
     /// Watches the restart directory or, while that is missing, its parent. Adding a watch that is there already changes
     /// nothing, so this also finds a directory that was replaced.
-    private func arm(_ place: RestartPlace) {
+    private func arm(_ name: String, _ place: RestartPlace) {
         guard let hints else { return }
         let mask: Inotify.Mask = [
             .created, .movedTo, .closedAfterWrite, .attributes, .selfDeleted, .selfMoved, .onlyDirectory,
         ]
         for path in [place.path, place.parent] {
             guard let watch = try? hints.inotify.add(path, mask) else { continue }
-            if let watched, watched != watch { try? hints.inotify.remove(watched) }  // it may be gone by itself
-            watched = watch
+            let before = apps[name]?.watch
+            apps[name]?.watch = watch
+            if let before, before != watch { drop(before) }
             return
         }
+    }
+
+    private func forget(_ name: String) {
+        guard let watch = apps.removeValue(forKey: name)?.watch else { return }
+        drop(watch)
+    }
+
+    /// Another app's place may have the same directory.
+    private func drop(_ watch: Int32) {
+        guard !apps.values.contains(where: { $0.watch == watch }) else { return }
+        try? hints?.inotify.remove(watch)  // it may be gone by itself
     }
 
     private func tell(_ event: WatcherEvent) throws { try writeAll(output, WatcherWire.line(event)) }

@@ -2,23 +2,32 @@ import Foundation
 
 /// What the core writes to a watcher, one JSON object a line.
 package struct WatcherOrder: Sendable, Equatable, Codable {
-    /// First line: the app's root, absolute.
+    /// Which app it is about; events carry it too.
+    package var app: String?
+    /// The app's root, absolute: it is watched from here on, or anew.
     package var directory: String?
     /// With it: the restart directory, relative to the root or absolute.
     package var restartDirectory: String?
-    /// Later: the outcome of a restart, for `restart.result`.
+    /// The outcome of a restart, for `restart.result`.
     package var writeResult: String?
+    /// The app is not watched any more.
+    package var forget: Bool?
 
     private enum CodingKeys: String, CodingKey {
+        case app
         case directory
         case restartDirectory = "restart_dir"
         case writeResult = "write_result"
+        case forget
     }
 
-    package static func watch(directory: String, restartDirectory: String) -> WatcherOrder {
-        WatcherOrder(directory: directory, restartDirectory: restartDirectory)
+    package static func watch(_ app: String, directory: String, restartDirectory: String) -> WatcherOrder {
+        WatcherOrder(app: app, directory: directory, restartDirectory: restartDirectory)
     }
-    package static func writeResult(_ text: String) -> WatcherOrder { WatcherOrder(writeResult: text) }
+    package static func writeResult(_ app: String, _ text: String) -> WatcherOrder {
+        WatcherOrder(app: app, writeResult: text)
+    }
+    package static func forget(_ app: String) -> WatcherOrder { WatcherOrder(app: app, forget: true) }
 }
 
 /// What a watcher writes to the core, one JSON object a line.
@@ -32,11 +41,13 @@ package struct WatcherEvent: Sendable, Equatable, Codable {
         case problem
     }
     package var event: Kind
+    package var app: String?
     package var stamp: FileStamp?
     package var message: String?
 
-    package init(_ event: Kind, stamp: FileStamp? = nil, message: String? = nil) {
+    package init(_ event: Kind, app: String? = nil, stamp: FileStamp? = nil, message: String? = nil) {
         self.event = event
+        self.app = app
         self.stamp = stamp
         self.message = message
     }

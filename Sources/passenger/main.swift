@@ -20,6 +20,7 @@ case "_core": CoreProcess.run()
 case "_inspect": exit(InspectProcess.run())
 case "_build-release": exit(BuilderProcess.run(input: 0, output: 1))
 case "_run": exit(RunnerProcess.run())
+case "_apps": exit(AppsProcess.run())
 case "_watch": exit(WatcherProcess.run())
 default:
     exit(CommandLineMain.run(Array(arguments.dropFirst()), environment: ProcessInfo.processInfo.environment))

@@ -73,7 +73,7 @@ import Watching
         #expect(try watcher.next().event == .restart)
         unlink(root + "/tmp/restart.txt")
         // Had the deletion been an event, it would come before the answer.
-        try watcher.order(.writeResult("fine\n"))
+        try watcher.order(.writeResult("app", "fine\n"))
         #expect(try watcher.next().event == .resultWritten)
         try write("3", to: "tmp/restart.txt")
         #expect(try watcher.next().event == .restart)
@@ -98,15 +98,30 @@ import Watching
         mkdir(root + "/elsewhere", 0o755)
         try write("precious", to: "elsewhere/file")
         symlink(root + "/elsewhere/file", root + "/tmp/restart.result")
-        try watcher.order(.writeResult("it broke\n"))
+        try watcher.order(.writeResult("app", "it broke\n"))
         #expect(try watcher.next().event == .resultWritten)
         #expect(try String(contentsOfFile: root + "/tmp/restart.result", encoding: .utf8) == "it broke\n")
         #expect(try String(contentsOfFile: root + "/elsewhere/file", encoding: .utf8) == "precious")
         try FileManager.default.removeItem(atPath: root + "/tmp")
         symlink(root + "/elsewhere", root + "/tmp")
-        try watcher.order(.writeResult("again\n"))
+        try watcher.order(.writeResult("app", "again\n"))
         #expect(try watcher.next().event == .problem)
         #expect(!FileManager.default.fileExists(atPath: root + "/elsewhere/restart.result"))
+        try await watcher.end(root)
+    }
+
+    @Test func `two places are told apart, and one can be forgotten`() async throws {
+        try watcher.watch()
+        mkdir(root + "/other", 0o755)
+        try watcher.order(.watch("other", directory: root, restartDirectory: "other"))
+        #expect(try watcher.next() == WatcherEvent(.watching, app: "other"))
+        try write("1", to: "other/restart.txt")
+        let event = try watcher.next()
+        #expect(event.event == .restart && event.app == "other")
+        try watcher.order(.forget("other"))
+        try write("22", to: "other/restart.txt")
+        try write("1", to: "tmp/restart.txt")
+        #expect(try watcher.next().app == "app")
         try await watcher.end(root)
     }
 
@@ -144,7 +159,7 @@ private final class RunningWatcher: Sendable {
     }
 
     func watch() throws {
-        try order(.watch(directory: root, restartDirectory: "tmp"))
+        try order(.watch("app", directory: root, restartDirectory: "tmp"))
         #expect(try next().event == .watching)
     }
 

@@ -39,11 +39,15 @@ extension SocketTests {
             (["*.example.com"], "/", "wild"), (["*.a.example.com"], "/", "deep"),
         ]
 
-        @Test("by host, then by the longest base_uri")
-        func table() async throws {
+        /// Many names are looked up in another way than a few.
+        @Test("by host, then by the longest base_uri", arguments: [0, 20])
+        func table(others: Int) async throws {
             try await TestGateway.run(worker: Behaviours.echo) { server in
+                let more: [(names: [String], base: String, mark: String)] = (0..<others).map { number in
+                    (["other\(number).test"], "/", "other")
+                }
                 server.gateway.setRoutes(
-                    Self.routes.map { names, base, mark in
+                    (Self.routes + more).map { names, base, mark in
                         var settings = server.settings
                         settings.serverNames = names
                         settings.http.baseURI = base

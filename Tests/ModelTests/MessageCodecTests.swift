@@ -27,6 +27,20 @@ struct MessageCodecTests {
             launchFailure: LaunchFailure(step: "chdir", errno: 2, subject: "/nowhere")),
         .shutdown(hurry: true), .shutdown(hurry: false), .reload, .reopenLogs,
         .fileOpened(path: "/c", errno: 0), .fileOpened(path: "/c", errno: 13),
+        .apps(
+            .present(
+                AppEntry(
+                    name: "blog.example.com", path: "/srv/blog", isDeployRoot: true, owner: 1000,
+                    user: PolicyUser(name: "blog", uid: 1000, gid: 1000, groups: [4]), objection: nil,
+                    stateDirectory: "/var/lib/passenger/blog"))),
+        .apps(
+            .present(
+                AppEntry(
+                    name: "x", path: "/x", isDeployRoot: false, owner: 0, user: nil, objection: "no",
+                    stateDirectory: nil))),
+        .apps(.gone(name: "x")), .apps(.unreachable(name: nil, reason: "r")),
+        .apps(.unreachable(name: "x", reason: "")),
+        .apps(.reachable(name: nil)), .apps(.refused(name: "x", reason: "r")), .apps(.listed),
     ]
 
     static var supervisorPlan: SupervisorPlan {
@@ -37,6 +51,7 @@ struct MessageCodecTests {
         ]
         plan.users = [PolicyUser(name: "nobody", uid: 65534, gid: 65534, groups: [65534, 7])]
         plan.coreUser = "nobody"
+        plan.appsWatcher = AppsWatcherPlan(arguments: ["passenger", "_apps"], input: [1, 0, 2])
         plan.allowsOwnUser = false
         plan.coreProgram = "/usr/bin/core"
         plan.coreArguments = ["passenger core", "_core"]

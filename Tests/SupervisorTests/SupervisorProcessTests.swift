@@ -137,6 +137,52 @@ struct SupervisorProcessTests {
         #expect(try statusLine("Uid", pid: child.entry.pid) == Array(repeating: "\(nobody.uid)", count: 4))
     }
 
+    @Test(
+        "owners of the apps that a watcher tells of may be run as while they are there, root never",
+        .enabled(if: isRoot, needsRoot))
+    func owners() throws {
+        let games = try #require(try lookUpUser(name: "games"))
+        let root = try #require(try lookUpUser(name: "root"))
+        var listening: Int32 = -1
+        let supervisor = try RunningSupervisor { plan, directory in
+            let path = directory + "/apps.sock"
+            listening = (try? listenUnix(path: path, mode: 0o666, backlog: 1).release()) ?? -1
+            plan.allowsOwnUser = false
+            plan.appsWatcher = AppsWatcherPlan(arguments: ["apps", "core", path], input: [7])
+        }
+        let handover = Descriptor(owning: listening)
+        try waitReadable(handover.number, "the watcher")
+        let accepted = Descriptor(owning: accept(handover.number, nil, nil))
+        let packet = try #require(try MessageSocket.receive(accepted.number))
+        let watcher = Descriptor(owning: try #require(packet.descriptors.first))
+        let core = try supervisor.nextCore()
+        try core.start()
+        func tell(_ message: AppsMessage) throws {
+            try MessageSocket.send(watcher.number, MessageCodec.encode(message))
+            #expect(try core.receive().message == .apps(message))
+        }
+        func app(_ name: String, _ user: PolicyUser) -> AppsMessage {
+            .present(
+                AppEntry(
+                    name: name, path: "/srv/\(name)", isDeployRoot: false, owner: user.uid, user: user, objection: nil,
+                    stateDirectory: nil))
+        }
+        func isRefused(_ user: String) throws -> Bool {
+            let tag = try core.request(shellPlan("true"), user: user)
+            if case .spawnRefused(tag, _) = try core.receive().message { return true }
+            return false
+        }
+        #expect(try isRefused("games"))
+        try tell(app("blog", games))
+        try tell(app("rooty", root))
+        #expect(try core.spawn(shellPlan("id -un; exec sleep 1000"), user: "games").line() == "games")
+        #expect(try isRefused("root"))
+        try tell(.unreachable(name: "blog", reason: "a mount hangs"))
+        #expect(try core.spawn(shellPlan("id -un; exec sleep 1000"), user: "games").line() == "games")
+        try tell(.gone(name: "blog"))
+        #expect(try isRefused("games"))
+    }
+
     @Test("a core runs as its own user, not as the supervisor's", .enabled(if: isRoot, needsRoot))
     func coreUser() throws {
         let nobody = try #require(try lookUpUser(name: "nobody"))

@@ -30,13 +30,14 @@ extension SystemTests {
             let place = try Place()
             let server = try server(in: place)
             try server.start()
-            try eventually("both apps", within: .seconds(40), evidence: { server.log }) {
-                try server.get("/version", host: "blog.test").status == 200
-                    && server.get("/version", host: "shop.test").status == 200
-            }
+            #expect(try server.appStatus("blog").isStarted == false && server.appStatus("blog").generations.isEmpty)
+            #expect(try server.run("status", "--app", "blog").output.contains("not started"))
+            // The first request waits for the boot.
             #expect(try server.get("/version", host: "blog.test").line == "1")
             #expect(try server.get("/version", host: "shop.test").line == "shop 1")
             #expect(try server.get("/version", host: "nobody.test").status == 404)
+            let broken = try server.get("/", host: "broken.test")
+            #expect(broken.status == 503, "\(broken.text)")
             if AppUser.isSwitched {
                 #expect(try server.get("/uid", host: "blog.test").text.contains("\"uid\": \(AppUser.uid)"))
                 #expect(try server.get("/uid", host: "shop.test").text.contains("5"))
@@ -54,10 +55,6 @@ extension SystemTests {
             let server = try server(in: place)
             try server.start()
             func pid(_ app: String) throws -> String { try server.get("/pid", host: "\(app).test").line }
-            try eventually("both apps", within: .seconds(40), evidence: { server.log }) {
-                try server.get("/pid", host: "blog.test").status == 200
-                    && server.get("/pid", host: "shop.test").status == 200
-            }
             var (blog, shop) = (try pid("blog"), try pid("shop"))
             let unnamed = try server.begin(["restart", "--instance", "default"]).wait()
             #expect(unnamed.status == 2 && unnamed.errors.contains("several apps"), "\(unnamed.everything)")

@@ -55,8 +55,13 @@ struct StartAction {
                 refused.append(RefusedApp(name: app.name, root: app.location.path, reason: reason))
             }
         }
+        if let directory = configuration.directory {
+            refused += try users.add(
+                directory, loader: loader, arguments: request.flags, environment: request.environment)
+        }
         return try StartPlans(
-            request: request, configuration: configuration, users: users, apps: apps, refused: refused, files: files,
+            request: request, configuration: configuration, users: users, apps: apps, refused: refused, states: states,
+            files: files,
             library: library, openFiles: raiseOpenFileLimit())
     }
 

@@ -13,7 +13,8 @@ struct StartPlans {
 
     init(
         request: StartRequest, configuration: LoadedConfiguration, users: StartUsers, apps: [AppPlan],
-        refused: [RefusedApp], files: InstanceFiles, library: LibraryPaths, openFiles: (soft: UInt64, hard: UInt64)
+        refused: [RefusedApp], states: StateDirectories, files: InstanceFiles, library: LibraryPaths,
+        openFiles: (soft: UInt64, hard: UInt64)
     ) throws {
         var server = configuration.server
         server.runtimeDirectory = (files.directory as NSString).deletingLastPathComponent
@@ -34,6 +35,9 @@ struct StartPlans {
         core.warnings += certificates.warnings
         supervisor = SupervisorPlan()
         supervisor.readableFiles = certificates.trusted
+        if let directory = configuration.directory {
+            supervisor.appsWatcher = try Self.appsWatcher(directory, states, users)
+        }
         supervisor.listeners = Self.listeners(server, files)
         supervisor.users = users.policy
         supervisor.coreUser = users.core?.name
@@ -45,6 +49,15 @@ struct StartPlans {
         supervisor.shutdownTimeout = server.shutdownTimeout
         supervisor.pidFile = server.pidFile
         supervisor.instanceDirectory = files.directory
+    }
+
+    private static func appsWatcher(
+        _ directory: AppsDirectory, _ states: StateDirectories, _ users: StartUsers
+    ) throws -> AppsWatcherPlan {
+        let input = AppsProcess.Input(
+            directory: directory.path, stateDirectory: states.base,
+            core: users.core.map { .init(name: $0.name, uid: $0.uid, gid: $0.gid) }, startedAsRoot: geteuid() == 0)
+        return AppsWatcherPlan(arguments: ["passenger", "_apps"], input: [UInt8](try JSONEncoder().encode(input)))
     }
 
     private static func listeners(_ server: ServerSettings, _ files: InstanceFiles) -> [ListenerPlan] {

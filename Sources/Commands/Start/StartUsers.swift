@@ -45,6 +45,29 @@ struct StartUsers {
         return (.init(workers: workers, deploys: try add(choice.deploys, group: nil)?.name), choice.warnings)
     }
 
+    /// The users that the server file names for the apps of a directory, which may come later. Their owners are the
+    /// supervisor's to find out when they are there.
+    mutating func add(
+        _ directory: AppsDirectory, loader: ConfigLoader, arguments: [String: String], environment: [String: String]
+    ) throws -> [RefusedApp] {
+        var refused: [RefusedApp] = []
+        for name in Set(directory.sections.keys).union(["app"]).sorted() {
+            do {
+                let app = try loader.configureEntry(
+                    AppName(sanitizing: name), at: .inPlace(directory.path), of: directory, arguments: arguments,
+                    environment: environment)
+                guard isRoot else { continue }
+                let users = app.settings.users
+                if let user = users.user { _ = try add(.named(user), group: users.group) }
+                if let user = users.deployUser { _ = try add(.named(user), group: nil) }
+            } catch let error where directory.sections[name] != nil {
+                let reason = (error as? StartError)?.message ?? "\(error)"
+                refused.append(RefusedApp(name: AppName(sanitizing: name), root: directory.path, reason: reason))
+            }
+        }
+        return refused
+    }
+
     /// Rights that come from owning a directory are for those who decide what lies there.
     private static func refuseBorrowedRights(
         _ choice: UserChoice, _ app: ConfiguredApp, owner: uid_t

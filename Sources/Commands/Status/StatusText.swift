@@ -14,6 +14,7 @@ struct StatusText: Sendable {
             "\(name): passenger \(server.version), up \(uptime), pid \(server.supervisorPid), core \(server.corePid)",
             "listening on \(server.listeners.isEmpty ? "nothing" : server.listeners.joined(separator: ", "))",
         ]
+        lines += warnings(server.warnings ?? [])
         for app in report.apps { lines += [""] + self.lines(app) }
         return lines
     }
@@ -23,21 +24,29 @@ struct StatusText: Sendable {
         var lines = [
             "\(Style.strong.applied(to: app.name.rawValue, traits)): \(app.root) (\(kind), \(app.environment))"
         ]
+        if app.isStarted == false, app.lastFailure == nil {
+            return [
+                "\(Style.strong.applied(to: app.name.rawValue, traits)): \(app.root) (\(app.environment))",
+                "  not started: its first request does that",
+            ] + warnings(app.warnings)
+        }
         if app.mode == .deployRoot {
             lines.append(
                 "  live: \(app.liveRelease ?? "nothing; deploy something: passenger deploy --root \(app.root)")")
         }
         lines.append("  \(requests(app))")
         if let operation = app.operation { lines.append("  \(running(operation))") }
-        for warning in app.warnings {
-            lines.append("  \(Style.warning.applied(to: "warning:", traits)) \(warning.showable)")
-        }
+        lines += warnings(app.warnings)
         lines += workers(app)
         if let failure = app.lastFailure {
             let when = failure.at.map { " at \($0)" } ?? ""
             lines += Explanation(failure, headline: "last failure\(when)").lines(traits).map { "  \($0)" }
         }
         return lines
+    }
+
+    private func warnings(_ warnings: [String]) -> [String] {
+        warnings.map { "  \(Style.warning.applied(to: "warning:", traits)) \($0.showable)" }
     }
 
     private func requests(_ app: AppStatus) -> String {

@@ -34,24 +34,32 @@ struct CoreControlPlane: ControlPlane {
     }
 
     func status() async -> StatusReport {
-        let server = ServerStatus(
+        var server = ServerStatus(
             instance: plan.server.instanceName, version: plan.programVersion, supervisorPid: supervisorPid,
             corePid: getpid(), startedAt: startedAt, uptimeSeconds: (WallTime.now() - startedAt).inSeconds,
             listeners: listeners)
         let snapshot = pool.snapshot()
         let shown = Dictionary(snapshot.apps.map { ($0.index, $0) }, uniquingKeysWith: { $1 })
         var apps: [AppStatus] = []
-        for app in table.all { apps.append(await app.status(shown[app.index])) }
+        for app in table.all {
+            var status = await app.status(shown[app.index])
+            if let note = table.note(app.name) { status.warnings.insert(note, at: 0) }
+            apps.append(status)
+        }
         apps += table.refused.map { AppStatus($0) }
-        // They are of the server, which has no place of its own for them.
-        if !apps.isEmpty { apps[0].warnings = plan.warnings + (certificates?.warnings ?? []) + apps[0].warnings }
+        let ours = plan.warnings + (certificates?.warnings ?? []) + [table.directoryNote].compactMap { $0 }
+        if plan.servesMany {
+            server.warnings = ours
+        } else if !apps.isEmpty {
+            apps[0].warnings = ours + apps[0].warnings
+        }
         return StatusReport(server: server, apps: apps)
     }
 
     func startDeploy(
         _ name: AppName, _ request: AdminAPI.DeployRequest, caller: Caller
     ) async throws(ControlError) -> OperationAccepted {
-        let app = try app(name)
+        let app = try await started(name)
         let ours = Deploys.DeployRequest(
             ref: request.ref, repository: request.repo,
             bake: request.bakeSeconds.map { .milliseconds(Int64(min(max($0, 0), 1e9) * 1000)) }, force: request.force,
@@ -64,7 +72,7 @@ struct CoreControlPlane: ControlPlane {
     func startRollback(
         _ name: AppName, _ request: AdminAPI.RollbackRequest, caller: Caller
     ) async throws(ControlError) -> OperationAccepted {
-        let app = try app(name)
+        let app = try await started(name)
         let ours = Deploys.RollbackRequest(
             target: request.to, now: request.now, requester: Requester(caller, request.origin, "passenger rollback"))
         return try await accept(app) { () async throws(OperationRefusal) in try await app.operations.rollback(ours) }
@@ -73,7 +81,7 @@ struct CoreControlPlane: ControlPlane {
     func startRestart(
         _ name: AppName, _ request: AdminAPI.RestartRequest, caller: Caller
     ) async throws(ControlError) -> OperationAccepted {
-        let app = try app(name)
+        let app = try await started(name)
         let requester = Requester(caller, request.origin, "passenger restart")
         let ours = Deploys.RestartRequest(reason: requester.command, requester: requester)
         return try await accept(app) { () async throws(OperationRefusal) in try await app.operations.restart(ours) }
@@ -132,6 +140,13 @@ struct CoreControlPlane: ControlPlane {
     }
 
     // MARK: Shared
+
+    /// What an operation builds upon has to be live first.
+    private func started(_ name: AppName) async throws(ControlError) -> ServedApp {
+        let app = try app(name)
+        if !plan.isTransient { await app.start() }
+        return app
+    }
 
     private func app(_ name: AppName) throws(ControlError) -> ServedApp {
         if let app = table[name] { return app }

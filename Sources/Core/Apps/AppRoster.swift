@@ -4,8 +4,9 @@ import Deploys
 import Glibc
 import Logging
 import Model
+import Pool
 
-/// Takes apps in. One that cannot be served is reported, and the others are none the worse for it.
+/// Takes apps in and lets them go. One that cannot be served is reported, and the others are none the worse for it.
 actor AppRoster {
     /// Apps that are started at a time: each costs a process that reads its files.
     private static let startsAtOnce = 4
@@ -13,10 +14,17 @@ actor AppRoster {
     private let table: AppTable
     private let make: @Sendable (AppPlan) throws -> ServedApp
     private let logger: Logger
+    private let routes: RouteTable?
     private var claims = HostClaims()
+    /// Came second to a host or a name; their turn comes when that is free.
+    private var waiting: [AppPlan] = []
 
-    init(table: AppTable, logger: Logger, make: @escaping @Sendable (AppPlan) throws -> ServedApp) {
+    init(
+        table: AppTable, routes: RouteTable?, logger: Logger,
+        make: @escaping @Sendable (AppPlan) throws -> ServedApp
+    ) {
         self.table = table
+        self.routes = routes
         self.make = make
         self.logger = logger
     }
@@ -24,10 +32,13 @@ actor AppRoster {
     @discardableResult
     func admit(_ plan: AppPlan) -> ServedApp? {
         let settings = plan.settings
+        waiting.removeAll { $0.name == plan.name && $0.isEntry == plan.isEntry }
         if table[plan.name] != nil {
+            waiting.append(plan)
             return refuse(plan, "another app is called \(plan.name) already")
         }
         if let conflict = claims.claim(settings.serverNames, basePath: settings.http.baseURI, for: plan.name) {
+            waiting.append(plan)
             return refuse(plan, "\(conflict)")
         }
         do {
@@ -39,6 +50,39 @@ actor AppRoster {
             claims.release(plan.name)
             return refuse(plan, "\(error)")
         }
+    }
+
+    /// An app of the directory. It gets no new requests; those in flight are finished within its drain time.
+    func drop(_ name: AppName) async {
+        waiting.removeAll { $0.name == name && $0.isEntry }
+        guard let app = table[name] else { return table.remove(name) }
+        // The server file's own is not concerned.
+        guard app.plan.isEntry else { return }
+        logger.info("app \(name): is not served any more")
+        routes?.remove(app.index)
+        table.remove(name)
+        claims.release(name)
+        app.watchers?.forget(app)
+        // Operations end first: what they have booted goes with the rest.
+        await app.operations.shutDown()
+        app.pool.removeApp(app.index)
+        let next = waiting
+        waiting = []
+        for plan in next { admit(plan)?.startUnlessOnDemand() }
+    }
+
+    /// What runs goes on; a name that nothing serves under is shown with the reason.
+    func unreachable(_ name: AppName, _ path: String, _ reason: String) {
+        logger.warning("app \(name): unreachable: \(reason)")
+        guard let app = table[name] else {
+            return table.refuse(RefusedApp(name: name, root: path, reason: "unreachable: \(reason)"))
+        }
+        if app.plan.isEntry { table.note(name, "unreachable: \(reason)") }
+    }
+
+    func reachable(_ name: AppName) {
+        logger.info("app \(name): reachable again")
+        table.note(name, nil)
     }
 
     func refuse(_ app: RefusedApp) {
@@ -53,12 +97,11 @@ actor AppRoster {
         return nil
     }
 
-    /// Boots what has to be live; an app that cannot be booted is reported and tried again, never a reason not to serve.
-    func start(_ apps: [ServedApp], by uid: UInt32) async {
+    func start(_ apps: [ServedApp]) async {
         await withTaskGroup(of: Void.self) { group in
             for (position, app) in apps.enumerated() {
                 if position >= Self.startsAtOnce { await group.next() }
-                group.addTask { [logger] in await app.start(by: uid, logger) }
+                group.addTask { await app.start() }
             }
         }
     }

@@ -15,23 +15,84 @@ struct ServedApp: Sendable {
     let operations: AppOperations
     /// Nil in a transient core, which serves nobody.
     let routes: AppRoutes?
+    let pool: Pool
+    /// Nil in a transient core.
+    let watchers: Watchers?
+    /// uid that the server was started by.
+    private let serverUser: UInt32
+    let logger: Logger
     /// Writes what an operation does to the log.
     let log: @Sendable (OperationHandle) -> Void
+    private let hasBegun = Shared(false)
+    private let starting = Shared<Task<Void, Never>?>(nil)
+
+    init(
+        plan: AppPlan, index: AppIndex, pool: Pool, settings: SettingsClient, operations: AppOperations,
+        routes: AppRoutes?, watchers: Watchers?, serverUser: UInt32, logger: Logger,
+        log: @escaping @Sendable (OperationHandle) -> Void
+    ) {
+        self.plan = plan
+        self.index = index
+        self.pool = pool
+        self.settings = settings
+        self.operations = operations
+        self.routes = routes
+        self.watchers = watchers
+        self.serverUser = serverUser
+        self.logger = logger
+        self.log = log
+    }
+
+    /// Of many apps, those that need no worker before there is a request are not even read before.
+    static func startsOnDemand(_ plan: AppPlan) -> Bool {
+        plan.app.operatorLayers.isOneOfMany && plan.settings.pool.minInstances == 0
+    }
 
     var name: AppName { plan.name }
     var root: String { plan.location.path }
     var mode: RootMode { plan.location.isDeployRoot ? .deployRoot : .inPlace }
 
-    func start(by uid: UInt32, _ logger: Logger) async {
+    func startUnlessOnDemand() {
+        if !Self.startsOnDemand(plan) { Task { await start() } }
+    }
+
+    /// Whether its files were ever looked at.
+    var isStarted: Bool { hasBegun.withLock { $0 } }
+
+    /// Boots what has to be live, once; an app that cannot be booted is reported and tried again when it is wanted again,
+    /// and never a reason not to serve the others.
+    func start() async {
+        hasBegun.withLock { $0 = true }
+        let task = starting.withLock { starting in
+            let task = starting ?? Task { await boot() }
+            starting = task
+            return task
+        }
+        await task.value
+        guard pool.snapshot(of: index)?.generations.isEmpty ?? true else { return }
+        // Or there is nothing to boot: a deploy root without a release.
+        let failure = settings.failure.map { failure in
+            BootFailure(step: failure.code.rawValue, summary: failure.summary, hint: failure.hint)
+        }
+        pool.startFailed(index, failure, retryAfter: Self.retryDelay)
+    }
+
+    private func boot() async {
+        watchers?.watch(self)
         do throws(DeployFailure) {
-            let requester = Requester(uid: uid, pid: getpid(), user: nil, command: "server start")
+            let requester = Requester(uid: serverUser, pid: getpid(), user: nil, command: "server start")
             if let handle = try await operations.start(requester: requester) { log(handle) }
+            // Now it is known where its restart.txt lies.
+            watchers?.watch(self)
         } catch {
             settings.failed(error)
             logger.error("app \(name): \(error.summary)")
             if let hint = error.hint { logger.error("    hint: \(hint)") }
+            starting.withLock { $0 = nil }
         }
     }
+
+    private static let retryDelay = Duration.seconds(5)
 
     func status(_ snapshot: AppSnapshot?) async -> AppStatus {
         let overview = await operations.overview()
@@ -39,6 +100,7 @@ struct ServedApp: Sendable {
         var status = AppStatus(
             name: name, root: root, mode: mode, kind: live?.kind,
             environment: live?.environment ?? plan.settings.environment)
+        status.isStarted = isStarted
         status.liveRelease = overview.live?.label.name
         status.generations = snapshot?.generations.map { GenerationStatus($0) } ?? []
         status.queue = QueueStatus(

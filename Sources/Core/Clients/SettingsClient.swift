@@ -24,6 +24,7 @@ final class SettingsClient: SettingsReading {
 
     /// Variables of the env file, as last read: current truth, which does not travel back with a rollback.
     var fileVariables: [String: String] { latest.withLock { $0?.fileVariables ?? [:] } }
+    var restartDirectory: String { latest.withLock { $0?.settings.restartDirectory } ?? app.settings.restartDirectory }
     var warnings: [String] { latest.withLock { $0?.warnings.map(\.description) ?? [] } }
 
     /// Why the app could not be started; nil again once its configuration has been read.

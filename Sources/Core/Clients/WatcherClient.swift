@@ -8,66 +8,108 @@ import Spawning
 import Synchronization
 import Watching
 
-/// The watcher of one app: a child that runs as the app's user, reads restart.txt and writes restart.result. Started
-/// again when it ends.
+/// The watcher of one user's apps: a child that runs as that user, reads restart.txt and writes restart.result. Started
+/// with the first app, again when it ends, and ended with the last app.
 final class WatcherClient: Sendable {
+    enum Rest { case nothingLeft, others }
+
+    private struct Watched {
+        var app: ServedApp
+        var directory: String
+    }
+
+    private struct State {
+        var tool: ToolProcess?
+        var apps: [AppName: Watched] = [:]
+        var isOver = false
+    }
+
     private static let restartDelay = Duration.seconds(5)
 
     private let tools: Tools
-    private let app: ServedApp
+    private let user: String?
     private let logger: Logger
-    private let tool = Mutex<ToolProcess?>(nil)
+    private let state = Mutex(State())
 
-    init(tools: Tools, app: ServedApp, logger: Logger) {
+    init(tools: Tools, user: String?, logger: Logger) {
         self.tools = tools
-        self.app = app
+        self.user = user
         self.logger = logger
     }
 
-    func start() {
-        let child = tools.start(
-            .watcher, ["_watch"], user: app.plan.users.workers, title: "\(app.name) watcher",
-            line: { [weak self] stream, line in self?.line(stream, line) },
-            ended: { [weak self] end in self?.ended(end) })
-        tool.withLock { $0 = child }
-        send(
-            .watch(directory: app.root, restartDirectory: app.plan.settings.restartDirectory),
-            to: child)
+    func watch(_ app: ServedApp) {
+        let directory = app.settings.restartDirectory
+        let (isKnown, isFirst) = state.withLock { state in
+            state.isOver = false
+            defer { state.apps[app.name] = Watched(app: app, directory: directory) }
+            return (state.apps[app.name]?.directory == directory, state.apps.isEmpty)
+        }
+        if isFirst { return start() }
+        if !isKnown { order(app, directory) }
     }
 
-    private func send(_ order: WatcherOrder, to tool: ToolProcess?) {
-        // Encoding two strings cannot fail.
+    func forget(_ app: ServedApp) -> Rest {
+        let rest: Rest = state.withLock { state in
+            state.apps[app.name] = nil
+            state.isOver = state.apps.isEmpty
+            // The end of its input is the end of it.
+            if state.isOver { state.tool?.closeInput() }
+            return state.isOver ? .nothingLeft : .others
+        }
+        if rest == .others { send(.forget(app.name.rawValue)) }
+        return rest
+    }
+
+    private func start() {
+        let child = tools.start(
+            .watcher, ["_watch"], user: user, title: "watcher of \(user ?? "this user")",
+            line: { [weak self] stream, line in self?.line(stream, line) },
+            ended: { [weak self] end in self?.ended(end) })
+        let apps = state.withLock { state in
+            state.tool = child
+            return Array(state.apps.values)
+        }
+        for watched in apps { order(watched.app, watched.directory) }
+    }
+
+    private func order(_ app: ServedApp, _ directory: String) {
+        send(.watch(app.name.rawValue, directory: app.root, restartDirectory: directory))
+    }
+
+    private func send(_ order: WatcherOrder) {
+        // Encoding a few strings cannot fail.
         guard let line = try? WatcherWire.line(order) else { return }
-        tool?.write(String(decoding: line, as: UTF8.self))
+        state.withLock { $0.tool }?.write(String(decoding: line, as: UTF8.self))
     }
 
     private func line(_ stream: StandardStream, _ line: String) {
-        guard stream == .stdout, let event = WatcherWire.decode(WatcherEvent.self, line.utf8) else {
-            return logger.warning("app \(app.name): watcher: \(line)")
-        }
+        guard stream == .stdout, let event = WatcherWire.decode(WatcherEvent.self, line.utf8),
+            let app = event.app.flatMap({ AppName($0) }).flatMap({ name in state.withLock { $0.apps[name]?.app } })
+        else { return logger.warning("watcher of \(user ?? "this user"): \(line)") }
         switch event.event {
         case .watching, .resultWritten: break
         case .problem: logger.warning("app \(app.name): watcher: \(event.message ?? "")")
         case .restart:
             logger.info("app \(app.name): restart.txt was touched")
-            Task { await restart() }
+            Task { await restart(app) }
         }
     }
 
-    private func restart() async {
+    private func restart(_ app: ServedApp) async {
         let requester = Requester(uid: tools.plan.ownUser, pid: getpid(), command: "restart.txt")
         do throws(OperationRefusal) {
             let handle = try await app.operations.restart(
                 .init(reason: "restart.txt was touched", requester: requester))
             app.log(handle)
             guard let outcome = await handle.outcome() else { return }
-            report(outcome)
+            report(outcome, of: app)
         } catch {
-            write("refused: \(error)\n")
+            write("refused: \(error)\n", for: app)
         }
+        watch(app)
     }
 
-    private func report(_ outcome: OperationOutcome) {
+    private func report(_ outcome: OperationOutcome, of app: ServedApp) {
         var text = outcome.summary + "\n"
         if let failure = outcome.failure {
             text += failure.summary + "\n"
@@ -75,13 +117,14 @@ final class WatcherClient: Sendable {
             text += failure.outputTail.suffix(20).map { "    \($0)\n" }.joined()
             if let hint = failure.hint { text += "hint: \(hint)\n" }
         }
-        write(text)
+        write(text, for: app)
     }
 
-    private func write(_ text: String) { send(.writeResult(text), to: tool.withLock { $0 }) }
+    private func write(_ text: String, for app: ServedApp) { send(.writeResult(app.name.rawValue, text)) }
 
     private func ended(_ end: ToolEnd) {
-        logger.warning("app \(app.name): the watcher ended (\(end)); restart.txt is not seen for a moment")
+        guard !state.withLock({ $0.isOver }) else { return }
+        logger.warning("the watcher of \(user ?? "this user") ended (\(end)); restart.txt is not seen for a moment")
         tools.schedule(Self.restartDelay) { [weak self] in self?.start() }
     }
 }

@@ -57,14 +57,14 @@ extension Core {
             // A core that root started runs as another user than any app's.
             sharesUser: { app in plan.ownUser == plan.coreUser && app.users.user == nil },
             schedule: tools.schedule,
-            runBlocking: { [threads] body in threads.submit { if case .active = $0 { body() } } },
+            runBlocking: { [probes] body in probes.submit { if case .active = $0 { body() } } },
             output: { [events] in events.output($0, $1, $2, $3) },
             notice: { [logger] app, worker, text in logger.warning("app \(app) \(worker): \(text)") })
     }
 
-    func makeApp(_ app: AppPlan, _ routes: RouteTable?) throws -> ServedApp {
+    func makeApp(_ app: AppPlan, _ routes: RouteTable?, _ watchers: Watchers?) throws -> ServedApp {
         let journal = try app.stateDirectory.map { try Journal(directory: $0) }
-        let index = pool.addApp(app.name, queue: app.settings.queue)
+        let index = pool.addApp(app.name, queue: app.settings.queue, onDemand: ServedApp.startsOnDemand(app))
         let settings = SettingsClient(tools: tools, app: app)
         let host = routes.map { [pool] routes in
             PoolHost(
@@ -88,8 +88,10 @@ extension Core {
         }
         host?.routes.begin(app.settings)
         return ServedApp(
-            plan: app, index: index, settings: settings, operations: AppOperations(app: app.name, parts: parts),
-            routes: host?.routes,
+            plan: app, index: index, pool: pool, settings: settings,
+            operations: AppOperations(app: app.name, parts: parts), routes: host?.routes, watchers: watchers,
+            serverUser: plan.ownUser,
+            logger: self.logger,
             log: { [events, name = app.name] handle in
                 Task {
                     for await logged in handle.events() { events.operation(name, handle.operation, logged.event) }

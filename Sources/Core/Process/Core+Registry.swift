@@ -22,6 +22,7 @@ extension Core {
 
     func writeInstanceRecord(_ listeners: [String]) throws {
         let pid = inheritance.supervisorPid
+        self.record.withLock { $0 = (isWritten: true, isDue: false) }
         let record = InstanceRecord(
             name: plan.server.instanceName, pid: pid, startTime: processStartTime(pid: pid) ?? 0,
             version: plan.programVersion, adminSocket: "\(plan.instanceDirectory)/admin.sock",

@@ -28,10 +28,16 @@ final class Core: Sendable {
     /// For all but the gateway, which has loops of its own.
     let group: MultiThreadedEventLoopGroup
     let threads: NIOThreadPool
+    /// Apart: probes of an app that does not answer must not keep other apps' requests from their files.
+    let probes: NIOThreadPool
     let reader: OutputReader
     let tools: Tools
     let pool: Pool
     let table = AppTable()
+    let appsMessages: AsyncStream<AppsMessage>
+    let tellApps: AsyncStream<AppsMessage>.Continuation
+    /// Whether commands can find the server already, and whether what they find is out of date.
+    let record = Shared((isWritten: false, isDue: false))
     let shutdownRequests: AsyncStream<Bool>
     let requestShutdown: AsyncStream<Bool>.Continuation
     /// Who writes logs that can be reopened, once there is something that does.
@@ -49,6 +55,8 @@ final class Core: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
+        probes = NIOThreadPool(numberOfThreads: 8)
+        probes.start()
         reader = try OutputReader()
         reader.start()
         let group = self.group
@@ -63,11 +71,13 @@ final class Core: Sendable {
                 seed: UInt64.random(in: .min ... .max)),
             now: { monotonicNow() })
         (shutdownRequests, requestShutdown) = AsyncStream.makeStream()
+        (appsMessages, tellApps) = AsyncStream.makeStream()
     }
 
     func run() async {
         let requestShutdown = self.requestShutdown
         let logs = self.logs
+        let tellApps = self.tellApps
         link.start { request in
             switch request {
             case .shutdown(let hurry): requestShutdown.yield(hurry)
@@ -75,6 +85,7 @@ final class Core: Sendable {
             case .supervisorGone: exit(1)
             case .reopenLogs: logs.withLock { $0?.reopenLogs() }
             case .reload: break
+            case .apps(let message): tellApps.yield(message)
             }
         }
         do {
@@ -94,9 +105,10 @@ final class Core: Sendable {
         let routes = gateway.map { RouteTable(gateway: $0) }
         let spawner = WorkerSpawner(parts: spawningParts(), pool: pool)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events] event in
+        let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events, table] event in
             events.pool(event)
             switch event.kind {
+            case .wanted: Task { await table[event.app]?.start() }
             case .bootFailed, .switched: bootEnded.yield()
             case .generationGone: if let generation = event.generation { gateway?.forget(generation, of: event.app) }
             default: break
@@ -104,19 +116,21 @@ final class Core: Sendable {
         }
         pool.start(delegate: bridge)
         for warning in plan.warnings { logger.warning("\(warning)") }
-        let roster = AppRoster(table: table, logger: logger) { [self] in try makeApp($0, routes) }
+        let watchers = plan.isTransient ? nil : Watchers(tools: tools, logger: logger)
+        let roster = AppRoster(table: table, routes: routes, logger: logger) { [self] in
+            try makeApp($0, routes, watchers)
+        }
         await admitApps(to: roster, routes)
+        let following = await followDirectory(roster, routes)
         if !plan.servesMany, let refused = table.refused.first { throw StartFailure(description: refused.reason) }
         startTicking()
         let listeners = try boundAddresses()
         let admin = startAdmin(listeners, certificates)
-        let apps = table.all
-        await roster.start(apps, by: plan.ownUser)
+        let apps = table.all.filter { !ServedApp.startsOnDemand($0.plan) }
+        await roster.start(apps)
         // Not earlier: who comes while nothing is booting yet would be told that nothing is live. Until here connections
         // wait in the kernel's queue, those that a core before this one could not take on too.
         if let gateway { try await open(gateway) }
-        let watchers = plan.isTransient ? [] : apps.map { WatcherClient(tools: tools, app: $0, logger: logger) }
-        for watcher in watchers { watcher.start() }
         certificates?.startWatching(group)
         try writeInstanceRecord(listeners)
         let summary = "listening on " + listeners.joined(separator: ", ")
@@ -128,6 +142,7 @@ final class Core: Sendable {
         try link.send(.ready(summary: summary))
         if plan.isTransient { endWhenIdle() }
         await waitForShutdown(gateway)
+        following?.cancel()
         // Whoever asked for the stop gets the answer before the process ends.
         admin.cancel()
         await admin.value
@@ -146,7 +161,7 @@ final class Core: Sendable {
     private func startTicking() {
         group.any().scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { [pool, table] _ in
             pool.tick()
-            Task { for app in table.all { await app.operations.tick() } }
+            Task { for app in table.all where app.isStarted { await app.operations.tick() } }
         }
     }
 

@@ -13,6 +13,7 @@ struct EventLog: Sendable {
     func pool(_ event: PoolEvent) {
         let who = "app \(event.app)" + (event.generation.map { " \($0)" } ?? "")
         switch event.kind {
+        case .wanted: logger.info("\(who): started by its first request")
         case .generationBooting(let workers, let wanted):
             logger.info("\(who): booting \(workers) of \(wanted) workers")
         case .workerReady(let worker, let time, let weak):

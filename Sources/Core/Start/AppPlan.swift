@@ -18,6 +18,8 @@ package struct AppPlan: Codable, Sendable {
     /// Nil: an app in place keeps no state.
     package var stateDirectory: String?
     package var warnings: [String]
+    /// It comes from the directory of apps, and goes with its entry there.
+    package var isEntry = false
 
     package var name: AppName { app.name }
     package var location: AppLocation { app.location }

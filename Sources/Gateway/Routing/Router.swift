@@ -82,6 +82,8 @@ struct Router {
     }
 
     private var exact: [Name] = []
+    /// Of many names: where to look in `exact`, by the name's hash. With a few, looking at each is quicker.
+    private var index: [UInt64: [Int]] = [:]
     private var wildcards: [Name] = []
     private var anyHost: [Route] = []
     /// Used while it is not known which app a connection is for.
@@ -89,37 +91,71 @@ struct Router {
 
     init(_ routes: [Route]) {
         defaults = routes.count == 1 ? routes[0].http : HTTPSettings()
+        var named: [(name: [UInt8], route: Route)] = []
+        var below: [(name: [UInt8], route: Route)] = []
         for route in routes {
             if route.serverNames.isEmpty { anyHost.append(route) }
             for name in route.serverNames {
                 if name.hasPrefix("*.") {
-                    Router.add(route, Array(name.dropFirst().utf8), to: &wildcards)
+                    below.append((Array(name.dropFirst().utf8), route))
                 } else {
-                    Router.add(route, Array(name.utf8), to: &exact)
+                    named.append((Array(name.utf8), route))
                 }
             }
         }
+        exact = Router.group(named)
+        wildcards = Router.group(below)
         wildcards.sort { $0.bytes.count > $1.bytes.count }
+        guard exact.count > Router.few else { return }
+        for (position, name) in exact.enumerated() {
+            index[name.bytes.withUnsafeBytes(Router.hash), default: []].append(position)
+        }
     }
 
-    private static func add(_ route: Route, _ name: [UInt8], to list: inout [Name]) {
-        if let index = list.firstIndex(where: { $0.bytes == name }) {
-            list[index].routes.append(route)
-        } else {
-            list.append(Name(bytes: name, routes: [route]))
+    private static let few = 8
+
+    /// FNV-1a of the name in lower case, without a dot at its end. Who sends hosts does not choose the names of the table.
+    private static func hash(_ host: UnsafeRawBufferPointer) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in host.last == UInt8(ascii: ".") ? host.dropLast() : host[...] {
+            let lower = byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+            hash = (hash ^ UInt64(lower)) &* 0x100_0000_01b3
         }
+        return hash
+    }
+
+    private static func group(_ named: [(name: [UInt8], route: Route)]) -> [Name] {
+        var positions: [[UInt8]: Int] = [:]
+        var names: [Name] = []
+        for (name, route) in named {
+            if let position = positions[name] {
+                names[position].routes.append(route)
+            } else {
+                positions[name] = names.count
+                names.append(Name(bytes: name, routes: [route]))
+            }
+        }
+        return names
     }
 
     func route(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> Route? {
         let path = head.path.of(bytes)
         if exact.isEmpty, wildcards.isEmpty { return Router.longest(anyHost, path) }
         let host = head.hostName.of(bytes)
-        for name in exact where Router.isName(host, name.bytes) { return Router.longest(name.routes, path) }
+        if let name = named(host) { return Router.longest(name.routes, path) }
         for name in wildcards where host.count > name.bytes.count {
             let end = UnsafeRawBufferPointer(rebasing: host[(host.count - name.bytes.count)...])
             if Router.isName(end, name.bytes) { return Router.longest(name.routes, path) }
         }
         return Router.longest(anyHost, path)
+    }
+
+    private func named(_ host: UnsafeRawBufferPointer) -> Name? {
+        guard !index.isEmpty else { return exact.first { Router.isName(host, $0.bytes) } }
+        for position in index[Router.hash(host)] ?? [] where Router.isName(host, exact[position].bytes) {
+            return exact[position]
+        }
+        return nil
     }
 
     private static func longest(_ routes: [Route], _ path: UnsafeRawBufferPointer) -> Route? {

@@ -1,7 +1,7 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
         case welcome = 1, listener, child, begin, spawned, spawnRefused, exited, shutdown, reload, reopenLogs,
-            fileOpened
+            fileOpened, apps
     }
 
     package static func encode(_ message: SupervisorMessage) -> [UInt8] {
@@ -45,6 +45,9 @@ extension MessageCodec {
             writer.integer(Kind.fileOpened.rawValue)
             writer.text(path)
             writer.integer(errno)
+        case .apps(let message):
+            writer.integer(Kind.apps.rawValue)
+            writer.appsMessage(message)
         }
         return writer.bytes
     }
@@ -71,6 +74,7 @@ extension MessageCodec {
             case .reload: return .reload
             case .reopenLogs: return .reopenLogs
             case .fileOpened: return .fileOpened(path: try reader.text(), errno: try reader.integer())
+            case .apps: return .apps(try reader.appsMessage())
             }
         }
     }

@@ -15,6 +15,10 @@ extension MessageCodec {
         writer.text(plan.instanceDirectory)
         writer.optional(plan.reportDescriptor) { $0.integer($1) }
         writer.list(plan.readableFiles) { $0.text($1) }
+        writer.optional(plan.appsWatcher) { writer, watcher in
+            writer.list(watcher.arguments) { $0.text($1) }
+            writer.blob(watcher.input)
+        }
         return writer.bytes
     }
 
@@ -35,6 +39,11 @@ extension MessageCodec {
             plan.instanceDirectory = try reader.text()
             plan.reportDescriptor = try reader.optional { reader throws(CodecError) in try reader.integer() }
             plan.readableFiles = try reader.list { reader throws(CodecError) in try reader.text() }
+            plan.appsWatcher = try reader.optional { reader throws(CodecError) in
+                AppsWatcherPlan(
+                    arguments: try reader.list { reader throws(CodecError) in try reader.text() },
+                    input: try reader.blob())
+            }
             return plan
         }
     }
@@ -82,7 +91,7 @@ extension ByteWriter {
         optional(plan.owner) { $0.text($1) }
     }
 
-    fileprivate mutating func user(_ user: PolicyUser) {
+    mutating func user(_ user: PolicyUser) {
         text(user.name)
         integer(user.uid)
         integer(user.gid)
@@ -104,7 +113,7 @@ extension ByteReader {
             owner: try optional { reader throws(CodecError) in try reader.text() })
     }
 
-    fileprivate mutating func user() throws(CodecError) -> PolicyUser {
+    mutating func user() throws(CodecError) -> PolicyUser {
         PolicyUser(
             name: try text(), uid: try integer(), gid: try integer(),
             groups: try list { reader throws(CodecError) in try reader.integer() })

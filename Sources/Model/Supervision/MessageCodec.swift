@@ -11,6 +11,7 @@ package enum MessageCodec {
         case launchPlan = 0x4C  // L
         case launchFailure = 0x46  // F
         case startReport = 0x52  // R
+        case apps = 0x41  // A
     }
 
     static func writer(_ family: Family) -> ByteWriter {

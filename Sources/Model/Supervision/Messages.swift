@@ -128,4 +128,6 @@ package enum SupervisorMessage: Sendable, Equatable {
     /// Answers `openFile`, in order. 0 and one descriptor to read from, or none and an errno: EPERM for a file that the plan
     /// does not name, EINVAL for what is no regular file, EFBIG, or what open(2) said.
     case fileOpened(path: String, errno: Int32)
+    /// Of the plan's `appsWatcher`; to a new core first all that is known.
+    case apps(AppsMessage)
 }

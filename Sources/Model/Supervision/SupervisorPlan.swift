@@ -31,7 +31,26 @@ package struct SupervisorPlan: Sendable, Equatable {
     /// Absolute paths of files that the core may have opened by the supervisor, which may be able to read more: certificates
     /// and keys. Whoever makes the plan has seen to it that nobody with less rights can put another file there.
     package var readableFiles: [String] = []
+    /// Watches a directory of apps; nil when there is none.
+    package var appsWatcher: AppsWatcherPlan?
     package init() {}
+}
+
+/// A process of the supervisor's own program and user that tells, by `AppsMessage`s, which apps there are. The owners of
+/// those are users that children may run as, for as long as they are there.
+package struct AppsWatcherPlan: Sendable, Equatable {
+    package var arguments: [String]
+    /// Opaque: what is to be watched.
+    package var input: [UInt8]
+    package init(arguments: [String], input: [UInt8]) {
+        self.arguments = arguments
+        self.input = input
+    }
+
+    /// Where it finds its end of a packet socket, and its input.
+    package static let socketTarget: Int32 = 3
+    package static let inputTarget: Int32 = 4
+    package static let programTarget: Int32 = 5
 }
 
 package struct ListenerPlan: Sendable, Equatable {

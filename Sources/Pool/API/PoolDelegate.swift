@@ -42,6 +42,8 @@ package struct PoolEvent: Sendable, Equatable {
     }
 
     package enum Kind: Sendable, Equatable {
+        /// A request waits for an app of which nothing was booted yet (`Pool.addApp`).
+        case wanted
         /// `workers` is what the limits left of the wanted number.
         case generationBooting(workers: Int, wanted: Int)
         case workerReady(WorkerNumber, bootTime: Duration, weak: Bool)

@@ -210,6 +210,7 @@ extension AppPool {
             known = true
             failure = generation.bootFailure ?? failure
         }
+        if !known, let onDemand, onDemand.mayWait(context.now) { return nil }
         if !known { return .notBooted(summary: lastBootFailure?.summary ?? "no version of this app is live yet") }
         return failure.map { .notBooted(summary: $0.summary) }
     }

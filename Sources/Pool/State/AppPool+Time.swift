@@ -4,6 +4,7 @@ import Model
 extension AppPool {
     mutating func tick(_ context: inout PoolContext) {
         refuseOverdue(&context)
+        callForStart(&context)
         for position in generations.indices {
             var cut = 0
             for slot in generations[position].slots {

@@ -4,7 +4,7 @@ import Model
 ///
 /// Events come in as calls; what is to be done goes out through the context. The parts:
 /// `+Requests` (the data path), `+Workers` (news about workers), `+Boots` (spawning, failures), `+Generations` (what Deploys
-/// asks for), `+Time` (deadlines), `+Closing` (removal and shutdown), `+Invariants`.
+/// asks for), `+Time` (deadlines), `OnDemand` (before there is a generation), `+Closing` (removal and shutdown), `+Invariants`.
 struct AppPool {
     let index: AppIndex
     let name: AppName
@@ -19,12 +19,15 @@ struct AppPool {
     var closing: Closing?
     /// It has had workers that take requests ahead, so the time of a checkout matters.
     var takesAhead = false
+    /// Nil once something was booted for its traffic.
+    var onDemand: OnDemand?
 
-    init(index: AppIndex, name: AppName, queue: QueueSettings) {
+    init(index: AppIndex, name: AppName, queue: QueueSettings, onDemand: OnDemand? = nil) {
         self.index = index
         self.name = name
         queueSettings = queue
         self.queue = CheckoutQueue(app: index)
+        self.onDemand = onDemand
     }
 
     /// There are never more than a handful.
@@ -50,7 +53,10 @@ struct AppPool {
             generations[position].move(to: .live)
             generations[position].traffic = TrafficCounts()
         }
-        if next.isEmpty == false { totals.switches += 1 }
+        if next.isEmpty == false {
+            totals.switches += 1
+            onDemand = nil
+        }
         // The worker they wait for may not be routed to any more; whoever changes the table dispatches afterwards.
         queue.unpinAll()
     }

@@ -130,11 +130,19 @@ struct PoolStateMachine {
 
     // MARK: Apps and generations
 
-    mutating func addApp(_ name: AppName, queue: QueueSettings) -> AppIndex {
+    mutating func addApp(_ name: AppName, queue: QueueSettings, onDemand: Bool = false) -> AppIndex {
         let index = AppIndex(apps.count)
-        apps.append(AppPool(index: index, name: name, queue: queue))
+        apps.append(AppPool(index: index, name: name, queue: queue, onDemand: onDemand ? OnDemand() : nil))
         if let shutdownDeadline { apps[index.rawValue].close(by: shutdownDeadline, &context) }
         return index
+    }
+
+    mutating func startFailed(
+        _ app: AppIndex, _ failure: BootFailure?, retryAfter: Duration, now: Instant
+    ) -> [PoolAction] {
+        begin(now)
+        apps[app.rawValue].startFailed(failure, retryAfter: retryAfter, &context)
+        return finish()
     }
 
     mutating func setQueue(_ app: AppIndex, _ queue: QueueSettings) {
@@ -170,6 +178,7 @@ struct PoolStateMachine {
         begin(now)
         let index = app.rawValue
         guard apps[index].closing == nil else { return (apps[index].nextGenerationNumber(), finish()) }
+        apps[index].onDemand = nil
         let number = apps[index].boot(spec, .takesTraffic, room: liveRoom(for: index), &context)
         return (number, finish())
     }

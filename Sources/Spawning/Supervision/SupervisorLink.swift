@@ -30,6 +30,7 @@ package enum ControlRequest: Sendable, Equatable {
     case shutdown(hurry: Bool)
     case reload
     case reopenLogs
+    case apps(AppsMessage)
     /// The supervisor is gone; its death signal follows.
     case supervisorGone
 }
@@ -188,6 +189,7 @@ package final class SupervisorLink: Sendable {
         case .shutdown(let hurry): control(.shutdown(hurry: hurry))
         case .reload: control(.reload)
         case .reopenLogs: control(.reopenLogs)
+        case .apps(let message): control(.apps(message))
         case .fileOpened(let path, let errno):
             guard errno == 0, let number = descriptors.first else {
                 fileOpened(path, .failure(SystemError(call: "open", errno: errno == 0 ? EBADF : errno, subject: path)))
