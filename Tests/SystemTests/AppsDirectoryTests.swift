@@ -102,7 +102,7 @@ extension SystemTests {
             #expect(try server.appStatus("blog.test").isStarted == false)
             #expect(try server.get("/version", host: "blog.test").line == "1")
             let releases = try server.begin(["releases", "--root", root]).wait()
-            #expect(releases.output.contains("live"), "\(releases.everything)")
+            #expect(releases.output.contains("stable"), "\(releases.everything)")
             try server.stop()
         }
     }

@@ -62,7 +62,9 @@ extension Core {
             notice: { [events] in events.notice($0, $1, $2) })
     }
 
-    func makeApp(_ app: AppPlan, _ routes: RouteTable?, _ watchers: Watchers?, _ spawning: SpawningParts) throws -> ServedApp {
+    func makeApp(_ app: AppPlan, _ routes: RouteTable?, _ watchers: Watchers?, _ spawning: SpawningParts) throws
+        -> ServedApp
+    {
         let journal = try app.stateDirectory.map { try Journal(directory: $0) }
         let index = pool.addApp(app.name, queue: app.settings.queue, onDemand: ServedApp.startsOnDemand(app))
         let settings = SettingsClient(tools: tools, app: app)
@@ -95,7 +97,8 @@ extension Core {
         host?.routes.begin(app.settings)
         return ServedApp(
             plan: app, index: index, pool: pool, settings: settings,
-            operations: AppOperations(app: app.name, parts: parts), routes: host?.routes, companions: companions, watchers: watchers,
+            operations: AppOperations(app: app.name, parts: parts), routes: host?.routes, companions: companions,
+            watchers: watchers,
             serverUser: plan.ownUser,
             logger: self.logger,
             log: { [events, name = app.name] handle in
