@@ -236,7 +236,7 @@ final class SupervisorLoop {
             keep(try apps.start(using: launcher))
             if let number = apps.number { try epoll.add(number, .readable, token: Token.apps) }
         } catch {
-            writeLog("the watcher of the apps directory could not be started: \(error)")
+            log.write("the watcher of the apps directory could not be started: \(error)")
             apps.ended(now: monotonicNow())
         }
     }
@@ -251,7 +251,7 @@ final class SupervisorLoop {
             case .nothingMore: return
             case .closed(let reason):
                 if let number = apps.number { try? epoll.remove(number) }  // it may be closed already
-                if !machine.isEnding { writeLog("the watcher of the apps directory is lost: \(reason)") }
+                if !machine.isEnding { log.write("the watcher of the apps directory is lost: \(reason)") }
                 return apps.ended(now: monotonicNow())
             }
         }

@@ -14,7 +14,10 @@ struct Merge {
         self.appRoot = appRoot
         self.isOneOfMany = isOneOfMany
         // Most of many apps are idle most of the time.
-        if isOneOfMany { draft.app.pool.minInstances = 0 }
+        if isOneOfMany {
+            draft.app.pool.minInstances = 0
+            draft.app.pool.prestart = false
+        }
     }
 
     mutating func apply(_ layer: ConfigLayer) {

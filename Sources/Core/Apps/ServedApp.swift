@@ -48,7 +48,8 @@ struct ServedApp: Sendable {
 
     /// Of many apps, those that need no worker before there is a request are not even read before.
     static func startsOnDemand(_ plan: AppPlan) -> Bool {
-        plan.app.operatorLayers.isOneOfMany && plan.settings.pool.minInstances == 0
+        let pool = plan.settings.pool
+        return plan.app.operatorLayers.isOneOfMany && pool.minInstances == 0 && !pool.prestart
     }
 
     var name: AppName { plan.name }
