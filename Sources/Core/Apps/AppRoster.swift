@@ -5,6 +5,7 @@ import Glibc
 import Logging
 import Model
 import Pool
+import Spawning
 
 /// Takes apps in and lets them go. One that cannot be served is reported, and the others are none the worse for it.
 actor AppRoster {
