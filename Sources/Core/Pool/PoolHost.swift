@@ -56,7 +56,9 @@ struct PoolHost: GenerationHost {
         if let hold { pool.pause(app, hold: hold) } else { pool.resume(app) }
     }
     func readyWorkers(of generation: GenerationNumber) -> Int {
-        guard let found = pool.snapshot(of: app)?.generations.first(where: { $0.number == generation }) else { return 0 }
+        guard let found = pool.snapshot(of: app)?.generations.first(where: { $0.number == generation }) else {
+            return 0
+        }
         return found.target == 0 ? 1 : found.workers.count { $0.state == .available }
     }
 
