@@ -62,15 +62,6 @@ struct StartPlans {
         return AppsWatcherPlan(arguments: ["passenger", "_apps"], input: [UInt8](try JSONEncoder().encode(input)))
     }
 
-    private static func appsWatcher(
-        _ directory: AppsDirectory, _ states: StateDirectories, _ users: StartUsers
-    ) throws -> AppsWatcherPlan {
-        let input = AppsProcess.Input(
-            directory: directory.path, stateDirectory: states.base,
-            core: users.core.map { .init(name: $0.name, uid: $0.uid, gid: $0.gid) }, startedAsRoot: geteuid() == 0)
-        return AppsWatcherPlan(arguments: ["passenger", "_apps"], input: [UInt8](try JSONEncoder().encode(input)))
-    }
-
     private static func listeners(_ server: ServerSettings, _ files: InstanceFiles) -> [ListenerPlan] {
         let loops = server.eventLoops > 0 ? server.eventLoops : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         // All may connect; who may do what is decided by the peer's credentials. It comes first: whoever has it bound owns
