@@ -41,13 +41,20 @@ extension AppPool {
         let target = generations[position].target
         if target == 0 { return queue.isEmpty ? 0 : 1 }
         if target < floor(position) { return floor(position) - target }
-        guard target < ceiling(position), generations[position].bootFailure == nil else { return 0 }
+        guard target < ceiling(position), generations[position].bootFailure == nil, !isChangingInPlace(position) else {
+            return 0
+        }
         let kept = generations[position].count(in: context.workers) { $0.isKept }
         // What was asked for before has not even begun.
         guard kept >= target else { return 0 }
         let coming = kept - generations[position].available(in: context.workers)
         let parallel = spawnsLeft(position, context)
         return max(0, min(demanded(position, context) - coming, parallel, ceiling(position) - target))
+    }
+
+    /// In place one more worker would load the new code, and serve it beside the old before it was switched to.
+    private func isChangingInPlace(_ position: Int) -> Bool {
+        generations[position].spec.release == nil && generations.contains { $0.isBesideLive }
     }
 
     private func demanded(_ position: Int, _ context: borrowing PoolContext) -> Int {
