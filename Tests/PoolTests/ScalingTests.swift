@@ -83,7 +83,9 @@ struct GrowthTests {
 
     @Test func `a new generation takes over what the old one grew to, also while it booted`() throws {
         let pool = Harness()
-        let old = pool.live(makeSpec())
+        var spec = makeSpec()
+        spec.release = ReleaseLabel(number: DeployNumber(1), name: "1-9be0d13", revision: "9be0d13")
+        let old = pool.live(spec)
         let next = pool.boot(makeSpec(directory: "/new")).number
         try pool.crowd(3)
         pool.growAll(old)
@@ -91,6 +93,21 @@ struct GrowthTests {
         pool.comeUp(next)
         pool.switchTraffic(to: next)
         #expect(pool.generation(next)?.target == 3)
+    }
+
+    /// One more worker would load the new code, and serve it before the switch.
+    @Test func `in place the old generation does not grow while the new one boots, and the new one does then`() throws {
+        let pool = Harness()
+        let old = pool.live(makeSpec())
+        let next = pool.boot(makeSpec()).number
+        try pool.crowd(3)
+        pool.growAll(old)
+        #expect(pool.generation(old)?.target == 1)
+        pool.comeUp(next)
+        pool.switchTraffic(to: next)
+        pool.growAll(next)
+        // Two wait, the third is at the old worker.
+        #expect(pool.generation(next)?.target == 2)
     }
 }
 
