@@ -22,7 +22,8 @@ extension SystemTests {
             func write(_ name: String, _ contents: String) throws {
                 try contents.write(toFile: "\(app)/\(name)", atomically: false, encoding: .utf8)
             }
-            try write("Passengerfile.yml", TestRepository.settings)
+            // A worker more, wanted while the files change, would be of the new code before the restart.
+            try write("Passengerfile.yml", "\(TestRepository.settings)\nmax_instances: 1\n")
             try write("version.txt", "1")
             AppUser.own(app)
             let server = TestServer(app, in: place)
