@@ -18,7 +18,7 @@ extension AppPool {
 
     /// Once is enough.
     mutating func wear(_ slot: Int, _ position: Int, _ reason: Wear, _ context: inout PoolContext) {
-        guard context.workers[slot].wear == nil else { return }
+        guard !context.workers[slot].hasWear else { return }
         switch context.workers[slot].state {
         case .available, .suspected: break
         case .launching, .loading, .proving, .draining, .stopping, .gone: return

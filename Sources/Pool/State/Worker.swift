@@ -81,6 +81,9 @@ struct Worker {
     /// Takes part in `maxParallelSpawns`: loading code is what costs, waiting for a probe is not.
     var isLoading: Bool { state == .launching || state == .loading || timeout != nil }
     /// It serves, and is to be replaced.
+    /// Asked here and not of the field: swiftc 6.3 compares an optional with a payload only after `WorkerTable`'s accessor has
+    /// ended, and in debug builds the worker that it read from is freed by then (AddressSanitizer).
+    var hasWear: Bool { wear != nil }
     var isWorn: Bool { wear != nil && state.isKept }
     var hasRoom: Bool { concurrency == 0 || busy < concurrency }
     var isIdle: Bool { busy == 0 && streams == 0 }
