@@ -47,6 +47,56 @@ import Testing
         #expect(left == ["1.json"])
     }
 
+    /// Changes what is stored of the settings in a record, as another version of the program would have written it.
+    private func rewrite(_ path: String, _ change: (inout [String: Any]) -> Void) throws {
+        var record = try #require(
+            try JSONSerialization.jsonObject(with: Data(try readFile(path))) as? [String: Any])
+        var settings = try #require(record["settings"] as? [String: Any])
+        change(&settings)
+        record["settings"] = settings
+        try JSONSerialization.data(withJSONObject: record).write(to: URL(fileURLWithPath: path))
+    }
+
+    @Test func `records of an older version have the defaults of what it did not know`() async throws {
+        let journal = try Journal(directory: directory.path + "/state")
+        var deploy = record(7)
+        deploy.settings?.pool.minInstances = 3
+        journal.record(deploy)
+        var live = LiveRecord()
+        live.live = FakeBuilder.location(7, String(repeating: "a", count: 40))
+        live.settings = deploy.settings
+        journal.record(live)
+        #expect(await journal.flush())
+        for name in ["live.json", "deploys/7.json"] {
+            try rewrite("\(journal.directory)/\(name)") { settings in
+                settings["processes"] = nil
+                var pool = settings["pool"] as? [String: Any] ?? [:]
+                pool["maxInstances"] = nil
+                pool["threadCount"] = nil
+                settings["pool"] = pool
+                settings["health"] = nil
+            }
+        }
+        let loaded = journal.load()
+        #expect(loaded.live == live)
+        #expect(loaded.records == [deploy])
+        #expect(loaded.problems.isEmpty && !loaded.isLiveLost)
+    }
+
+    @Test func `settings of another form are given up, and what is live is not`() async throws {
+        let journal = try Journal(directory: directory.path + "/state")
+        var live = LiveRecord()
+        live.live = FakeBuilder.location(7, String(repeating: "a", count: 40))
+        live.settings = record(7).settings
+        journal.record(live)
+        #expect(await journal.flush())
+        try rewrite("\(journal.directory)/live.json") { $0["pool"] = "of another form" }
+        let loaded = journal.load()
+        live.settings = nil
+        #expect(loaded.live == live)
+        #expect(!loaded.isLiveLost)
+    }
+
     @Test func `every torn version of a record is set aside, and an interrupted write leaves the old one`() async throws
     {
         let journal = try Journal(directory: directory.path + "/state")

@@ -63,11 +63,22 @@ extension Journal {
                 // Not damaged: a newer passenger wrote it and may want it back.
                 return .failure(Problem(text: "\(path) is of version \(version), newer than this program knows"))
             }
-            return .success(try StateJSON.decoder().decode(type, from: data))
+            return .success(try decode(type, data))
         } catch let error as SystemError {
             return .failure(Problem(text: "\(path) could not be read: \(error)"))
         } catch {
             return .failure(Problem(text: setAside(name, folder)))
+        }
+    }
+
+    private func decode<Value: Decodable>(_ type: Value.Type, _ data: Data) throws -> Value {
+        do {
+            return try StateJSON.decoder().decode(type, from: data)
+        } catch let error as DecodingError {
+            for mended in OlderSettings.mended(data) {
+                if let value = try? StateJSON.decoder().decode(type, from: mended) { return value }
+            }
+            throw error
         }
     }
 
