@@ -21,7 +21,7 @@ struct ExchangeModelTests {
             }
         }
         print("exchange model: \(Self.events) events, seed \(seed), \(model.totals)")
-        #expect(model.totals.requests > 1000 && model.totals.resends > 100)
+        #expect(model.totals.requests > 1000 && model.totals.resends > 100 && model.totals.recalls > 100)
         #expect(model.claimsTaken == model.claimsReturned + (model.holdsClaim ? 1 : 0) + model.lateGrants)
     }
 }
@@ -33,6 +33,7 @@ struct ExchangeModel {
         var answers = 0
         var resends = 0
         var connections = 0
+        var recalls = 0
     }
 
     private var random: SeededGenerator
@@ -65,6 +66,9 @@ struct ExchangeModel {
     private var isClosed = false
     private var hasLostBody = false
     private var isStream = false
+    private var isRecalled = false
+    /// A worker could not be connected to.
+    private var hasMissed = false
 
     init(seed: UInt64) { random = SeededGenerator(state: seed) }
 
@@ -101,7 +105,11 @@ struct ExchangeModel {
 
     private mutating func begin() {
         totals.requests += 1
-        let new = ExchangeStateMachine.Request(isIdempotent: chance(2), hasBody: chance(2), streamsBody: chance(4))
+        let (isIdempotent, hasBody, streamsBody) = (chance(2), chance(2), chance(4))
+        let new = ExchangeStateMachine.Request(
+            isIdempotent: isIdempotent, hasBody: hasBody, streamsBody: streamsBody,
+            isSafe: isIdempotent && !hasBody && !streamsBody && chance(2))
+        (isRecalled, hasMissed) = (false, false)
         (request, answered, sends, mayHaveRun, hasLostBody, isStream) = (new, 0, 0, 0, false, false)
         if chance(20) {
             apply("bad head", machine.requestRefused(.badRequest(status: 400, reason: "")))
@@ -134,7 +142,9 @@ struct ExchangeModel {
 
     private mutating func connect() {
         switch roll(4) {
-        case 0: apply("connect failed", machine.connectFailed(isBusy: false))
+        case 0:
+            hasMissed = true
+            apply("connect failed", machine.connectFailed(isBusy: false))
         case 1: apply("backlog full", machine.connectFailed(isBusy: true))
         default:
             holdsUpstream = true
@@ -165,8 +175,25 @@ struct ExchangeModel {
             mayHaveRun += 1
             apply("time-out", machine.upstreamTimedOut())
         case 5 where sends == 1: apply("head too large", machine.headTooLarge())
+        case 6: recall()
         default: apply("answer", machine.answerHead())
         }
+    }
+
+    /// Only what is safe, has not been lost, and was not taken back before.
+    private mutating func recall() {
+        let before = machine.state
+        let action = machine.recalled()
+        guard request?.isSafe == true, sends == 1, !isRecalled, !hasMissed else {
+            note("not recalled", action)
+            return check(action == .ignore && machine.state == before, "what must stay was taken back")
+        }
+        isRecalled = true
+        totals.recalls += 1
+        check(action.claim == .giveBack(.notForwarded) && action.step == .checkout, "it was not taken back")
+        // It did not run, and the next time it is sent counts as the first.
+        sends -= 1
+        apply("recalled", action)
     }
 
     private mutating func answering() {
