@@ -187,8 +187,9 @@ package final class Pool: Sendable {
     }
 
     /// Boots without waiting, for server start, when nothing is live: it becomes live with its first proved worker, and
-    /// boots that fail are retried with back-off, for ever. With 0 workers the first request boots one. Requests wait in the queue while a worker boots; when a boot
-    /// has failed and until the next attempt begins, they are refused with the reason.
+    /// boots that fail are retried with back-off, for ever. With 0 workers the first request boots one. Requests wait in
+    /// the queue while a worker boots; when a boot has failed and until the next attempt begins, they are refused with the
+    /// reason.
     package func bootLive(_ app: AppIndex, _ spec: GenerationSpec) -> GenerationNumber {
         let (number, actions) = shared.withLock { $0.machine.bootLive(app, spec, now: now()) }
         perform(actions)

@@ -9,18 +9,6 @@ import Testing
 extension SystemTests {
     /// What the languages have beside one request at a time: threads, ASGI, npm, servers of other languages.
     @Suite(.serialized) struct LanguageTests {
-        private func serve(
-            _ app: String, _ options: [String] = [], in place: Place, preparing: (String) throws -> Void = { _ in }
-        ) throws -> TestServer {
-            let directory = try place.copyApp(at: app, as: "app")
-            try preparing(directory)
-            AppUser.own(directory)
-            let server = TestServer(directory, in: place)
-            try server.start(options)
-            try server.waitUntilServing()
-            return server
-        }
-
         /// Asks in threads of their own, all at the same time.
         private func askAtOnce(_ paths: [String], _ server: TestServer) -> [Asked] {
             let asked = paths.map { Asked($0) }
@@ -37,7 +25,7 @@ extension SystemTests {
             _ language: String
         ) throws {
             let place = try Place()
-            let server = try serve(language, Self.threads, in: place)
+            let server = try TestServer.serving(language, Self.threads, in: place)
             let began = monotonicNow()
             let slow = askAtOnce(Array(repeating: "/slow?seconds=1.5", count: 4), server)
             try eventually("four requests in one worker") { try server.workers().first?.requestsNow == 4 }
@@ -54,7 +42,7 @@ extension SystemTests {
             _ language: String
         ) throws {
             let place = try Place()
-            let server = try serve(language, Self.threads + ["--max-request-time", "2s"], in: place)
+            let server = try TestServer.serving(language, Self.threads + ["--max-request-time", "2s"], in: place)
             let old = try server.get("/pid").line
             let stuck = askAtOnce(["/slow?seconds=600"], server)
             usleep(1_500_000)
@@ -72,7 +60,7 @@ extension SystemTests {
             _ language: String
         ) throws {
             let place = try Place()
-            let server = try serve(language, ["--max-request-time", "1s"], in: place)
+            let server = try TestServer.serving(language, ["--max-request-time", "1s"], in: place)
             let old = try server.get("/pid").line
             #expect(try server.get("/slow?seconds=600").status == 504)
             if language == "node" {
@@ -94,7 +82,7 @@ extension SystemTests {
                 "--unlimited-concurrency-paths", "/cable", "--max-pool-size", "1",
                 "--force-max-concurrent-requests-per-process", "1",
             ]
-            let server = try serve("websocket/\(language)", options, in: place)
+            let server = try TestServer.serving("websocket/\(language)", options, in: place)
             let python = try Clients.python(in: place)
             let url = "ws://127.0.0.1:\(server.port)/cable"
             try Clients.run([python, "\(Clients.directory)/real.py", "sockets", url], in: place)
@@ -108,7 +96,7 @@ extension SystemTests {
             let place = try Place()
             let venv = try Clients.run(
                 ["\(SourceTree.path)/scripts/lib/client-venv", "Tests/apps/asgi"], in: place, within: .seconds(240))
-            let server = try serve("asgi", ["--python", venv.output.trimmed], in: place)
+            let server = try TestServer.serving("asgi", ["--python", venv.output.trimmed], in: place)
             #expect(try server.get("/").text == "hello\n")
             let about = try server.get("/about").text
             #expect(about == #"{"client":"127.0.0.1","url":"http://test/about"}"#, "\(about)")
@@ -127,7 +115,7 @@ extension SystemTests {
         ) throws {
             let place = try Place()
             let argument = way == "PORT" ? " port" : ""
-            let server = try serve("c", ["--app-start-command", "./server\(argument)"], in: place) { app in
+            let server = try TestServer.serving("c", ["--app-start-command", "./server\(argument)"], in: place) { app in
                 try Clients.run(["cc", "-O1", "-o", "\(app)/server", "\(app)/server.c"], in: place)
             }
             for _ in 0..<5 { #expect(try server.get("/").text == "hello from \(way)\n") }
@@ -141,7 +129,7 @@ extension SystemTests {
         @Test(.timeLimit(.minutes(1)), arguments: ["MARK=yes node web.js", "node web.js"])
         func `the start script of package.json is run, and stopped with what it started`(_ script: String) throws {
             let place = try Place()
-            let server = try serve("node", in: place) { app in
+            let server = try TestServer.serving("node", in: place) { app in
                 try FileManager.default.moveItem(atPath: "\(app)/app.js", toPath: "\(app)/web.js")
                 try #"{"name": "web", "scripts": {"start": "\#(script)"}}"#.write(
                     toFile: "\(app)/package.json", atomically: false, encoding: .utf8)

@@ -5,23 +5,11 @@ import Testing
 extension SystemTests {
     /// Clients that others wrote, against the built program that serves the sample apps.
     @Suite(.serialized) struct RealClientTests {
-        private func serve(
-            _ app: String, _ options: [String] = [], in place: Place, preparing: (String) throws -> Void = { _ in }
-        ) throws -> TestServer {
-            let directory = try place.copyApp(at: app, as: "app")
-            try preparing(directory)
-            AppUser.own(directory)
-            let server = TestServer(directory, in: place)
-            try server.start(options)
-            try server.waitUntilServing()
-            return server
-        }
-
         @Test(.timeLimit(.minutes(1)))
         func `curl gets, posts, waits for 100, asks for ranges and compression, and keeps its connection`() throws {
             let place = try Place()
             let text = String(repeating: "a line of text\n", count: 1000)
-            let server = try serve("ruby", in: place) { app in
+            let server = try TestServer.serving("ruby", in: place) { app in
                 try FileManager.default.createDirectory(atPath: "\(app)/public", withIntermediateDirectories: true)
                 try text.write(toFile: "\(app)/public/file.txt", atomically: false, encoding: .utf8)
             }
@@ -60,7 +48,7 @@ extension SystemTests {
         func `requests, httpx, fetch and wrk are served`(_ language: Language) throws {
             let place = try Place()
             // The apps' /stream holds a worker of Ruby's and Python's until it notices that its client is gone.
-            let server = try serve(language.rawValue, ["--min-instances", "2"], in: place)
+            let server = try TestServer.serving(language.rawValue, ["--min-instances", "2"], in: place)
             let url = "http://127.0.0.1:\(server.port)"
             let python = try Clients.python(in: place)
             for client in ["requests", "httpx"] {
@@ -77,7 +65,7 @@ extension SystemTests {
         @Test(.timeLimit(.minutes(5)), arguments: ["node", "ruby"])
         func `WebSockets reach an app, and its answers come back`(_ language: String) throws {
             let place = try Place()
-            let server = try serve("websocket/\(language)", in: place)
+            let server = try TestServer.serving("websocket/\(language)", in: place)
             let python = try Clients.python(in: place)
             let url = "ws://127.0.0.1:\(server.port)"
             try Clients.run([python, "\(Clients.directory)/real.py", "websockets", url], in: place)
@@ -89,7 +77,7 @@ extension SystemTests {
         func `WebSockets pass through TLS`() throws {
             let place = try Place()
             let pair = try Certificate(in: place)
-            let server = try serve("websocket/node", pair.options, in: place)
+            let server = try TestServer.serving("websocket/node", pair.options, in: place)
             let python = try Clients.python(in: place)
             let url = "wss://127.0.0.1:\(server.port)"
             try Clients.run([python, "\(Clients.directory)/real.py", "websockets", url, pair.chain], in: place)
@@ -101,7 +89,7 @@ extension SystemTests {
             let place = try Place()
             let pair = try Certificate(in: place)
             let chain = pair.chain
-            let server = try serve("node", pair.options, in: place)
+            let server = try TestServer.serving("node", pair.options, in: place)
             let url = "https://127.0.0.1:\(server.port)"
             for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
                 let arguments = ["curl", "-sS", "--max-time", "20", flag, "--cacert", chain, "-w", "%{http_version}"]

@@ -33,6 +33,19 @@ final class TestServer: @unchecked Sendable {
         name = "default"
     }
 
+    /// One that serves a copy of a sample app, which `preparing` may change before.
+    static func serving(
+        _ app: String, _ options: [String] = [], in place: Place, preparing: (String) throws -> Void = { _ in }
+    ) throws -> TestServer {
+        let directory = try place.copyApp(at: app, as: "app")
+        try preparing(directory)
+        AppUser.own(directory)
+        let server = TestServer(directory, in: place)
+        try server.start(options)
+        try server.waitUntilServing()
+        return server
+    }
+
     /// A deploy root that serves version 1 of a sample app.
     static func deployed(
         _ language: Language, in place: Place, options: [String] = []

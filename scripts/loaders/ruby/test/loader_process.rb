@@ -20,7 +20,8 @@ class LoaderProcess
     listener = UNIXServer.new(@socket_path)
     @handshake, handshake_writer = IO.pipe
     plan = { version: 1, listener: 3, handshake: 4, directory: @directory, startup_file: 'config.ru', app: 'test' }.merge(plan)
-    @pid = Process.spawn({ '_PASSENGER_WORKER' => JSON.generate(plan), 'BUNDLE_GEMFILE' => nil }, RbConfig.ruby, LOADER,
+    @pid = Process.spawn({ '_PASSENGER_WORKER' => JSON.generate(plan), 'BUNDLE_GEMFILE' => nil, 'TMPDIR' => @directory },
+                         RbConfig.ruby, LOADER,
                          3 => listener, 4 => handshake_writer, in: File::NULL,
                          out: [log_path, 'a'], err: %i[child out], chdir: @directory)
     [listener, handshake_writer].each(&:close)
