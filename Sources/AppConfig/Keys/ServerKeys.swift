@@ -54,10 +54,10 @@ extension KeyTable {
     /// Of one app each, but about places that its own files may not open up.
     private static let placeKeys: [ConfigKey] = [
         ConfigKey(
-            "static_roots", .server, .paths("/srv/media"), \.app.http.files.staticRoots, by: .restart,
+            "static_roots", .server, .paths("/srv/media"), \.app.http.files.staticRoots, by: .upgrade,
             "Directories outside of the app that links in its static files may lead to"),
         ConfigKey(
-            "sendfile_roots", .server, .paths("/srv/media"), \.app.http.files.sendfileRoots, by: .restart,
+            "sendfile_roots", .server, .paths("/srv/media"), \.app.http.files.sendfileRoots, by: .upgrade,
             "Directories outside of the app that X-Sendfile may name files in"),
     ]
 

@@ -10,25 +10,26 @@ struct AppAssembly {
     var isOneOfMany = false
 
     func settings(_ merge: Merge) throws(ConfigError) -> AppSettings {
-        let draft = merge.draft
         var app = try common(merge)
-        app.directory = draft.subdirectory.map { FilePath.join(directory, $0) } ?? directory
-        try ConfigLoader.requireDirectory(app.directory)
-        let places = [directory, root].compactMap { $0 }.flatMap { place in
+        try app.apply(try facts(merge), merge.origins)
+        return app
+    }
+
+    func facts(_ merge: Merge) throws(ConfigError) -> AppFacts {
+        let draft = merge.draft
+        let place = draft.subdirectory.map { FilePath.join(directory, $0) } ?? directory
+        try ConfigLoader.requireDirectory(place)
+        let files = [directory, root].compactMap { $0 }.flatMap { place in
             Passengerfile.names.map { FilePath.join(place, $0) }
         }
-        let startup = try Startup.find(in: app.directory, draft, lookedIn: places)
-        app.kind = startup.kind
-        app.startupFile = startup.file
-        app.startCommand = startup.command
-        let interpreters = Interpreters(searchPath: environment["PATH"], directory: app.directory)
-        app.ruby = interpreters.ruby(draft.ruby)
-        app.python = interpreters.python(draft.python)
-        app.nodejs = interpreters.nodejs(draft.nodejs)
-        app.processes = try Procfile.processes(
-            beside: app.processes, draft.procfile, in: app, merge.origins["processes"])
-        app.http.files.staticPaths.merge(FrameworkFiles.staticPaths(in: app.directory)) { configured, _ in configured }
-        return app
+        let startup = try Startup.find(in: place, draft, lookedIn: files)
+        let interpreters = Interpreters(searchPath: environment["PATH"], directory: place)
+        return AppFacts(
+            directory: place, kind: startup.kind, startupFile: startup.file, startCommand: startup.command,
+            ruby: interpreters.ruby(draft.ruby), python: interpreters.python(draft.python),
+            nodejs: interpreters.nodejs(draft.nodejs), envFile: draft.app.envFile ?? standardEnvFile,
+            procfile: try Procfile.read(draft.procfile, in: place, merge.origins["processes"]),
+            staticPaths: FrameworkFiles.staticPaths(in: place))
     }
 
     /// What holds without a look at the code: for a deploy root that has no release yet, all there is to say.
@@ -39,7 +40,7 @@ struct AppAssembly {
         app.directory = directory
         app.environment = draft.environment ?? standardEnvironment
         app.friendlyErrorPages = draft.friendlyErrorPages ?? (app.environment == "development")
-        app.health.host = app.health.host ?? app.serverNames.first { !$0.hasPrefix("*") }
+        app.health.host = app.health.host ?? app.firstServerName
         app.envFile = app.envFile ?? standardEnvFile
         if !draft.isDrainTimeoutSet, app.http.maxRequestTime > .zero {
             app.deploy.drainTimeout = app.http.maxRequestTime
@@ -116,4 +117,9 @@ struct AppAssembly {
                 at: origins["min_instances"] ?? origins["max_pool_size"] ?? .standard, key: "min_instances",
                 "'min_instances' (\(pool.minInstances)) is more than 'max_pool_size' (\(pool.maxPoolSize))"))
     }
+}
+
+extension AppSettings {
+    /// Patterns name no host.
+    var firstServerName: String? { serverNames.first { !$0.hasPrefix("*") } }
 }

@@ -62,6 +62,10 @@ package struct LoadedApp: Sendable, Codable, Equatable {
     package var fileVariables: [String: String]
     package var warnings: [ConfigProblem]
     package var origins: [String: ConfigPlace]
+    /// What the app's own files say and what its directory shows: of this the core makes the settings itself
+    /// (`ConfigLoader.judge`), because whoever runs as the app's user may say anything.
+    package var files: [ConfigLayer]
+    package var facts: AppFacts
 }
 
 /// What the server's own configuration says about apps, in a form that can be sent to the app's user.

@@ -17,9 +17,11 @@ struct PackageFile: Decodable {
 /// Where known frameworks put files whose names change with their content. Only what is so in every app of theirs: a
 /// directory that is not there costs nothing, one that is wrong would hide the app's own answers.
 enum FrameworkFiles {
+    static let known = ["/_next/static": ".next/static"]
+
     /// The build may come after this look, so it is the dependency that counts and not the directory.
     static func staticPaths(in directory: String) -> [String: String] {
         let package = PackageFile.read(FilePath.join(directory, "package.json"))
-        return package?.dependencies?["next"] != nil ? ["/_next/static": ".next/static"] : [:]
+        return package?.dependencies?["next"] != nil ? known : [:]
     }
 }

@@ -5,23 +5,25 @@ enum Procfile {
     /// What a Procfile says about the app itself and about its deploys: both have settings of their own here.
     private static let notCompanions: Set = ["web", "release"]
 
-    /// All processes of an app: `named`, which keep their place and their word, and those that the Procfile adds.
+    /// The processes of the Procfile at `path` in the app's directory; none without a path.
     /// - Parameter origin: where `processes` was set.
-    static func processes(
-        beside named: [CompanionSettings], _ path: String?, in app: AppSettings, _ origin: ConfigPlace?
+    static func read(
+        _ path: String?, in directory: String, _ origin: ConfigPlace?
     ) throws(ConfigError) -> [CompanionSettings] {
-        var processes = named
-        if let path {
-            let file = FilePath.join(app.directory, path)
-            guard let text = try ConfigFile.read(ConfigPlace(source: .releaseFile(file)), path: file)?.text else {
-                throw ConfigError(
-                    ConfigProblem(
-                        at: origin ?? .standard, key: "processes",
-                        "'processes' names \(file), which does not exist"))
-            }
-            let found = try parse(text, at: ConfigPlace(source: .releaseFile(file)))
-            processes += found.filter { process in !named.contains { $0.name == process.name } }
-        }
+        guard let path else { return [] }
+        let file = FilePath.join(directory, path)
+        let place = ConfigPlace(source: .releaseFile(file))
+        if let found = try ConfigFile.read(place, path: file) { return try parse(found.text, at: place) }
+        throw ConfigError(
+            ConfigProblem(
+                at: origin ?? .standard, key: "processes", "'processes' names \(file), which does not exist"))
+    }
+
+    /// All processes of an app: `named`, which keep their place and their word, and those that the Procfile adds.
+    static func processes(
+        beside named: [CompanionSettings], _ found: [CompanionSettings], _ origin: ConfigPlace?
+    ) throws(ConfigError) -> [CompanionSettings] {
+        let processes = named + found.filter { process in !named.contains { $0.name == process.name } }
         let count = processes.reduce(0) { $0 + $1.instances }
         guard count <= CompanionName.most else {
             throw ConfigError(

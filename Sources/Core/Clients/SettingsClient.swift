@@ -61,7 +61,13 @@ final class SettingsClient: SettingsReading {
                 .configuration, "the configuration could not be read: \(end)",
                 outputTail: Array(lines.stderr.suffix(50)))
         }
-        var loaded = try Self.decode(lines.stdout.joined(separator: "\n"))
+        let answer = try Self.decode(lines.stdout.joined(separator: "\n"))
+        var loaded: LoadedApp
+        do throws(ConfigError) {
+            loaded = try ConfigLoader.judge(answer, of: request, server: app.settings)
+        } catch {
+            throw Self.failure(error)
+        }
         // The users are the server's decision, made when it started.
         loaded.settings.users.user = app.users.workers
         loaded.settings.users.deployUser = app.users.deploys
@@ -94,8 +100,12 @@ final class SettingsClient: SettingsReading {
             throw DeployFailure(.configuration, "the configuration could not be read", details: text)
         }
         if let app = answer.app { return app }
-        let problems = answer.error?.problems ?? []
-        throw DeployFailure(
+        throw failure(answer.error ?? ConfigError([]))
+    }
+
+    private static func failure(_ error: ConfigError) -> DeployFailure {
+        let problems = error.problems
+        return DeployFailure(
             .configuration, problems.first.map(\.description) ?? "the configuration is not usable",
             details: problems.dropFirst().map(\.description).joined(separator: "\n"))
     }
