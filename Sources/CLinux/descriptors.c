@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int cl_memfd_create(const char *name, int sealable) {
@@ -159,3 +160,13 @@ int cl_epoll_wait(int epoll, struct cl_event *events, int capacity, int timeout_
 int cl_inotify_create(void) { return inotify_init1(IN_NONBLOCK | IN_CLOEXEC); }
 int cl_inotify_add(int fd, const char *path, uint32_t mask) { return inotify_add_watch(fd, path, mask); }
 int cl_inotify_remove(int fd, int watch) { return inotify_rm_watch(fd, watch); }
+
+int cl_attribute_is(int fd, const char *name, const char *value) {
+    char bytes[64];
+    ssize_t size = fgetxattr(fd, name, bytes, sizeof bytes);
+    return size >= 0 && (size_t)size == strlen(value) && memcmp(bytes, value, (size_t)size) == 0;
+}
+int cl_attribute_exists(int fd, const char *name) { return fgetxattr(fd, name, NULL, 0) >= 0; }
+int cl_set_attribute(int fd, const char *name, const void *value, size_t size) {
+    return fsetxattr(fd, name, value, size, 0);
+}

@@ -53,6 +53,10 @@ int cl_close_on_exec_from(int first);
 int cl_set_pipe_size(int fd, int size);
 int cl_pipe(int *_Nonnull two, int nonblocking_reader);
 int cl_syncfs(int fd);
+// Whether an extended attribute (xattr(7)) is there and has this value.
+int cl_attribute_is(int fd, const char *_Nonnull name, const char *_Nonnull value);
+int cl_attribute_exists(int fd, const char *_Nonnull name);
+int cl_set_attribute(int fd, const char *_Nonnull name, const void *_Nonnull value, size_t size);
 
 // Sockets.
 ssize_t cl_send_packet(

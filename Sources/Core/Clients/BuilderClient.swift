@@ -50,7 +50,7 @@ actor BuilderClient: ReleaseBuilding {
     }
 
     func link(_ release: ReleaseLocation, shared: [String]) async throws(DeployFailure) {
-        _ = try await ask(.link(root: root, release: try name(of: release), shared: shared))
+        _ = try await ask(.link(root: root, release: try name(of: release), shared: shared, writer: tools.workersUser))
     }
 
     func seal(_ release: ReleaseLocation) async throws(DeployFailure) {

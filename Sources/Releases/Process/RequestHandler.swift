@@ -18,9 +18,13 @@ struct RequestHandler {
         case .checkout(let path, let number, let commit):
             let checkout = ReleaseCheckout(events: events, cancellation: cancellation)
             return .checkedOut(try checkout.run(root: DeployRoot.open(path), number: number, commit: commit))
-        case .link(let path, let release, let shared):
-            return .linked(
-                try SharedLinker(events: events).link(DeployRoot.open(path), release: release, shared: shared))
+        case .link(let path, let release, let shared, let writer):
+            let root = try DeployRoot.open(path)
+            let links = try SharedLinker(events: events).link(root, release: release, shared: shared)
+            if let writer {
+                try WriterAccess(events: events, writer: writer).grant(root, release: release, shared: shared)
+            }
+            return .linked(links)
         case .seal(let path, let release):
             try DeployRoot.open(path).release(release).flushFileSystem()
             return .done

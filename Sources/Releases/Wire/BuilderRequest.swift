@@ -14,8 +14,9 @@ package enum BuilderRequest: Codable, Sendable, Equatable {
     case resolve(root: String, ref: String?)
     /// Writes the commit's tree to `releases/<number>-<sha7>/`, whole or not at all. Answer: `.checkedOut`.
     case checkout(root: String, number: DeployNumber, commit: CommitID)
-    /// Makes the shared paths of a release links into `shared/`. A path that ends in `/` is a directory. Answer: `.linked`.
-    case link(root: String, release: ReleaseName, shared: [String])
+    /// Makes the shared paths of a release links into `shared/`. A path that ends in `/` is a directory. `writer` is the uid of
+    /// the workers when that is another one: it may write in those, in `tmp` and in `log`. Answer: `.linked`.
+    case link(root: String, release: ReleaseName, shared: [String], writer: UInt32? = nil)
     /// Flushes a built release to disk. Answer: `.done`.
     case seal(root: String, release: ReleaseName)
     /// Deletes one release. Refused for the one that `current` names. Answer: `.removed`.
