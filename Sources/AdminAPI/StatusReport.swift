@@ -21,6 +21,8 @@ package struct ServerStatus: Sendable, Codable, Equatable {
     package var listeners: [String]
     /// What is wrong with the server as a whole, if it serves many apps; of one that serves a single app it is told there.
     package var warnings: [String]?
+    /// Where the control groups of generations are, or why there are none.
+    package var controlGroups: String?
     package init(
         instance: String, version: String, supervisorPid: Int32, corePid: Int32, startedAt: WallTime,
         uptimeSeconds: Double, listeners: [String]
@@ -83,6 +85,10 @@ package struct GenerationStatus: Sendable, Codable, Equatable {
     /// Workers that it is kept at now.
     package var target: Int
     package var workers: [WorkerStatus]
+    /// Of all workers that have been measured; nil when none has.
+    package var memory: MemoryStatus?
+    /// Nil where there are no control groups.
+    package var controlGroup: ControlGroupStatus?
     package init(
         number: GenerationNumber, release: String?, state: State, target: Int = 0, workers: [WorkerStatus]
     ) {
@@ -104,6 +110,8 @@ package struct WorkerStatus: Sendable, Codable, Equatable {
     package var requestsTotal: Int
     package var ageSeconds: Double
     package var lastError: String?
+    /// Of its process tree; nil before the first measurement.
+    package var memory: MemoryStatus?
     package init(
         number: WorkerNumber, pid: Int32?, state: String, requestsNow: Int, requestsTotal: Int, ageSeconds: Double,
         lastError: String? = nil

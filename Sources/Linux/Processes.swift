@@ -37,6 +37,13 @@ private func statFields(pid: Int32) -> [Substring]? {
     return text[text.index(after: end)...].split(whereSeparator: { $0 == " " || $0 == "\n" })
 }
 
+/// Who is killed first when memory runs out: higher is sooner (proc(5), oom_score_adj). Only for one's own children, whose
+/// pids cannot be anybody else's yet.
+package func setOOMScore(pid: Int32, _ score: Int32) throws(SystemError) {
+    let file = try openFile("/proc/\(pid)/oom_score_adj", flags: O_WRONLY)
+    try writeAll(file.number, Array("\(score)".utf8))
+}
+
 /// A child that has ended and is not reaped yet, or nil. Until `waitForChild` its pid and its group's number are nobody
 /// else's, so what is left of the group can still be signalled. Never blocks.
 package func endedChild() throws(SystemError) -> ChildState {

@@ -18,9 +18,9 @@ struct Launcher: ~Copyable {
     }
 
     /// `plan` is the descriptor that `passenger-launch` reads; `moves` what the program sees beside stdin, which is
-    /// /dev/null unless it is among them.
+    /// /dev/null unless it is among them. `group` is the entrance of the control group that it is born into.
     func launch(
-        plan: Int32, moves: [DescriptorMove], credentials: Credentials, makesOutputPipes: Bool
+        plan: Int32, moves: [DescriptorMove], credentials: Credentials, makesOutputPipes: Bool, group: Int32? = nil
     ) throws(SystemError) -> ChildProcess {
         var moves = moves
         if !moves.contains(where: { $0.target == 0 }) {
@@ -33,12 +33,12 @@ struct Launcher: ~Copyable {
             error.resize(to: Self.outputPipeSize)
             moves.append(DescriptorMove(source: output.writer.number, target: 1))
             moves.append(DescriptorMove(source: error.writer.number, target: 2))
-            let (pid, report) = try spawn(plan: plan, moves: moves, credentials: credentials)
+            let (pid, report) = try spawn(plan: plan, moves: moves, credentials: credentials, group: group)
             return try child(
                 pid, Descriptor(owning: report),
                 ChildProcess.Output(standardOutput: output.reader, standardError: error.reader))
         }
-        let (pid, report) = try spawn(plan: plan, moves: moves, credentials: credentials)
+        let (pid, report) = try spawn(plan: plan, moves: moves, credentials: credentials, group: group)
         return try child(pid, Descriptor(owning: report), nil)
     }
 
@@ -56,19 +56,21 @@ struct Launcher: ~Copyable {
 
     /// The caller owns `report`, the read end of what `passenger-launch` reports on.
     private func spawn(
-        plan: Int32, moves: [DescriptorMove], credentials: Credentials
+        plan: Int32, moves: [DescriptorMove], credentials: Credentials, group: Int32?
     ) throws(SystemError) -> (pid: Int32, report: Int32) {
         let report = try Pipe()
         let planTarget = (moves.map(\.target).max() ?? 2) + 1
         let reportTarget = planTarget + 1
+        let groupTarget = reportTarget + 1
         let pid = try spawnProcess(
             path: launchProgram,
-            arguments: ["passenger-launch", "\(planTarget)", "\(reportTarget)", "\(ownPid)"] + arguments(credentials),
+            arguments: ["passenger-launch", "\(planTarget)", "\(reportTarget)", "\(ownPid)"] + arguments(credentials)
+                + [group == nil ? "-" : "\(groupTarget)"],
             environment: [],
             moves: moves + [
                 DescriptorMove(source: plan, target: planTarget),
                 DescriptorMove(source: report.writer.number, target: reportTarget),
-            ])
+            ] + (group.map { [DescriptorMove(source: $0, target: groupTarget)] } ?? []))
         return (pid, report.reader.release())
     }
 

@@ -66,5 +66,8 @@ struct SpawnPolicy: Sendable {
         guard request.outputPipes == targets.isDisjoint(with: [1, 2]),
             request.outputPipes || targets.isSuperset(of: [1, 2])
         else { throw Refusal(reason: "stdout and stderr must be either pipes of the supervisor or among the targets") }
+        if let group = request.group, !ControlGroups.isName(group) {
+            throw Refusal(reason: "no control group can be called that")
+        }
     }
 }

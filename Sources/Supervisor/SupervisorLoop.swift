@@ -31,6 +31,10 @@ final class SupervisorLoop {
     private var drain = OutputDrain()
     private let groupGuard: GroupGuard
     private let apps: AppsWatcher?
+    private let meter: Meter
+    /// Nil where the server may make none.
+    private let controlGroups: ControlGroups?
+    private let controlGroupNote: String
     private var exitCode: Int32?
 
     init(
@@ -41,12 +45,21 @@ final class SupervisorLoop {
         self.signals = signals
         self.listeners = listeners
         readableFiles = ReadableFiles(paths: plan.readableFiles)
+        do throws(ControlGroups.Unavailable) {
+            let groups = try ControlGroups.make()
+            (controlGroups, controlGroupNote) = (groups, groups.description)
+        } catch {
+            controlGroups = nil
+            controlGroupNote = "no control groups, only process groups: \(error.reason)"
+        }
         policy = SpawnPolicy(users: plan.users, allowsOwnUser: plan.allowsOwnUser, ownUser: geteuid())
         epoll = try Epoll()
         launcher = try Launcher(launchProgram: plan.launchProgram)
         groupGuard = GroupGuard(program: plan.launchProgram, log: log)
-        coreLauncher = try CoreLauncher(plan: plan, credentials: policy.known(plan.coreUser))
+        let coreCredentials = try policy.known(plan.coreUser)
+        coreLauncher = try CoreLauncher(plan: plan, credentials: coreCredentials)
         apps = try plan.appsWatcher.map { plan throws(SystemError) in try AppsWatcher(plan: plan) }
+        meter = Meter(program: plan.launchProgram, credentials: coreCredentials)
         machine = SupervisorStateMachine(shutdownTimeout: plan.shutdownTimeout)
         reporter = StartReporter(descriptor: plan.reportDescriptor)
         try epoll.add(self.signals.number, .readable, token: Token.signals)
@@ -54,6 +67,7 @@ final class SupervisorLoop {
 
     /// Until the end of the server; returns its exit status.
     func run() -> Int32 {
+        log.write(controlGroupNote)
         groupGuard.start(groups: [])
         perform(machine.start())
         startAppsWatcher()
@@ -61,6 +75,7 @@ final class SupervisorLoop {
             for event in waitForEvents() { handle(event) }
             // Whatever woke us: reaping is cheap, and a SIGCHLD stands for any number of children.
             reap()
+            controlGroups?.tidy()
             perform(machine.timePassed(now: monotonicNow()))
             if let due = apps?.restartAt, due <= monotonicNow() { startAppsWatcher() }
         }
@@ -117,6 +132,9 @@ final class SupervisorLoop {
             case .message(.openFile(let path), let descriptors):
                 closeDescriptors(descriptors)
                 open(path)
+            case .message(.startMeter, let descriptors):
+                closeDescriptors(descriptors)
+                startMeter()
             case .message(let message, let descriptors):
                 closeDescriptors(descriptors)
                 perform(machine.received(message, now: monotonicNow()))
@@ -186,6 +204,7 @@ final class SupervisorLoop {
         try connection.send(
             .welcome(version: SupervisionProtocol.version, supervisorPid: getpid(), coreNumber: number),
             descriptors: [coreLauncher.bootPlan])
+        try connection.send(.controlGroups(path: controlGroups?.path, note: controlGroupNote))
         for socket in listeners.sockets {
             try connection.send(.listener(name: socket.name, index: socket.index), descriptors: [socket.descriptor])
         }
@@ -194,25 +213,39 @@ final class SupervisorLoop {
     }
 
     private func spawn(_ request: SpawnRequest, _ descriptors: [Int32]) {
+        var group: String?
         do {
             if let reason = machine.refusal(of: request.tag, as: request.role) { throw Refusal(reason: reason) }
             try policy.check(request, descriptors: descriptors.count)
             let credentials = try policy.credentials(for: request.user)
-            let child = try launcher.launch(
-                plan: descriptors[0],
-                moves: zip(descriptors.dropFirst(), request.targets).map { DescriptorMove(source: $0, target: $1) },
-                credentials: credentials, makesOutputPipes: request.outputPipes)
+            group = controlGroups == nil ? nil : request.group
+            let child = try launch(request, descriptors, credentials)
             keep(child)
             perform(
                 machine.childStarted(
                     ChildEntry(
                         tag: request.tag, role: request.role, pid: child.pid,
-                        startTime: processStartTime(pid: child.pid) ?? 0, title: request.title)))
+                        startTime: processStartTime(pid: child.pid) ?? 0, title: request.title),
+                    controlGroup: group))
         } catch {
             let reason = (error as? Refusal)?.reason ?? "\(error)"
             log.write("refused to start \(request.title): \(reason)")
-            perform([.send(.spawnRefused(tag: request.tag, reason: reason))])
+            perform([.send(.spawnRefused(tag: request.tag, reason: reason))] + machine.endIfEmpty(group))
         }
+    }
+
+    private func launch(
+        _ request: SpawnRequest, _ descriptors: [Int32], _ credentials: Credentials
+    ) throws(SystemError) -> ChildProcess {
+        let moves = zip(descriptors.dropFirst(), request.targets).map { DescriptorMove(source: $0, target: $1) }
+        guard let controlGroups, let group = request.group else {
+            return try launcher.launch(
+                plan: descriptors[0], moves: moves, credentials: credentials, makesOutputPipes: request.outputPipes)
+        }
+        let entrance = try controlGroups.entrance(group)
+        return try launcher.launch(
+            plan: descriptors[0], moves: moves, credentials: credentials, makesOutputPipes: request.outputPipes,
+            group: entrance.number)
     }
 
     private func open(_ path: String) {
@@ -257,6 +290,19 @@ final class SupervisorLoop {
         }
     }
 
+    private func startMeter() {
+        guard let connection else { return }
+        ignoringClosedCore { () throws(SystemError) in
+            let socket: Descriptor
+            do throws(SystemError) {
+                socket = try meter.start()
+            } catch {
+                return try connection.send(.meterStarted(errno: error.errno))
+            }
+            try connection.send(.meterStarted(errno: 0), descriptors: [socket.number])
+        }
+    }
+
     // MARK: Children
 
     private func keep(_ child: ChildProcess) {
@@ -282,6 +328,7 @@ final class SupervisorLoop {
         if machine.isGroupLeader(pid) { try? signalGroup(pid, Signal.kill) }
         guard let reason = try? waitForChild(pid) else { return }
         groupGuard.ended(pid, groups: Array(children.keys))
+        meter.ended(pid)
         let child = children.removeValue(forKey: pid)
         if machine.isCore(pid) { hearLastWords() }
         if let loss = drain.remove(pid: pid) { log.write(loss) }
@@ -303,12 +350,17 @@ final class SupervisorLoop {
         case .signalLeader(let pid, let signal):
             if let child = children[pid] { try? pidfdSendSignal(child.process.number, signal) }
         case .signalGroup(let pid, let signal): try? signalGroup(pid, signal)
+        // Where it may not be lowered the child is as likely a victim as before.
+        case .setOOMScore(let pid, let score): try? setOOMScore(pid: pid, score)
+        case .endControlGroup(let name): controlGroups?.end(name)
         case .signalStrays(let signal):
+            if signal == Signal.kill { controlGroups?.killAll() }
             for pid in childProcesses() where !machine.isGroupLeader(pid) && pid != groupGuard.pid { kill(pid, signal) }
         case .drainOutput(let pid): startDraining(pid)
         case .report(let report): reporter.report(report)
         case .log(let line): log.write(line)
         case .finish(let code):
+            controlGroups?.leave()
             CleanUp.run(plan)
             exitCode = code
         }

@@ -11,8 +11,11 @@ package struct SupervisorStateMachine: Sendable {
         case send(SupervisorMessage)
         case signalLeader(pid: Int32, signal: Int32)
         case signalGroup(pid: Int32, signal: Int32)
+        case setOOMScore(pid: Int32, score: Int32)
         /// Children of this process that are in no table: descendants that lost their parents.
         case signalStrays(signal: Int32)
+        /// No child is in this control group any more: what is left in it is to end.
+        case endControlGroup(String)
         /// Nobody reads the output of this child any more.
         case drainOutput(pid: Int32)
         case report(StartReport)
@@ -51,6 +54,7 @@ package struct SupervisorStateMachine: Sendable {
         var entry: ChildEntry
         /// The core that asked for it. Tags are unique within one core only.
         var coreNumber: UInt32
+        var controlGroup: String?
         /// Its core has died.
         var isOrphan = false
         /// Set while an orphan has been asked to end; nil again once it has been killed.
@@ -208,12 +212,15 @@ package struct SupervisorStateMachine: Sendable {
             core = .running(life)
             restarts.coreIsReady()
             return [.log("core \(life.number) is ready: \(summary)")] + report(.ready(summary: summary))
-        case .status, .spawn, .openFile:
+        case .status, .spawn, .openFile, .startMeter:
             return []
         case .signal(let tag, let signal, let scope):
             guard (1...64).contains(signal), let row = row(tag, of: life.number) else { return [] }
             let pid = row.entry.pid
             return [scope == .group ? .signalGroup(pid: pid, signal: signal) : .signalLeader(pid: pid, signal: signal)]
+        case .oomScore(let tag, let score):
+            guard (0...1000).contains(score), let row = row(tag, of: life.number) else { return [] }
+            return [.setOOMScore(pid: row.entry.pid, score: score)]
         case .failed(let reason, let exitCode):
             if hasReported || phase != .serving { return [.log("core \(life.number): \(reason)")] }
             return failStart(reason, exitCode: exitCode, now: now)
@@ -235,9 +242,9 @@ package struct SupervisorStateMachine: Sendable {
 
     // MARK: Children
 
-    package mutating func childStarted(_ entry: ChildEntry) -> [Action] {
+    package mutating func childStarted(_ entry: ChildEntry, controlGroup: String? = nil) -> [Action] {
         guard let number = runningCore?.number else { return [] }
-        table[entry.pid] = Row(entry: entry, coreNumber: number)
+        table[entry.pid] = Row(entry: entry, coreNumber: number, controlGroup: controlGroup)
         return [.send(.spawned(entry))]
     }
 
@@ -250,8 +257,16 @@ package struct SupervisorStateMachine: Sendable {
             return coreIsGone(
                 "core \(life.number) (pid \(pid)) ended: \(why)", life: now - life.startedAt, now: now)
         }
-        guard let row = table.removeValue(forKey: pid), row.coreNumber == runningCore?.number else { return [] }
-        return [.send(.exited(tag: row.entry.tag, pid: pid, reason: reason, launchFailure: launchFailure))]
+        guard let row = table.removeValue(forKey: pid) else { return [] }
+        let left = endIfEmpty(row.controlGroup)
+        guard row.coreNumber == runningCore?.number else { return left }
+        return left + [.send(.exited(tag: row.entry.tag, pid: pid, reason: reason, launchFailure: launchFailure))]
+    }
+
+    /// Also for a group that was made for a child that could not be started.
+    package func endIfEmpty(_ controlGroup: String?) -> [Action] {
+        guard let controlGroup, !table.values.contains(where: { $0.controlGroup == controlGroup }) else { return [] }
+        return [.endControlGroup(controlGroup)]
     }
 
     package mutating func noChildrenLeft() -> [Action] {

@@ -1,6 +1,7 @@
-// passenger-launch PLANFD REPORTFD PARENT UID GID GROUPS: see README.md. Statements are in the order that matters.
+// passenger-launch PLANFD REPORTFD PARENT UID GID GROUPS CGROUPFD: see README.md. Statements are in the order that matters.
 #define _GNU_SOURCE
 #include "guard.h"
+#include "measure.h"
 #include "plan.h"
 
 #include <errno.h>
@@ -87,6 +88,14 @@ static void leave_terminal(void) {
     }
     // No such device file here: it may still be an inherited descriptor. Of any other terminal this is refused.
     for (fd = 0; fd <= 2; fd++) ioctl(fd, TIOCNOTTY);
+}
+
+// cgroups(7): 0 is the writing process. Whatever the program starts is born into the same group.
+static void join_control_group(const char *text) {
+    if (strcmp(text, "-") == 0) return;
+    int fd = (int)number(text, "cgroup");
+    if (write(fd, "0", 1) != 1) fail("cgroup", "");
+    close(fd);
 }
 
 static void set_groups(char *list) {
@@ -179,8 +188,10 @@ static _Noreturn void execute(struct plan *plan) {
 int main(int count, char **arguments) {
     struct plan plan;
     if (count == 2 && strcmp(arguments[1], "guard") == 0) return guard_groups();
-    if (count != 7) {
-        fprintf(stderr, "usage: passenger-launch PLANFD REPORTFD PARENT UID GID GROUPS\n       passenger-launch guard\n");
+    if (count == 4 && strcmp(arguments[1], "measure") == 0) return measure_processes(arguments[2], arguments[3]);
+    if (count != 8) {
+        fprintf(stderr, "usage: passenger-launch PLANFD REPORTFD PARENT UID GID GROUPS CGROUPFD\n       passenger-launch guard\n"
+                        "       passenger-launch measure UID GID\n");
         return FAILED;
     }
     int report = (int)number(arguments[2], "report");
@@ -193,6 +204,7 @@ int main(int count, char **arguments) {
     if (read_plan(plan_descriptor, &plan) != 0) fail("plan", "");
     close(plan_descriptor);
     if (getpgrp() != getpid() && setpgid(0, 0) != 0) fail("setpgid", "");
+    join_control_group(arguments[7]);
     leave_terminal();
     set_oom_score(plan.oom_score);
     switch_user(arguments[4], arguments[5], arguments[6], plan.forbids_new_privileges);

@@ -20,22 +20,31 @@ struct ReportTextTests {
                         ageSeconds: 61)
                 ])
         ]
+        let memory = MemoryStatus(
+            privateBytes: 120 << 20, swapBytes: 3 << 20, sharedBytes: 80 << 20, pssBytes: 150 << 20, processes: 2,
+            isExact: true)
+        app.generations[0].workers[0].memory = memory
+        app.generations[0].memory = memory
+        app.generations[0].controlGroup = ControlGroupStatus(path: "/g", memoryBytes: 200 << 20, cpuSeconds: 1)
         app.operation = OperationStatus(
             operation: OperationID(.deploy, 43), kind: .deploy, deploy: DeployNumber(43), step: "build",
             since: WallTime(millisecondsSince1970: 0), by: "ann")
         app.lastFailure = FailureReport(step: "load_app", summary: "SyntaxError", outputTail: ["boom"], hint: "mend it")
-        let server = ServerStatus(
+        var server = ServerStatus(
             instance: "default", version: "1.0", supervisorPid: 1, corePid: 2,
             startedAt: WallTime(millisecondsSince1970: 0), uptimeSeconds: 90, listeners: ["0.0.0.0:80"])
+        server.controlGroups = "control groups below /g"
         let lines = StatusText(traits: .plain).lines(StatusReport(server: server, apps: [app]))
         #expect(
             lines == [
-                "default: passenger 1.0, up 1 m 30 s, pid 1, core 2", "listening on 0.0.0.0:80", "",
+                "default: passenger 1.0, up 1 m 30 s, pid 1, core 2", "listening on 0.0.0.0:80",
+                "control groups below /g", "",
                 "blog: /srv/blog (rack, production)", "  live: 42-9be0d13",
                 "  requests: 1 in progress, 3 waiting (of 100)",
                 "  deploy 43 is running: build, since 1970-01-01T00:00:00.000Z, by ann",
-                "  GENERATION  RELEASE     STATE  WORKER  PID  WORKER STATE  NOW  SERVED       AGE  LAST ERROR",
-                "  g7          42-9be0d13  live   w12     345  ready           1      99  1 m 01 s",
+                "  GENERATION  RELEASE     STATE  WORKER  PID  WORKER STATE  NOW  SERVED       AGE  MEMORY  LAST ERROR",
+                "  g7          42-9be0d13  live   w12     345  ready           1      99  1 m 01 s  123 MB",
+                "  memory of generation g7: 120 MB private, 3.0 MB swapped out, 150 MB in all, 200 MB with its files",
                 "  error: last failure", "    step: load_app", "    SyntaxError", "    last output:", "      boom",
                 "    hint: mend it",
             ])

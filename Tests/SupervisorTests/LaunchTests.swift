@@ -253,7 +253,7 @@ struct LaunchTests {
         let report = try Pipe()
         let pid = try spawnProcess(
             path: builtProgram("passenger-launch"),
-            arguments: ["passenger-launch", "3", "4", "1", "-", "-", "-"], environment: [],
+            arguments: ["passenger-launch", "3", "4", "1", "-", "-", "-", "-"], environment: [],
             moves: [
                 DescriptorMove(source: file.number, target: 3),
                 DescriptorMove(source: report.writer.number, target: 4),

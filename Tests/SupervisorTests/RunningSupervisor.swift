@@ -78,6 +78,8 @@ final class CoreSide {
     let pid: Int32
     let socket: Descriptor
     private var nextTag: UInt64 = 1
+    private(set) var controlGroups: String?
+    private(set) var controlGroupNote = ""
 
     struct Listener {
         var name: String
@@ -109,6 +111,11 @@ final class CoreSide {
         closeDescriptors(welcome.descriptors)
         var listeners: [Listener] = []
         while case let next = try receive(), next.message != .begin {
+            if case .controlGroups(let path, let note) = next.message {
+                controlGroups = path
+                controlGroupNote = note
+                continue
+            }
             guard case .listener(let name, let index) = next.message else { throw TimedOut(what: "listener") }
             listeners.append(Listener(name: name, index: index, descriptor: next.descriptors[0]))
         }
@@ -118,20 +125,21 @@ final class CoreSide {
     }
 
     func request(
-        _ plan: LaunchPlan, user: String? = nil, targets: [(source: Int32, target: Int32)] = [], pipes: Bool = true
+        _ plan: LaunchPlan, user: String? = nil, targets: [(source: Int32, target: Int32)] = [], pipes: Bool = true,
+        group: String? = nil
     ) throws -> ChildTag {
         defer { nextTag += 1 }
         let file = try makeMemoryFile(name: "plan", contents: MessageCodec.encode(plan))
         let request = SpawnRequest(
             tag: ChildTag(nextTag), role: .worker, user: user, targets: targets.map(\.target), outputPipes: pipes,
-            title: "test child \(nextTag)")
+            title: "test child \(nextTag)", group: group)
         try send(.spawn(request), descriptors: [file.number] + targets.map(\.source))
         return request.tag
     }
 
     /// Starts a child that runs.
-    func spawn(_ plan: LaunchPlan, user: String? = nil) throws -> Child {
-        let tag = try request(plan, user: user)
+    func spawn(_ plan: LaunchPlan, user: String? = nil, group: String? = nil) throws -> Child {
+        let tag = try request(plan, user: user, group: group)
         let answer = try receive()
         guard case .spawned(let entry) = answer.message, entry.tag == tag else {
             throw TimedOut(what: "spawned, not \(answer.message)")

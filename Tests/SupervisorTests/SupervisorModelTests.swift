@@ -45,6 +45,9 @@ private struct World {
     /// Living children: the core that owns each, its tag, whether it will go on TERM.
     var children: [Int32: (core: UInt32, tag: ChildTag, heedsTerm: Bool)] = [:]
     var companions: Set<Int32> = []
+    /// Control groups of those that have one.
+    private var groups: [Int32: String] = [:]
+    private var endedGroup: String?
     var signalled: [Int32: Int32] = [:]  // ended by this signal, not reaped yet
     var told: Set<Int32> = []  // pids whose exit the core was told
     var reports = 0
@@ -110,9 +113,11 @@ private struct World {
         nextPid += 1
         children[nextPid] = (core.number, tag, Bool.random(using: &random))
         if role == .companion { companions.insert(nextPid) }
+        let group = [nil, "a", "b"].randomElement(using: &random) ?? nil
+        groups[nextPid] = group
         carryOut(
             machine.childStarted(
-                ChildEntry(tag: tag, role: role, pid: nextPid, startTime: 1, title: "")))
+                ChildEntry(tag: tag, role: role, pid: nextPid, startTime: 1, title: ""), controlGroup: group))
     }
 
     private mutating func childEnds() {
@@ -123,9 +128,13 @@ private struct World {
     private mutating func end(child pid: Int32, _ reason: ExitReason) {
         guard let child = children.removeValue(forKey: pid) else { return }
         signalled[pid] = nil
+        let group = groups.removeValue(forKey: pid)
+        endedGroup = nil
         let expectsWord = child.core == core?.number
         carryOut(machine.ended(pid: pid, reason: reason, launchFailure: nil, now: now))
         if expectsWord != told.contains(pid) { broken.append("exit of pid \(pid): told \(!expectsWord)") }
+        let isLast = group.map { group in !groups.values.contains(group) } ?? false
+        if endedGroup != (isLast ? group : nil) { broken.append("\(group ?? "-") ended: \(endedGroup ?? "-")") }
     }
 
     private mutating func coreEnds() {
@@ -174,6 +183,9 @@ private struct World {
             case .send: if core == nil { broken.append("a message to no core") }
             case .report: reports += 1
             case .finish: finished = true
+            case .endControlGroup(let name): endedGroup = name
+            case .setOOMScore(let pid, _):
+                if children[pid] == nil { broken.append("an OOM score for pid \(pid), which is not ours") }
             case .signalStrays, .drainOutput, .log: break
             }
         }

@@ -14,6 +14,7 @@ struct StatusText: Sendable {
             "\(name): passenger \(server.version), up \(uptime), pid \(server.supervisorPid), core \(server.corePid)",
             "listening on \(server.listeners.isEmpty ? "nothing" : server.listeners.joined(separator: ", "))",
         ]
+        if let groups = server.controlGroups { lines.append(groups) }
         lines += warnings(server.warnings ?? [])
         for app in report.apps { lines += [""] + self.lines(app) }
         return lines
@@ -44,7 +45,7 @@ struct StatusText: Sendable {
         }
         if let operation = app.operation { lines.append("  \(running(operation))") }
         lines += warnings(app.warnings)
-        lines += workers(app)
+        lines += workers(app) + app.generations.compactMap(memory)
         lines += companions(app)
         if let failure = app.lastFailure {
             let when = failure.at.map { " at \($0)" } ?? ""
@@ -73,7 +74,7 @@ struct StatusText: Sendable {
         var table = Table([
             .init("GENERATION"), .init("RELEASE"), .init("STATE"), .init("WORKER"), .init("PID", .right),
             .init("WORKER STATE"), .init("NOW", .right), .init("SERVED", .right), .init("AGE", .right),
-            .init("LAST ERROR"),
+            .init("MEMORY", .right), .init("LAST ERROR"),
         ])
         for generation in app.generations {
             let head = [
@@ -92,7 +93,9 @@ struct StatusText: Sendable {
         [
             StyledText("\(worker.number)"), StyledText(worker.pid.map { "\($0)" } ?? "-"), StyledText(worker.state),
             StyledText("\(worker.requestsNow)"), StyledText("\(worker.requestsTotal)"),
-            StyledText(HumanFormat.duration(seconds: worker.ageSeconds)), StyledText(worker.lastError ?? "", .bad),
+            StyledText(HumanFormat.duration(seconds: worker.ageSeconds)),
+            StyledText(worker.memory.map { HumanFormat.size(bytes: $0.privateBytes + $0.swapBytes) } ?? "-"),
+            StyledText(worker.lastError ?? "", .bad),
         ]
     }
 
@@ -113,6 +116,20 @@ struct StatusText: Sendable {
             ])
         }
         return table.isEmpty ? [] : table.lines(traits, indent: 2)
+    }
+
+    /// A worker's own is what its end would free; what all of a generation take together is their PSS.
+    private func memory(_ generation: GenerationStatus) -> String? {
+        guard let memory = generation.memory else { return nil }
+        let own = HumanFormat.size(bytes: memory.privateBytes)
+        let swap = memory.swapBytes > 0 ? ", \(HumanFormat.size(bytes: memory.swapBytes)) swapped out" : ""
+        let all = HumanFormat.size(bytes: memory.pssBytes)
+        let about = memory.isExact ? "" : "about "
+        var line = "  memory of generation \(generation.number): \(about)\(own) private\(swap), \(all) in all"
+        if let counted = generation.controlGroup?.memoryBytes {
+            line += ", \(HumanFormat.size(bytes: counted)) with its files"
+        }
+        return line
     }
 
     private func style(_ state: GenerationStatus.State) -> Style {

@@ -15,6 +15,7 @@ struct CoreControlPlane: ControlPlane {
     let certificates: CertificateKeeper?
     let supervisorPid: Int32
     let listeners: [String]
+    let controlGroupNote: String
     let startedAt: WallTime
     let shutDown: @Sendable (_ hurry: Bool) -> Void
 
@@ -38,6 +39,7 @@ struct CoreControlPlane: ControlPlane {
             instance: plan.server.instanceName, version: plan.programVersion, supervisorPid: supervisorPid,
             corePid: getpid(), startedAt: startedAt, uptimeSeconds: (WallTime.now() - startedAt).inSeconds,
             listeners: listeners)
+        server.controlGroups = controlGroupNote
         let snapshot = pool.snapshot()
         let shown = Dictionary(snapshot.apps.map { ($0.index, $0) }, uniquingKeysWith: { $1 })
         var apps: [AppStatus] = []

@@ -17,6 +17,7 @@ struct ServedApp: Sendable {
     /// Nil in a transient core, which serves nobody.
     let routes: AppRoutes?
     let companions: CompanionKeeper?
+    let measurements: Measurements
     let pool: Pool
     /// Nil in a transient core.
     let watchers: Watchers?
@@ -30,7 +31,8 @@ struct ServedApp: Sendable {
 
     init(
         plan: AppPlan, index: AppIndex, pool: Pool, settings: SettingsClient, operations: AppOperations,
-        routes: AppRoutes?, companions: CompanionKeeper?, watchers: Watchers?, serverUser: UInt32, logger: Logger,
+        routes: AppRoutes?, companions: CompanionKeeper?, measurements: Measurements, watchers: Watchers?,
+        serverUser: UInt32, logger: Logger,
         log: @escaping @Sendable (OperationHandle) -> Void
     ) {
         self.plan = plan
@@ -40,6 +42,7 @@ struct ServedApp: Sendable {
         self.operations = operations
         self.routes = routes
         self.companions = companions
+        self.measurements = measurements
         self.watchers = watchers
         self.serverUser = serverUser
         self.logger = logger
@@ -106,7 +109,7 @@ struct ServedApp: Sendable {
             environment: live?.environment ?? plan.settings.environment)
         status.isStarted = isStarted
         status.liveRelease = overview.live?.label.name
-        status.generations = snapshot?.generations.map { GenerationStatus($0) } ?? []
+        status.generations = snapshot?.generations.map { measurements.generation($0, of: name) } ?? []
         status.companions = companions?.snapshot().map { CompanionStatus($0) } ?? []
         status.queue = QueueStatus(
             length: snapshot?.queueLength ?? 0, max: (live ?? plan.settings).queue.maxRequestQueueSize)
@@ -148,7 +151,7 @@ extension AppStatus {
 }
 
 extension GenerationStatus {
-    init(_ generation: GenerationSnapshot) {
+    init(_ generation: GenerationSnapshot, workers: [WorkerStatus]) {
         let state: State =
             switch generation.state {
             case .booting: .booting
@@ -159,15 +162,16 @@ extension GenerationStatus {
             }
         self.init(
             number: generation.number, release: generation.release?.name, state: state, target: generation.target,
-            workers: generation.workers.map { WorkerStatus($0, lastError: generation.lastError?.summary) })
+            workers: workers)
     }
 }
 
 extension WorkerStatus {
-    init(_ worker: WorkerSnapshot, lastError: String?) {
+    init(_ worker: WorkerSnapshot, lastError: String?, memory: MemoryStatus?) {
         self.init(
             number: worker.number, pid: worker.pid, state: "\(worker.state)", requestsNow: worker.requestsNow,
             requestsTotal: Int(clamping: worker.requestsTotal), ageSeconds: (monotonicNow() - worker.bornAt).inSeconds,
             lastError: lastError)
+        self.memory = memory
     }
 }

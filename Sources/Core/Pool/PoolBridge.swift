@@ -39,5 +39,8 @@ final class PoolBridge: PoolDelegate {
         gateway?.endStreams(of: app, generation: generation, worker: worker, spreadOver: window)
     }
 
-    func poolEvent(_ event: PoolEvent) { report(event) }
+    func poolEvent(_ event: PoolEvent) {
+        if case .workerReady(let worker, _, _) = event.kind { spawner.becameAvailable(worker) }
+        report(event)
+    }
 }

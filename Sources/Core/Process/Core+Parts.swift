@@ -46,8 +46,9 @@ extension Core {
     func spawningParts() -> SpawningParts {
         let plan = self.plan
         return SpawningParts(
-            link: link, reader: reader, socketDirectory: plan.socketDirectory, loaderDirectory: plan.loaderDirectory,
-            socketBacklog: plan.server.socketBacklog, openFiles: (plan.openFilesSoft, plan.openFilesHard),
+            link: link, reader: reader, meter: meter, socketDirectory: plan.socketDirectory,
+            loaderDirectory: plan.loaderDirectory, socketBacklog: plan.server.socketBacklog,
+            openFiles: (plan.openFilesSoft, plan.openFilesHard),
             environment: { [table] app in
                 AppEnvironment.make(
                     inherited: plan.environment, settings: app,
@@ -98,9 +99,8 @@ extension Core {
         return ServedApp(
             plan: app, index: index, pool: pool, settings: settings,
             operations: AppOperations(app: app.name, parts: parts), routes: host?.routes, companions: companions,
-            watchers: watchers,
-            serverUser: plan.ownUser,
-            logger: self.logger,
+            measurements: Measurements(meter: meter, controlGroups: inheritance.controlGroups), watchers: watchers,
+            serverUser: plan.ownUser, logger: self.logger,
             log: { [events, name = app.name] handle in
                 Task {
                     for await logged in handle.events() {

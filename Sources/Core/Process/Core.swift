@@ -38,6 +38,7 @@ final class Core: Sendable {
     let tellApps: AsyncStream<AppsMessage>.Continuation
     /// Whether commands can find the server already, and whether what they find is out of date.
     let record = Shared((isWritten: false, isDue: false))
+    let meter: MemoryMeter
     let shutdownRequests: AsyncStream<Bool>
     let requestShutdown: AsyncStream<Bool>.Continuation
     /// Who writes logs that can be reopened, once there is something that does.
@@ -76,6 +77,9 @@ final class Core: Sendable {
                 maxPoolSize: plan.maxPoolSize, processors: System.coreCount,
                 seed: UInt64.random(in: .min ... .max)),
             now: { monotonicNow() })
+        meter = MemoryMeter(link: link, reader: reader, schedule: tools.schedule) { [pool] worker, memory in
+            pool.workerMemory(worker, bytes: memory.ownBytes)
+        }
         (shutdownRequests, requestShutdown) = AsyncStream.makeStream()
         (appsMessages, tellApps) = AsyncStream.makeStream()
     }
@@ -194,7 +198,7 @@ final class Core: Sendable {
         let requestShutdown = self.requestShutdown
         let plane = CoreControlPlane(
             plan: plan, table: table, pool: pool, certificates: certificates, supervisorPid: inheritance.supervisorPid,
-            listeners: listeners, startedAt: WallTime.now(),
+            listeners: listeners, controlGroupNote: inheritance.controlGroupNote, startedAt: WallTime.now(),
             shutDown: { requestShutdown.yield($0) })
         let server = AdminServer(
             controlPlane: plane, access: AccessPolicy(instanceUsers: [plan.ownUser]), logger: logger)

@@ -1,5 +1,7 @@
 extension MessageCodec {
-    private enum Kind: UInt8 { case hello = 1, spawn, signal, ready, status, failed, done, openFile }
+    private enum Kind: UInt8 {
+        case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, oomScore
+    }
 
     package static func encode(_ message: CoreMessage) -> [UInt8] {
         var writer = writer(.core)
@@ -30,6 +32,12 @@ extension MessageCodec {
         case .openFile(let path):
             writer.integer(Kind.openFile.rawValue)
             writer.text(path)
+        case .startMeter:
+            writer.integer(Kind.startMeter.rawValue)
+        case .oomScore(let tag, let score):
+            writer.integer(Kind.oomScore.rawValue)
+            writer.integer(tag.rawValue)
+            writer.integer(score)
         }
         return writer.bytes
     }
@@ -51,6 +59,8 @@ extension MessageCodec {
             case .failed: return .failed(reason: try reader.text(), exitCode: try reader.integer())
             case .done: return .done
             case .openFile: return .openFile(path: try reader.text())
+            case .startMeter: return .startMeter
+            case .oomScore: return .oomScore(tag: ChildTag(try reader.integer()), score: try reader.integer())
             }
         }
     }
@@ -64,6 +74,7 @@ extension ByteWriter {
         list(request.targets) { $0.integer($1) }
         flag(request.outputPipes)
         text(request.title)
+        optional(request.group) { $0.text($1) }
     }
 }
 
@@ -75,7 +86,8 @@ extension ByteReader {
             user: try optional { reader throws(CodecError) in try reader.text() },
             targets: try list { reader throws(CodecError) in try reader.integer(Int32.self) },
             outputPipes: try flag(),
-            title: try text())
+            title: try text(),
+            group: try optional { reader throws(CodecError) in try reader.text() })
     }
 
     mutating func role() throws(CodecError) -> ChildRole {

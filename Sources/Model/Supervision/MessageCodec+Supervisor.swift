@@ -1,7 +1,7 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
         case welcome = 1, listener, child, begin, spawned, spawnRefused, exited, shutdown, reload, reopenLogs,
-            fileOpened, apps
+            fileOpened, apps, meterStarted, controlGroups
     }
 
     package static func encode(_ message: SupervisorMessage) -> [UInt8] {
@@ -16,6 +16,10 @@ extension MessageCodec {
             writer.integer(Kind.listener.rawValue)
             writer.text(name)
             writer.integer(index)
+        case .controlGroups(let path, let note):
+            writer.integer(Kind.controlGroups.rawValue)
+            writer.optional(path) { $0.text($1) }
+            writer.text(note)
         case .child(let entry):
             writer.integer(Kind.child.rawValue)
             writer.entry(entry)
@@ -48,6 +52,9 @@ extension MessageCodec {
         case .apps(let message):
             writer.integer(Kind.apps.rawValue)
             writer.appsMessage(message)
+        case .meterStarted(let errno):
+            writer.integer(Kind.meterStarted.rawValue)
+            writer.integer(errno)
         }
         return writer.bytes
     }
@@ -62,6 +69,10 @@ extension MessageCodec {
                     version: try reader.integer(), supervisorPid: try reader.integer(),
                     coreNumber: try reader.integer())
             case .listener: return .listener(name: try reader.text(), index: try reader.integer())
+            case .controlGroups:
+                return .controlGroups(
+                    path: try reader.optional { reader throws(CodecError) in try reader.text() },
+                    note: try reader.text())
             case .child: return .child(try reader.entry())
             case .begin: return .begin
             case .spawned: return .spawned(try reader.entry())
@@ -75,6 +86,7 @@ extension MessageCodec {
             case .reopenLogs: return .reopenLogs
             case .fileOpened: return .fileOpened(path: try reader.text(), errno: try reader.integer())
             case .apps: return .apps(try reader.appsMessage())
+            case .meterStarted: return .meterStarted(errno: try reader.integer())
             }
         }
     }

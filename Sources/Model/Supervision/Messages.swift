@@ -30,8 +30,11 @@ package struct SpawnRequest: Sendable, Equatable {
     package var outputPipes: Bool
     /// For logs and `ps`: "app blog worker w3".
     package var title: String
+    /// Name of the control group that it is born into: that of its generation. Without control groups it means nothing.
+    package var group: String?
     package init(
-        tag: ChildTag, role: ChildRole, user: String?, targets: [Int32], outputPipes: Bool, title: String
+        tag: ChildTag, role: ChildRole, user: String?, targets: [Int32], outputPipes: Bool, title: String,
+        group: String? = nil
     ) {
         self.tag = tag
         self.role = role
@@ -39,6 +42,7 @@ package struct SpawnRequest: Sendable, Equatable {
         self.targets = targets
         self.outputPipes = outputPipes
         self.title = title
+        self.group = group
     }
 }
 
@@ -61,6 +65,10 @@ package enum CoreMessage: Sendable, Equatable {
     case done
     /// One of the plan's `readableFiles` is wanted, as it is now: a certificate or key that the core may not read itself.
     case openFile(path: String)
+    /// Who is killed first when memory runs out: 0 … 1000, as in `LaunchPlan`.
+    case oomScore(tag: ChildTag, score: Int32)
+    /// A process is wanted that measures memory (`passenger-launch measure`); one that runs already is ended.
+    case startMeter
 }
 
 /// How a child ended, as wait(2) tells it.
@@ -112,6 +120,9 @@ package enum SupervisorMessage: Sendable, Equatable {
     case welcome(version: UInt16, supervisorPid: Int32, coreNumber: UInt32)
     /// One listening descriptor. `name` groups the sibling sockets of one address ("http:0", "admin").
     case listener(name: String, index: UInt32)
+    /// Where the control groups are that children are born into (`SpawnRequest.group`), or nil; `note` says so, or why not,
+    /// to people.
+    case controlGroups(path: String?, note: String)
     /// A child that outlived an earlier core; descriptors: stdout, stderr read ends when it has pipes.
     case child(ChildEntry)
     /// Nothing more is handed over: start.
@@ -130,4 +141,6 @@ package enum SupervisorMessage: Sendable, Equatable {
     case fileOpened(path: String, errno: Int32)
     /// Of the plan's `appsWatcher`; to a new core first all that is known.
     case apps(AppsMessage)
+    /// Answers `startMeter`, in order. 0 and one descriptor, the packet socket to it, or none and an errno.
+    case meterStarted(errno: Int32)
 }

@@ -1,5 +1,5 @@
 import Glibc
-package import Linux
+import Linux
 package import Model
 import Synchronization
 
@@ -17,6 +17,10 @@ package struct Inheritance: Sendable {
     package var supervisorPid: Int32
     package var coreNumber: UInt32
     package var listeners: [InheritedListener] = []
+    /// Directory below which children's control groups are; nil without.
+    package var controlGroups: String?
+    /// That there are some, or why there are none.
+    package var controlGroupNote = ""
 }
 
 /// The core's own copy of a listening descriptor of the supervisor's.
@@ -37,16 +41,18 @@ package enum ControlRequest: Sendable, Equatable {
 
 /// The core's end of the socket pair to the supervisor: asks for children and hears of them.
 package final class SupervisorLink: Sendable {
-    private struct State {
+    /// `FileHandler` and the other questions: `SupervisorLink+Questions.swift`.
+    struct State {
         var nextTag: UInt64 = 1
         var handlers: [ChildTag: any ChildHandler] = [:]
         /// By path, in the order of the questions, which is that of the answers.
         var opening: [String: [FileHandler]] = [:]
+        var startingMeters: [MeterHandler] = []
         var isSupervisorGone = false
     }
 
-    private let descriptor: Int32
-    private let state = Mutex(State())
+    let descriptor: Int32
+    let state = Mutex(State())
 
     /// Takes over `descriptor`, a SOCK_SEQPACKET socket that stays open for as long as the process lives.
     package init(descriptor: Int32) { self.descriptor = descriptor }
@@ -68,6 +74,9 @@ package final class SupervisorLink: Sendable {
             case .listener(let name, let index):
                 guard let listener = descriptors.first else { continue }
                 inheritance.listeners.append(.init(name: name, index: Int(index), descriptor: listener))
+            case .controlGroups(let path, let note):
+                inheritance.controlGroups = path
+                inheritance.controlGroupNote = note
             case .begin:
                 return inheritance
             default:
@@ -87,17 +96,18 @@ package final class SupervisorLink: Sendable {
                     for number in descriptors { _ = Descriptor(owning: number) }
                 }
             }
-            abandonFiles()
+            abandonQuestions()
             control(.supervisorGone)
         }
     }
 
-    /// Asks for a child. The answer comes to `handler`, which is kept until the child's exit was reported. The caller
+    /// Asks for a child, in the control group of its generation if it has one. The answer comes to `handler`, which is kept until the child's exit was reported. The caller
     /// keeps its own copies of `descriptors`.
     @discardableResult
     package func spawn(
         role: ChildRole, user: String?, plan: LaunchPlan, descriptors: [(source: Int32, target: Int32)],
-        outputPipes: Bool = true, title: String, handler: any ChildHandler
+        outputPipes: Bool = true, title: String, group: String? = nil,
+        handler: any ChildHandler
     ) throws -> ChildTag {
         let tag = state.withLock { state in
             let tag = ChildTag(state.nextTag)
@@ -109,7 +119,7 @@ package final class SupervisorLink: Sendable {
             let planFile = try makeMemoryFile(name: "launch-plan", contents: MessageCodec.encode(plan), sealed: true)
             let request = SpawnRequest(
                 tag: tag, role: role, user: user, targets: descriptors.map(\.target), outputPipes: outputPipes,
-                title: title)
+                title: title, group: group)
             try MessageSocket.send(
                 descriptor, MessageCodec.encode(.spawn(request)),
                 descriptors: [planFile.number] + descriptors.map(\.source))
@@ -126,47 +136,9 @@ package final class SupervisorLink: Sendable {
         try? send(.signal(tag: tag, signal: signal, scope: scope))
     }
 
-    /// Told, on the link's thread, about one file that was asked for. Owns the descriptor. Must not block.
-    package typealias FileHandler = @Sendable (Result<Int32, SystemError>) -> Void
-
-    /// Asks for a descriptor to read a file from, as the supervisor's user sees it now. `pread` it (`readWholeFile`): its
-    /// position may be shared. Only for the plan's `readableFiles`: EPERM for all others. `then` is called once, perhaps
-    /// before this returns; only after `start`.
-    package func openFile(_ path: String, then: @escaping FileHandler) {
-        // Sent under the lock, so that two questions for one path stand in the same order here and there.
-        let failure: SystemError? = state.withLock { state in
-            if state.isSupervisorGone { return SystemError(call: "open", errno: EPIPE, subject: path) }
-            do throws(SystemError) {
-                try MessageSocket.send(descriptor, MessageCodec.encode(.openFile(path: path)))
-            } catch {
-                return error
-            }
-            state.opening[path, default: []].append(then)
-            return nil
-        }
-        if let failure { then(.failure(failure)) }
-    }
-
-    private func fileOpened(_ path: String, _ opened: Result<Int32, SystemError>) {
-        let handler = state.withLock { state -> FileHandler? in
-            guard var line = state.opening.removeValue(forKey: path) else { return nil }
-            let first = line.removeFirst()
-            if !line.isEmpty { state.opening[path] = line }
-            return first
-        }
-        if let handler { return handler(opened) }
-        if case .success(let number) = opened { _ = Descriptor(owning: number) }
-    }
-
-    private func abandonFiles() {
-        let waiting = state.withLock { state in
-            state.isSupervisorGone = true
-            defer { state.opening = [:] }
-            return state.opening
-        }
-        for (path, handlers) in waiting {
-            for handler in handlers { handler(.failure(SystemError(call: "open", errno: EPIPE, subject: path))) }
-        }
+    /// 0 … 1000: higher is killed first when memory runs out.
+    package func setOOMScore(_ tag: ChildTag, _ score: Int32) {
+        try? send(.oomScore(tag: tag, score: score))
     }
 
     package func send(_ message: CoreMessage) throws {
@@ -198,7 +170,15 @@ package final class SupervisorLink: Sendable {
             fileOpened(path, .success(number))
             for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
             return
-        case .welcome, .listener, .child, .begin: break
+        case .meterStarted(let errno):
+            guard errno == 0, let number = descriptors.first else {
+                meterStarted(.failure(SystemError(call: "spawn", errno: errno == 0 ? EBADF : errno)))
+                break
+            }
+            meterStarted(.success(number))
+            for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
+            return
+        case .welcome, .listener, .controlGroups, .child, .begin: break
         }
         for number in descriptors { _ = Descriptor(owning: number) }
     }

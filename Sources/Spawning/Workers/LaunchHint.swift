@@ -11,7 +11,8 @@ enum LaunchHint {
             "The user \(settings.users.user ?? "of the server") may not reach \(failure.subject); check the permissions "
                 + "of every directory on the way."
         case ("chdir", _): "The app's directory is gone or unreadable."
-        case ("fork", EAGAIN), ("setuid", EAGAIN): "The user's process limit (ulimit -u) is reached."
+        // The kernel lets the user switch pass and refuses the exec after it (execve(2)).
+        case ("exec", EAGAIN), ("setuid", EAGAIN): "The user's process limit (ulimit -u) is reached."
         default: nil
         }
     }

@@ -9,6 +9,7 @@ package struct SpawningParts: Sendable {
 
     package var link: SupervisorLink
     package var reader: OutputReader
+    package var meter: MemoryMeter
     /// Mode 0700, the core's own: an app's user can neither list it nor connect into it.
     package var socketDirectory: String
     package var loaderDirectory: String
@@ -28,7 +29,8 @@ package struct SpawningParts: Sendable {
     package var notice: @Sendable (AppName, WorkerNumber, String) -> Void
 
     package init(
-        link: SupervisorLink, reader: OutputReader, socketDirectory: String, loaderDirectory: String,
+        link: SupervisorLink, reader: OutputReader, meter: MemoryMeter, socketDirectory: String,
+        loaderDirectory: String,
         socketBacklog: Int, openFiles: (soft: UInt64, hard: UInt64),
         environment: @escaping @Sendable (AppSettings) -> [String],
         sharesUser: @escaping @Sendable (AppSettings) -> Bool, schedule: @escaping Schedule,
@@ -38,6 +40,7 @@ package struct SpawningParts: Sendable {
     ) {
         self.link = link
         self.reader = reader
+        self.meter = meter
         self.socketDirectory = socketDirectory
         self.loaderDirectory = loaderDirectory
         self.socketBacklog = socketBacklog

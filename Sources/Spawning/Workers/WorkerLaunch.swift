@@ -8,6 +8,9 @@ struct WorkerLaunch {
     static let listenerTarget: Int32 = 3
     static let handshakeTarget: Int32 = 4
 
+    static let bootingOOMScore: Int32 = 200
+    static let servingOOMScore: Int32 = 0
+
     var plan: LaunchPlan
     var usesHandshake: Bool
 
@@ -48,7 +51,7 @@ struct WorkerLaunch {
             ResourceLimit(resource: Int32(RLIMIT_NOFILE.rawValue), soft: openFiles.soft, hard: openFiles.hard)
         ]
         // A booting worker is the first to go when memory runs out.
-        plan.oomScore = 200
+        plan.oomScore = Self.bootingOOMScore
     }
 
     /// When a worker with threads gives a request up, in milliseconds. The gateway answers 504 at `max_request_time`, and

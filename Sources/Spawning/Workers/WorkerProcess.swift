@@ -95,7 +95,7 @@ final class WorkerProcess: ChildHandler {
         let title = "\(spec.app) \(generation) \(worker)"
         let tag = try parts.link.spawn(
             role: .worker, user: spec.settings.users.user, plan: plan, descriptors: descriptors, title: title,
-            handler: self)
+            group: ControlGroupName.of(spec.app, generation), handler: self)
         let isStopping = state.withLock { state in
             state.tag = tag
             return state.isStopping
@@ -116,6 +116,7 @@ final class WorkerProcess: ChildHandler {
             state.openStreams = (standardOutput == nil ? 0 : 1) + (standardError == nil ? 0 : 1)
         }
         pool.workerSpawned(worker, pid: entry.pid)
+        parts.meter.started(worker, pid: entry.pid, hardLimit: spec.settings.pool.hardMemoryLimit)
         if let standardOutput { read(Descriptor(owning: standardOutput), .stdout) }
         if let standardError { read(Descriptor(owning: standardError), .stderr) }
     }
@@ -222,6 +223,12 @@ final class WorkerProcess: ChildHandler {
         parts.schedule(grace) { [self] in kill() }
     }
 
+    /// It serves now: a booting one is to go first when memory runs out.
+    func becameAvailable() {
+        guard let tag = state.withLock({ $0.tag }) else { return }
+        parts.link.setOOMScore(tag, WorkerLaunch.servingOOMScore)
+    }
+
     private func kill() {
         guard state.withLock({ $0.end == nil }) else { return }
         signal(SIGKILL, .group)
@@ -245,6 +252,7 @@ final class WorkerProcess: ChildHandler {
             return describeEnd(state)
         }
         guard let failure else { return }
+        parts.meter.ended(worker)
         unlink(socketPath)
         unlink("\(parts.socketDirectory)/\(worker).app.sock")
         pool.workerExited(worker, failure)

@@ -51,6 +51,11 @@ package final class WorkerSpawner: Sendable {
         parts.schedule(Self.overtaking) { [self] in state.withLock { _ = $0.stoppedEarly.remove(worker) } }
     }
 
+    /// It has been proved and takes requests.
+    package func becameAvailable(_ worker: WorkerNumber) {
+        state.withLock { $0.processes[worker] }?.becameAvailable()
+    }
+
     private func forget(_ worker: WorkerNumber) {
         prover.forget(worker)
         state.withLock { _ = $0.processes.removeValue(forKey: worker) }

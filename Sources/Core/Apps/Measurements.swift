@@ -1,0 +1,41 @@
+import AdminAPI
+import Model
+import Pool
+import Spawning
+
+/// What processes take, as `status` shows it.
+struct Measurements: Sendable {
+    let meter: MemoryMeter
+    /// Directory below which the generations' control groups are; nil without.
+    let controlGroups: String?
+
+    func generation(_ generation: GenerationSnapshot, of app: AppName) -> GenerationStatus {
+        let figures = generation.workers.map { meter.figures($0.number) }
+        var status = GenerationStatus(
+            generation,
+            workers: zip(generation.workers, figures).map { worker, memory in
+                WorkerStatus(
+                    worker, lastError: generation.lastError?.summary, memory: memory.map { MemoryStatus($0) })
+            })
+        let measured = figures.compactMap { $0 }
+        if !measured.isEmpty { status.memory = MemoryStatus(measured.reduce(.zero, +)) }
+        status.controlGroup = controlGroup(ControlGroupName.of(app, generation.number))
+        return status
+    }
+
+    private func controlGroup(_ name: String) -> ControlGroupStatus? {
+        guard let path = controlGroups.map({ "\($0)/\(name)" }), let figures = ControlGroupFigures(path: path) else {
+            return nil
+        }
+        return ControlGroupStatus(
+            path: path, memoryBytes: figures.memoryBytes, cpuSeconds: Double(figures.cpuMicroseconds) / 1e6)
+    }
+}
+
+extension MemoryStatus {
+    init(_ figures: MemoryFigures) {
+        self.init(
+            privateBytes: figures.privateBytes, swapBytes: figures.swapBytes, sharedBytes: figures.sharedBytes,
+            pssBytes: figures.proportionalBytes, processes: figures.processes, isExact: figures.isExact)
+    }
+}
