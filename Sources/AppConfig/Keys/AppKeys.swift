@@ -61,6 +61,12 @@ extension KeyTable {
             \.app.pool.maxRequests, by: .restart,
             "Requests after which a worker is replaced, give or take a tenth (0: never)"),
         ConfigKey(
+            "memory_limit", .app, .size("500MB", zeroIsUnlimited: true), \.app.pool.memoryLimit, by: .restart,
+            "Memory of a worker from which on it is replaced after its requests (0: no limit)"),
+        ConfigKey(
+            "hard_memory_limit", .app, .size("1GB", zeroIsUnlimited: true), \.app.pool.hardMemoryLimit, by: .restart,
+            "Memory of a worker from which on it is stopped at once (0: no limit)"),
+        ConfigKey(
             "start_timeout", .app, .positiveDuration("90s"), \.app.pool.startTimeout, by: .restart,
             "How long a worker may take to start"),
         ConfigKey(
