@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
-# Boots a Rack app in this process and serves it. Started by passenger with the worker's listening socket and the handshake
-# pipe as inherited descriptors and everything else in one environment variable; README.md one folder up has the protocol.
+# Boots a Rack app in this process and serves it, or forks workers that do. Started by passenger with the worker's listening
+# socket and the handshake pipe as inherited descriptors (a preloader: with a control socket and the owner pipe) and everything
+# else in one environment variable; README.md one folder up has the protocol.
 
 require_relative 'lib/handshake'
 require_relative 'lib/boot_error'
@@ -18,35 +19,76 @@ module PhusionPassenger
       @name = plan['app'] || File.basename(@directory)
       @threads = plan['threads'] || 1
       @time_limit = plan['abort_after_ms']&.fdiv(1000)
+      @descriptors = plan.slice('listener', 'control', 'owner')
       # Inherited descriptors lack close-on-exec: without it each subprocess of the app would keep a dead worker's socket open.
-      @listener_number = plan.fetch('listener')
-      IO.for_fd(@listener_number, autoclose: false).close_on_exec = true
-      pipe = IO.for_fd(plan.fetch('handshake'), 'w')
-      pipe.close_on_exec = true
-      pipe.sync = true
-      @handshake = Handshake.new(pipe)
+      @descriptors.each_value { |number| IO.for_fd(number, autoclose: false).close_on_exec = true }
+      @handshake = handshake_on(IO.for_fd(plan.fetch('handshake'), 'w'))
     end
 
     def run
-      worker = boot
+      app = booting { load }
+      birth = preload if @descriptors.key?('control')
+      worker = booting { start(app, birth) }
       worker.run
       PhusionPassenger.call_event(:stopping_worker_process)
     end
 
     private
 
-    def boot
+    def handshake_on(pipe)
+      pipe.close_on_exec = true
+      pipe.sync = true
+      Handshake.new(pipe)
+    end
+
+    def booting
+      yield
+    rescue StandardError, ScriptError, SystemExit, NoMemoryError, SystemStackError => e
+      give_up(e)
+    end
+
+    def load
       @handshake.run_step('start_interpreter') { $stdout.sync = $stderr.sync = true }
       @handshake.run_step('load_libraries') { load_libraries }
-      app = @handshake.run_step('load_app') { load_app }
+      @handshake.run_step('load_app') { load_app }
+    end
+
+    # Returns in forked workers only.
+    def preload
+      require_relative 'lib/preloader'
+      preloader = Preloader.new(control: @descriptors['control'], owner: @descriptors['owner'])
+      refuse(PhusionPassenger.preloading_refusal) if PhusionPassenger.preloading_refusal
+      Process.setproctitle("passenger ruby preloader: #{@name}")
+      @handshake.run_step('prepare_fork') { Preloader.warm_up }
+      tell_of_lost_threads
+      @handshake.preloaded
+      preloader.run
+    end
+
+    def refuse(reason)
+      @handshake.unsuitable(reason)
+      exit!(0)
+    end
+
+    def tell_of_lost_threads
+      names = ForkSafety.lost_threads.map { |thread| thread.name || thread.inspect }
+      return if names.empty?
+
+      warn "passenger: threads that were started while the app was loaded do not run in its workers: #{names.join(', ')}. " \
+           'Start them in PhusionPassenger.on_event(:starting_worker_process), or set spawn_method to direct.'
+    end
+
+    def start(app, birth)
+      if birth
+        @handshake = handshake_on(birth.handshake)
+        ForkSafety.after_fork
+      end
       @handshake.run_step('start_serving') do
-        PhusionPassenger.call_event(:starting_worker_process, false)
-        @worker = start_worker(app)
+        PhusionPassenger.call_event(:starting_worker_process, !birth.nil?)
+        @worker = start_worker(app, birth)
       end
       @handshake.ready(PhusionPassenger.advertised_concurrency_level || @threads)
       @worker
-    rescue StandardError, ScriptError, SystemExit, NoMemoryError, SystemStackError => e
-      give_up(e)
     end
 
     def give_up(exception)
@@ -56,7 +98,7 @@ module PhusionPassenger
     end
 
     def load_libraries
-      require 'bundler/setup' if ENV.key?('BUNDLE_GEMFILE') || File.exist?(File.join(@directory, 'Gemfile'))
+      require 'bundler/setup' if bundled?
       begin
         require 'rack'
       rescue LoadError => e
@@ -65,6 +107,10 @@ module PhusionPassenger
         raise BootError::Known.new('LoadError: cannot load rack, which this app needs', rack_hint)
       end
       require_relative(@threads > 1 ? 'lib/threaded_session_worker' : 'lib/session_worker')
+    end
+
+    def bundled?
+      ENV.key?('BUNDLE_GEMFILE') || %w[Gemfile gems.rb].any? { |name| File.exist?(File.join(@directory, name)) }
     end
 
     def rack_hint
@@ -86,16 +132,17 @@ module PhusionPassenger
       raise BootError::Known.new("#{@startup_file} gave no app", 'Its last line should be `run` with an object that has a `call` method.')
     end
 
-    def start_worker(app)
+    def start_worker(app, birth)
       Process.setproctitle("passenger ruby worker: #{@name}")
-      listener = UNIXServer.for_fd(@listener_number)
+      listener = UNIXServer.for_fd(birth ? birth.listener : @descriptors['listener'])
       # Only Rack 2 and older ask for this key; their constant is a pair of numbers.
       version = Rack::VERSION if Rack.release.to_i < 3
+      options = { rack_version: version, owner: birth&.owner }
       worker =
         if @threads > 1
-          ThreadedSessionWorker.new(app, listener, threads: @threads, time_limit: @time_limit, rack_version: version)
+          ThreadedSessionWorker.new(app, listener, threads: @threads, time_limit: @time_limit, **options)
         else
-          SessionWorker.new(app, listener, rack_version: version)
+          SessionWorker.new(app, listener, **options)
         end
       # After the app has loaded, so that a handler of its own does not swallow the stop.
       @stop_signals.each { |signal| trap(signal) { worker.stop } }

@@ -32,6 +32,18 @@ module PhusionPassenger
       close
     end
 
+    # The app is loaded, and workers can be forked.
+    def preloaded
+      send_line(type: 'preloaded')
+      close
+    end
+
+    # The app is loaded, and no worker must be forked from this process.
+    def unsuitable(reason)
+      send_line(type: 'unsuitable', reason: reason[0, MAX_SUMMARY])
+      close
+    end
+
     def fail(summary:, details:, hint:)
       fields = { type: 'error', step: @step, summary: summary[0, MAX_SUMMARY], details: details, hint: hint[0, MAX_HINT] }
       # Halving ends: everything but the details is bounded far below the limit.

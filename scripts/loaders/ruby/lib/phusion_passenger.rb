@@ -8,6 +8,14 @@ module PhusionPassenger
     # How many requests at a time the pool should send to this worker; read once, when the worker is ready.
     attr_accessor :advertised_concurrency_level
 
+    # Why the app must be loaded by each worker for itself; nil when workers may be forked from a process that has loaded it.
+    attr_reader :preloading_refusal
+
+    # For an app that must not be loaded once and forked: called while it loads. Its workers are then started one by one.
+    def refuse_preloading(reason)
+      @preloading_refusal = reason.to_s
+    end
+
     # Events: +:starting_worker_process+ (called with whether the process was forked), +:starting_request_handler_thread+ (in
     # each thread that serves requests) and +:stopping_worker_process+. Other names are accepted, and not called by this version.
     def on_event(name, &block)

@@ -29,12 +29,14 @@ module PhusionPassenger
     ERROR_HEADERS = { 'content-type' => 'text/plain' }.freeze
     ERROR_BODY = ["The application raised an error; its log has the details.\n"].freeze
 
-    def initialize(app, listener, rack_version: nil, errors: $stderr)
+    # +owner+: an IO that ends with the process that this worker must not outlive.
+    def initialize(app, listener, rack_version: nil, errors: $stderr, owner: nil)
       @app = app
       @listener = listener
       @errors = errors
       @wake_reader, @wake_writer = IO.pipe
-      @sources = [@wake_reader, @listener]
+      @owner = owner
+      @sources = [@wake_reader, @listener, owner].compact
       @lingering = {}.compare_by_identity
       @returned = Thread::Queue.new
       @template = TEMPLATE.merge('rack.errors' => errors, 'rack.hijack' => self, 'rack.early_hints' => method(:send_early_hints))
@@ -100,6 +102,7 @@ module PhusionPassenger
     def attend(source)
       if source.equal?(@listener) then accept
       elsif source.equal?(@wake_reader) then take_what_was_returned
+      elsif source.equal?(@owner) then exit!(1)
       elsif @lingering.key?(source) then linger(source)
       else serve(source)
       end

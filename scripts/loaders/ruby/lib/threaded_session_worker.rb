@@ -14,8 +14,8 @@ module PhusionPassenger
     private_constant :PATIENCE
 
     # +time_limit+ (seconds or nil): a request that takes longer is aborted.
-    def initialize(app, listener, threads:, time_limit: nil, **options)
-      super(app, listener, **options)
+    def initialize(app, listener, threads:, time_limit: nil, owner: nil, **options)
+      super(app, listener, owner: owner, **options)
       @lock = Mutex.new
       @waiting = []
       @resting = []

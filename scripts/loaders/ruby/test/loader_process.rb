@@ -17,15 +17,18 @@ class LoaderProcess
     @directory = Dir.mktmpdir
     files.each { |name, text| File.write(File.join(@directory, name), text) }
     @socket_path = File.join(@directory, 'w.sock')
-    listener = UNIXServer.new(@socket_path)
-    @handshake, handshake_writer = IO.pipe
+    @listener = UNIXServer.new(@socket_path)
+    @handshake, @handshake_writer = IO.pipe
     plan = { version: 1, listener: 3, handshake: 4, directory: @directory, startup_file: 'config.ru', app: 'test' }.merge(plan)
-    @pid = Process.spawn({ '_PASSENGER_WORKER' => JSON.generate(plan), 'BUNDLE_GEMFILE' => nil, 'TMPDIR' => @directory },
-                         RbConfig.ruby, LOADER,
-                         3 => listener, 4 => handshake_writer, in: File::NULL,
-                         out: [log_path, 'a'], err: %i[child out], chdir: @directory)
-    [listener, handshake_writer].each(&:close)
+    @pid = Process.spawn({ '_PASSENGER_WORKER' => JSON.generate(plan.compact), 'BUNDLE_GEMFILE' => nil, 'TMPDIR' => @directory },
+                         RbConfig.ruby, LOADER, spawn_options)
+    [@listener, @handshake_writer].each(&:close)
     @connections = []
+  end
+
+  # Descriptors and directory of the process.
+  def spawn_options
+    { 3 => @listener, 4 => @handshake_writer, in: File::NULL, out: [log_path, 'a'], err: %i[child out], chdir: @directory }
   end
 
   # All lines of the handshake, which ends when the worker is ready or has failed.
