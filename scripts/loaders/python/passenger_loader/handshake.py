@@ -37,6 +37,16 @@ class Handshake:
         self._send({'type': 'ready', 'protocol': protocol, 'concurrency': concurrency})
         self.close()
 
+    def preloaded(self):
+        """The app is loaded, and workers can be forked."""
+        self._send({'type': 'preloaded'})
+        self.close()
+
+    def unsuitable(self, reason):
+        """The app is loaded, and no worker must be forked from this process."""
+        self._send({'type': 'unsuitable', 'reason': reason[:MAX_SUMMARY]})
+        self.close()
+
     def fail(self, summary, details, hint):
         fields = {'type': 'error', 'step': self._step, 'summary': summary[:MAX_SUMMARY], 'details': details, 'hint': hint[:MAX_HINT]}
         # Halving ends: everything but the details is bounded far below the limit.

@@ -55,7 +55,8 @@ class SessionWorker:
     # What a connection, and the listener, are polled for.
     INTEREST = select.EPOLLIN
 
-    def __init__(self, application, listener):
+    def __init__(self, application, listener, owner=None):
+        """`owner`: a descriptor that ends with the process that this worker must not outlive."""
         self._application = application
         self._listener = listener
         self._listener.setblocking(False)
@@ -67,6 +68,9 @@ class SessionWorker:
         self._poll = select.epoll()
         self._poll.register(self._wake_reader, select.EPOLLIN)
         self._poll.register(listener.fileno(), self.INTEREST)
+        self._owner = owner
+        if owner is not None:
+            self._poll.register(owner, select.EPOLLIN)
 
     def stop(self, *_):
         """A signal handler: ends `run` after the current request. (The signal itself wakes it.)"""
@@ -102,6 +106,8 @@ class SessionWorker:
     def _attend(self, descriptor, events):
         connection = self._connections.get(descriptor)
         if connection is None:
+            if descriptor == self._owner:
+                os._exit(1)
             if descriptor != self._wake_reader:
                 self._accept()
             else:

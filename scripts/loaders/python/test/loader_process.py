@@ -19,6 +19,9 @@ Response = collections.namedtuple('Response', 'status headers body')
 
 
 class LoaderProcess:
+    # Further descriptors of the process: (source, target).
+    given = ()
+
     def __init__(self, files, loader='wsgi_loader.py', options=('-W', 'error'), **plan):
         self.directory = tempfile.mkdtemp()
         for name, text in files.items():
@@ -38,6 +41,7 @@ class LoaderProcess:
             'app': 'test',
             **plan,
         }
+        plan = {name: value for name, value in plan.items() if value is not None}
         command = [sys.executable, *options, os.path.join(LOADERS, loader)]
         self.pid = self._spawn(command, {**os.environ, '_PASSENGER_WORKER': json.dumps(plan)})
 
@@ -47,10 +51,13 @@ class LoaderProcess:
         listener.listen(64)
         self._handshake, writer = os.pipe()
         log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        moves = [(log, 1), (log, 2), (writer, 4), *self.given]
+        if not self.given:
+            moves.append((listener.fileno(), 3))
         # Out of the way of the numbers that they are to get.
-        sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100) for fd in (log, log, listener.fileno(), writer)]
+        sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100) for fd, _ in moves]
         actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-        actions += [(os.POSIX_SPAWN_DUP2, source, target) for source, target in zip(sources, (1, 2, 3, 4))]
+        actions += [(os.POSIX_SPAWN_DUP2, source, target) for source, (_, target) in zip(sources, moves)]
         command = ['sh', '-c', 'cd "$0" && exec "$@"', self.directory, *command]
         pid = os.posix_spawn('/bin/sh', command, environment, file_actions=actions)
         listener.close()

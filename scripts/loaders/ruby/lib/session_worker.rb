@@ -90,7 +90,7 @@ module PhusionPassenger
         @careful = true
         return false
       end
-      return false if source.equal?(@wake_reader) || @lingering.key?(source)
+      return false if source.equal?(@wake_reader) || source.equal?(@owner) || @lingering.key?(source)
 
       source.send('', Socket::MSG_NOSIGNAL)
       false
