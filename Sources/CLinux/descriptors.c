@@ -115,6 +115,39 @@ ssize_t cl_receive_packet(int fd, void *bytes, size_t capacity, int *descriptors
     return received;
 }
 
+int cl_set_pass_credentials(int fd) {
+    int on = 1;
+    return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+}
+ssize_t cl_receive_with_sender(int fd, void *bytes, size_t capacity, int *pid, uint32_t *uid, uint32_t *gid) {
+    // No room for descriptors: the kernel drops what does not fit.
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct iovec piece = {bytes, capacity};
+    struct msghdr message = {0};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+    ssize_t received;
+    do received = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (received < 0 && errno == EINTR);
+    if (received < 0) return -1;
+    *pid = 0;
+    *uid = *gid = UINT32_MAX;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) {
+        struct ucred sender;
+        memcpy(&sender, CMSG_DATA(header), sizeof sender);
+        *pid = sender.pid;
+        *uid = sender.uid;
+        *gid = sender.gid;
+    }
+    return received;
+}
+
 int cl_set_file_user(uint32_t uid, uint32_t gid) {
     setfsgid(gid);
     setfsuid(uid);

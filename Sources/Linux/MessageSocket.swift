@@ -31,6 +31,27 @@ package enum MessageSocket {
         }
     }
 
+    /// From now on the kernel notes who sends each packet that comes here.
+    package static func noteSenders(_ fd: Int32) throws(SystemError) {
+        _ = try checked("setsockopt SO_PASSCRED") { cl_set_pass_credentials(fd) }
+    }
+
+    /// The next packet of a socket with `noteSenders`, and the process that sent it: the kernel's word, unless the sender may
+    /// signal every process anyway. Never waits: EAGAIN. Nil when the peer has closed. A packet is cut to `maxBytes`, and
+    /// descriptors that come with it are closed: for peers that are not trusted.
+    package static func receiveWithSender(
+        _ fd: Int32, maxBytes: Int
+    ) throws(SystemError) -> (bytes: [UInt8], sender: PeerCredentials)? {
+        var buffer = [UInt8](repeating: 0, count: maxBytes)
+        var sender = PeerCredentials(pid: 0, uid: 0, gid: 0)
+        let size = try checked("recvmsg") {
+            cl_receive_with_sender(fd, &buffer, maxBytes, &sender.pid, &sender.uid, &sender.gid)
+        }
+        if size == 0 { return nil }
+        buffer.removeLast(maxBytes - size)
+        return (buffer, sender)
+    }
+
     /// The next packet; nil when the peer has closed. The caller owns the descriptors. A packet that does not fit is
     /// dropped with its descriptors: EMSGSIZE.
     package static func receive(

@@ -27,6 +27,12 @@ package func processParent(pid: Int32) -> Int32? {
     statFields(pid: pid).flatMap { $0.count > 1 ? Int32($0[1]) : nil }
 }
 
+/// Process group; nil when there is no such process.
+package func processGroup(pid: Int32) -> Int32? {
+    let group = getpgid(pid)
+    return group < 0 ? nil : group
+}
+
 /// Fields from the third on ("state"). The second is the name in parentheses, which may hold anything, so the last
 /// parenthesis counts.
 private func statFields(pid: Int32) -> [Substring]? {

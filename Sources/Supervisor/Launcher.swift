@@ -36,14 +36,14 @@ struct Launcher: ~Copyable {
             let (pid, report) = try spawn(plan: plan, moves: moves, credentials: credentials, group: group)
             return try child(
                 pid, Descriptor(owning: report),
-                ChildProcess.Output(standardOutput: output.reader, standardError: error.reader))
+                OutputPipes(standardOutput: output.reader, standardError: error.reader))
         }
         let (pid, report) = try spawn(plan: plan, moves: moves, credentials: credentials, group: group)
         return try child(pid, Descriptor(owning: report), nil)
     }
 
     private func child(
-        _ pid: Int32, _ report: consuming Descriptor, _ output: consuming ChildProcess.Output?
+        _ pid: Int32, _ report: consuming Descriptor, _ output: OutputPipes?
     ) throws(SystemError) -> ChildProcess {
         do throws(SystemError) {
             return ChildProcess(pid: pid, process: try pidfdOpen(pid: pid), report: report, output: output)

@@ -63,6 +63,10 @@ struct SpawnPolicy: Sendable {
         let targets = Set(request.targets)
         guard targets.count == request.targets.count, targets.allSatisfy({ (0...Self.largestTarget).contains($0) })
         else { throw Refusal(reason: "descriptor targets \(request.targets) are not distinct numbers up to 255") }
+        let preloaders: Set = [PreloaderDescriptors.control, PreloaderDescriptors.owner]
+        guard request.role != .preloader || targets.isDisjoint(with: preloaders) else {
+            throw Refusal(reason: "descriptors \(preloaders.sorted()) of a preloader are the supervisor's")
+        }
         guard request.outputPipes == targets.isDisjoint(with: [1, 2]),
             request.outputPipes || targets.isSuperset(of: [1, 2])
         else { throw Refusal(reason: "stdout and stderr must be either pipes of the supervisor or among the targets") }

@@ -4,12 +4,14 @@ import Model
 
 /// Feeds the state machine with what epoll reports, and does what it decides.
 final class SupervisorLoop {
-    private enum Token {
+    enum Token {
         static let signals: UInt64 = 0
         static let core: UInt64 = 1
         static let apps: UInt64 = 2
         /// Output pipes: this plus the descriptor's number.
         static let output: UInt64 = 1 << 32
+        /// Control sockets of preloaders: this plus the pid.
+        static let preloader: UInt64 = 2 << 32
     }
 
     /// Messages taken in one go, so that a talkative core cannot keep signals and exits waiting.
@@ -18,15 +20,17 @@ final class SupervisorLoop {
     private let plan: SupervisorPlan
     private let log: SupervisorLog
     private var policy: SpawnPolicy
-    private let epoll: Epoll
+    let epoll: Epoll
     private let signals: SignalDescriptor
     private let listeners: Listeners
     private let readableFiles: ReadableFiles
-    private let launcher: Launcher
+    let launcher: Launcher
     private let coreLauncher: CoreLauncher
-    private var machine: SupervisorStateMachine
+    var machine: SupervisorStateMachine
     private var reporter: StartReporter
-    private var children: [Int32: ChildProcess] = [:]
+    var children: [Int32: ChildProcess] = [:]
+    /// Output of workers that are being forked, by ticket.
+    var forkedOutput: [UInt64: OutputPipes] = [:]
     private var connection: CoreConnection?
     private var drain = OutputDrain()
     private let groupGuard: GroupGuard
@@ -35,6 +39,9 @@ final class SupervisorLoop {
     /// Nil where the server may make none.
     private let controlGroups: ControlGroups?
     private let controlGroupNote: String
+    /// Forked workers, and their preloaders, have its read end. Nothing is ever written: its end is ours. It is not one
+    /// preloader's, because workers live on when theirs has ended.
+    let ownerPipe: Pipe
     private var exitCode: Int32?
 
     init(
@@ -56,6 +63,7 @@ final class SupervisorLoop {
         epoll = try Epoll()
         launcher = try Launcher(launchProgram: plan.launchProgram)
         groupGuard = GroupGuard(program: plan.launchProgram, log: log)
+        ownerPipe = try Pipe()
         let coreCredentials = try policy.known(plan.coreUser)
         coreLauncher = try CoreLauncher(plan: plan, credentials: coreCredentials)
         apps = try plan.appsWatcher.map { plan throws(SystemError) in try AppsWatcher(plan: plan) }
@@ -101,6 +109,7 @@ final class SupervisorLoop {
         case Token.signals: readSignals()
         case Token.core: serveCore(event.ready)
         case Token.apps: hearAppsWatcher()
+        case Token.preloader...: servePreloader(Int32(truncatingIfNeeded: event.token - Token.preloader))
         default:
             let descriptor = Int32(truncatingIfNeeded: event.token - Token.output)
             if drain.drains(descriptor), !drain.read(descriptor) { try? epoll.remove(descriptor) }
@@ -128,6 +137,9 @@ final class SupervisorLoop {
             switch connection.receive() {
             case .message(.spawn(let request), let descriptors):
                 spawn(request, descriptors)
+                closeDescriptors(descriptors)
+            case .message(.fork(let request), let descriptors):
+                fork(request, descriptors)
                 closeDescriptors(descriptors)
             case .message(.openFile(let path), let descriptors):
                 closeDescriptors(descriptors)
@@ -238,14 +250,16 @@ final class SupervisorLoop {
         _ request: SpawnRequest, _ descriptors: [Int32], _ credentials: Credentials
     ) throws(SystemError) -> ChildProcess {
         let moves = zip(descriptors.dropFirst(), request.targets).map { DescriptorMove(source: $0, target: $1) }
-        guard let controlGroups, let group = request.group else {
-            return try launcher.launch(
-                plan: descriptors[0], moves: moves, credentials: credentials, makesOutputPipes: request.outputPipes)
+        let start = { [self] (group: Int32?) throws(SystemError) in
+            request.role == .preloader
+                ? try launchPreloader(plan: descriptors[0], moves, credentials, group: group)
+                : try launcher.launch(
+                    plan: descriptors[0], moves: moves, credentials: credentials,
+                    makesOutputPipes: request.outputPipes, group: group)
         }
+        guard let controlGroups, let group = request.group else { return try start(nil) }
         let entrance = try controlGroups.entrance(group)
-        return try launcher.launch(
-            plan: descriptors[0], moves: moves, credentials: credentials, makesOutputPipes: request.outputPipes,
-            group: entrance.number)
+        return try start(entrance.number)
     }
 
     private func open(_ path: String) {
@@ -305,7 +319,7 @@ final class SupervisorLoop {
 
     // MARK: Children
 
-    private func keep(_ child: ChildProcess) {
+    func keep(_ child: ChildProcess) {
         children[child.pid] = child
         groupGuard.add(child.pid)
     }
@@ -331,6 +345,7 @@ final class SupervisorLoop {
         meter.ended(pid)
         let child = children.removeValue(forKey: pid)
         if machine.isCore(pid) { hearLastWords() }
+        if let child, child.forks != nil { servePreloader(child) }
         if let loss = drain.remove(pid: pid) { log.write(loss) }
         perform(
             machine.ended(pid: pid, reason: reason, launchFailure: child?.launchFailure(), now: monotonicNow()))
@@ -338,7 +353,7 @@ final class SupervisorLoop {
 
     // MARK: Actions
 
-    private func perform(_ actions: [SupervisorStateMachine.Action]) {
+    func perform(_ actions: [SupervisorStateMachine.Action]) {
         for action in actions { perform(action) }
     }
 
@@ -356,6 +371,9 @@ final class SupervisorLoop {
         case .signalStrays(let signal):
             if signal == Signal.kill { controlGroups?.killAll() }
             for pid in childProcesses() where !machine.isGroupLeader(pid) && pid != groupGuard.pid { kill(pid, signal) }
+        case .endStray(let pid): try? signalGroup(pid, Signal.kill)
+        case .keepForked(let pid, let ticket): keepForked(pid, forkedOutput.removeValue(forKey: ticket))
+        case .forgetFork(let ticket): forkedOutput[ticket] = nil
         case .drainOutput(let pid): startDraining(pid)
         case .report(let report): reporter.report(report)
         case .log(let line): log.write(line)

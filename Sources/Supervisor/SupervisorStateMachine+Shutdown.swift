@@ -39,7 +39,7 @@ extension SupervisorStateMachine {
         phase = .ending(nextKill: nextKill, giveUp: nextKill + Delays.giveUp, exitCode: exitCode)
         if case .waiting = core { core = .absent }
         for pid in table.keys { table[pid]?.killAt = nil }
-        return drainEverything() + signalEverything(Signal.terminate)
+        return giveUpForks("the server is ending") + drainEverything() + signalEverything(Signal.terminate)
     }
 
     /// The core that read the output is told to go too.

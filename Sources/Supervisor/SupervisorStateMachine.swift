@@ -16,6 +16,12 @@ package struct SupervisorStateMachine: Sendable {
         case signalStrays(signal: Int32)
         /// No child is in this control group any more: what is left in it is to end.
         case endControlGroup(String)
+        /// A child that is in no table, and leads its own group.
+        case endStray(pid: Int32)
+        /// The forked child is there: keep what was made for it under the ticket.
+        case keepForked(pid: Int32, ticket: UInt64)
+        /// Nobody will come for what was made under this ticket.
+        case forgetFork(ticket: UInt64)
         /// Nobody reads the output of this child any more.
         case drainOutput(pid: Int32)
         case report(StartReport)
@@ -66,6 +72,9 @@ package struct SupervisorStateMachine: Sendable {
     var core = CoreState.absent
     /// By pid: a pid is nobody else's until we have reaped it.
     var table: [Int32: Row] = [:]
+    /// By ticket.
+    var forks: [UInt64: PendingFork] = [:]
+    var lastTicket: UInt64 = 0
     var restarts = CoreRestarts()
     private var hasReported = false
 
@@ -107,12 +116,12 @@ package struct SupervisorStateMachine: Sendable {
         case .ending, .finished: return "the server is ending"
         case .serving, .stopping: break
         }
-        if row(tag, of: number) != nil { return "\(tag) is still in the table" }
+        if row(tag, of: number) != nil || pendingFork(tag, of: number) != nil { return "\(tag) is still in the table" }
         let isDoubled = role == .companion && table.values.contains { $0.isOrphan && $0.entry.role == .companion }
         return isDoubled ? "a companion that an earlier core started has not ended yet" : nil
     }
 
-    private func row(_ tag: ChildTag, of core: UInt32) -> Row? {
+    func row(_ tag: ChildTag, of core: UInt32) -> Row? {
         table.values.first { $0.entry.tag == tag && $0.coreNumber == core }
     }
 
@@ -190,7 +199,7 @@ package struct SupervisorStateMachine: Sendable {
 
     /// Until a new core can adopt them, the children of a dead one are ended.
     private mutating func endOrphans(now: Instant) -> [Action] {
-        var actions: [Action] = []
+        var actions = giveUpForks("its core is gone")
         for (pid, row) in table.sorted(by: { $0.key < $1.key }) where !row.isOrphan {
             table[pid]?.killAt = now + Delays.orphanGrace
             table[pid]?.isOrphan = true
@@ -212,10 +221,12 @@ package struct SupervisorStateMachine: Sendable {
             core = .running(life)
             restarts.coreIsReady()
             return [.log("core \(life.number) is ready: \(summary)")] + report(.ready(summary: summary))
-        case .status, .spawn, .openFile, .startMeter:
+        case .status, .spawn, .fork, .openFile, .startMeter:
             return []
         case .signal(let tag, let signal, let scope):
-            guard (1...64).contains(signal), let row = row(tag, of: life.number) else { return [] }
+            guard (1...64).contains(signal) else { return [] }
+            if let ticket = pendingFork(tag, of: life.number) { return giveUp(ticket, "it was given up") }
+            guard let row = row(tag, of: life.number) else { return [] }
             let pid = row.entry.pid
             return [scope == .group ? .signalGroup(pid: pid, signal: signal) : .signalLeader(pid: pid, signal: signal)]
         case .oomScore(let tag, let score):
@@ -261,6 +272,7 @@ package struct SupervisorStateMachine: Sendable {
         let left = endIfEmpty(row.controlGroup)
         guard row.coreNumber == runningCore?.number else { return left }
         return left + [.send(.exited(tag: row.entry.tag, pid: pid, reason: reason, launchFailure: launchFailure))]
+            + giveUpForks("its preloader ended: \(reason)") { $0.preloader == pid }
     }
 
     /// Also for a group that was made for a child that could not be started.

@@ -13,6 +13,7 @@ struct MessageCodecTests {
             SpawnRequest(
                 tag: ChildTag(7), role: .worker, user: "nobody", targets: [3, 4, -1], outputPipes: true, title: "w")),
         .spawn(SpawnRequest(tag: ChildTag(8), role: .tool, user: nil, targets: [], outputPipes: false, title: "")),
+        .fork(ForkRequest(tag: ChildTag(9), preloader: ChildTag(8), title: "app blog worker w4")),
         .signal(tag: ChildTag(1), signal: 15, scope: .group), .signal(tag: ChildTag(1), signal: -1, scope: .leader),
         .ready(summary: "listening on http://127.0.0.1:3000/"), .status("é\0x"),
         .failed(reason: "port taken", exitCode: -5), .done, .openFile(path: "/etc/ssl/blog.key"),

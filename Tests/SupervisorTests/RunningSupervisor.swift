@@ -125,26 +125,50 @@ final class CoreSide {
     }
 
     func request(
-        _ plan: LaunchPlan, user: String? = nil, targets: [(source: Int32, target: Int32)] = [], pipes: Bool = true,
-        group: String? = nil
+        _ plan: LaunchPlan, user: String? = nil, role: ChildRole = .worker,
+        targets: [(source: Int32, target: Int32)] = [], pipes: Bool = true, group: String? = nil
     ) throws -> ChildTag {
         defer { nextTag += 1 }
         let file = try makeMemoryFile(name: "plan", contents: MessageCodec.encode(plan))
         let request = SpawnRequest(
-            tag: ChildTag(nextTag), role: .worker, user: user, targets: targets.map(\.target), outputPipes: pipes,
+            tag: ChildTag(nextTag), role: role, user: user, targets: targets.map(\.target), outputPipes: pipes,
             title: "test child \(nextTag)", group: group)
         try send(.spawn(request), descriptors: [file.number] + targets.map(\.source))
         return request.tag
     }
 
     /// Starts a child that runs.
-    func spawn(_ plan: LaunchPlan, user: String? = nil, group: String? = nil) throws -> Child {
-        let tag = try request(plan, user: user, group: group)
+    func spawn(
+        _ plan: LaunchPlan, user: String? = nil, role: ChildRole = .worker, group: String? = nil
+    ) throws -> Child {
+        try expectChild(try request(plan, user: user, role: role, group: group))
+    }
+
+    /// `descriptors` stand for the worker's listener and its handshake.
+    func requestFork(from preloader: ChildTag, descriptors: [Int32] = [0, 0]) throws -> ChildTag {
+        defer { nextTag += 1 }
+        let request = ForkRequest(tag: ChildTag(nextTag), preloader: preloader, title: "forked child \(nextTag)")
+        try send(.fork(request), descriptors: descriptors)
+        return request.tag
+    }
+
+    /// Has a worker forked that runs.
+    func fork(from preloader: Child) throws -> Child { try expectChild(try requestFork(from: preloader.entry.tag)) }
+
+    private func expectChild(_ tag: ChildTag) throws -> Child {
         let answer = try receive()
         guard case .spawned(let entry) = answer.message, entry.tag == tag else {
             throw TimedOut(what: "spawned, not \(answer.message)")
         }
         return try Child(entry: entry, output: answer.descriptors)
+    }
+
+    func expectRefusal(_ tag: ChildTag) throws -> String {
+        let message = try receive().message
+        guard case .spawnRefused(tag, let reason) = message else {
+            throw TimedOut(what: "refusal of \(tag), not \(message)")
+        }
+        return reason
     }
 
     func expectExit(_ tag: ChildTag) throws -> (reason: ExitReason, failure: LaunchFailure?) {

@@ -49,6 +49,11 @@ private struct World {
     private var groups: [Int32: String] = [:]
     private var endedGroup: String?
     var signalled: [Int32: Int32] = [:]  // ended by this signal, not reaped yet
+    /// Asked of a preloader and not answered, by ticket: the core that asked, its tag, the preloader's pid.
+    var forks: [UInt64: (core: UInt32, tag: ChildTag, preloader: Int32)] = [:]
+    /// Tickets of all time, some of them long over.
+    var tickets: UInt64 = 0
+    var preloaders: [Int32: ChildTag] = [:]
     var told: Set<Int32> = []  // pids whose exit the core was told
     var reports = 0
     var shutdownBegan = false
@@ -82,7 +87,9 @@ private struct World {
 
     private mutating func step() {
         switch Int.random(in: 0..<100, using: &random) {
-        case 0..<30: startChild()
+        case 0..<15: startChild()
+        case 15..<22: askForFork()
+        case 22..<30: preloaderSpeaks()
         case 30..<50: childEnds()
         case 50..<58: coreEnds()
         case 58..<66: say(.ready(summary: "up"))
@@ -101,7 +108,7 @@ private struct World {
     private mutating func startChild() {
         let tag = ChildTag(UInt64.random(in: 1...nextTag, using: &random))
         nextTag += 1
-        let role = Bool.random(using: &random) ? ChildRole.worker : .companion
+        let role = [ChildRole.worker, .companion, .preloader].randomElement(using: &random) ?? .worker
         guard machine.refusal(of: tag, as: role) == nil, let core else { return }
         if role == .companion, children.contains(where: { companions.contains($0.key) && $0.value.core != core.number })
         {
@@ -113,11 +120,53 @@ private struct World {
         nextPid += 1
         children[nextPid] = (core.number, tag, Bool.random(using: &random))
         if role == .companion { companions.insert(nextPid) }
+        if role == .preloader { preloaders[nextPid] = tag }
         let group = [nil, "a", "b"].randomElement(using: &random) ?? nil
         groups[nextPid] = group
         carryOut(
             machine.childStarted(
                 ChildEntry(tag: tag, role: role, pid: nextPid, startTime: 1, title: ""), controlGroup: group))
+    }
+
+    private mutating func askForFork() {
+        let tag = ChildTag(UInt64.random(in: 1...nextTag, using: &random))
+        nextTag += 1
+        guard machine.refusal(of: tag, as: .worker) == nil, let core else { return }
+        let of = ChildTag(UInt64.random(in: 1...nextTag, using: &random))
+        let request = ForkRequest(
+            tag: tag, preloader: preloaders.sorted { $0.key < $1.key }.randomElement(using: &random)?.value ?? of,
+            title: "")
+        guard let (ticket, preloader) = try? machine.forkRequested(request) else { return }
+        if children[preloader]?.core != core.number || preloaders[preloader] == nil {
+            broken.append("pid \(preloader) is no preloader of core \(core.number)")
+        }
+        forks[ticket] = (core.number, tag, preloader)
+        tickets = max(tickets, ticket)
+    }
+
+    /// The truth or not, about a fork of its own or of another.
+    private mutating func preloaderSpeaks() {
+        guard tickets > 0, let preloader = preloaders.keys.sorted().randomElement(using: &random) else { return }
+        let ticket =
+            forks.filter { $0.value.preloader == preloader }.keys.sorted().randomElement(using: &random)
+            ?? UInt64.random(in: 1...tickets, using: &random)
+        guard Bool.random(using: &random) else {
+            return carryOut(machine.forkFailed(ticket: ticket, preloader: preloader, reason: "x"))
+        }
+        nextPid += 1
+        let isTrue = Int.random(in: 0..<10, using: &random) > 0
+        let pid = isTrue ? nextPid : children.keys.sorted().randomElement(using: &random) ?? nextPid
+        let expected = isTrue && forks[ticket]?.preloader == preloader
+        let fork = forks[ticket]
+        if expected, let fork {
+            forks[ticket] = nil
+            children[pid] = (fork.core, fork.tag, Bool.random(using: &random))
+            groups[pid] = groups[preloader]
+        }
+        carryOut(
+            machine.forkBorn(
+                ticket: ticket, preloader: preloader,
+                Newcomer(pid: pid, isOurChild: true, leadsGroup: true, hasUserOfPreloader: true, startTime: 1)))
     }
 
     private mutating func childEnds() {
@@ -130,6 +179,7 @@ private struct World {
         signalled[pid] = nil
         let group = groups.removeValue(forKey: pid)
         endedGroup = nil
+        preloaders[pid] = nil
         let expectsWord = child.core == core?.number
         carryOut(machine.ended(pid: pid, reason: reason, launchFailure: nil, now: now))
         if expectsWord != told.contains(pid) { broken.append("exit of pid \(pid): told \(!expectsWord)") }
@@ -186,6 +236,12 @@ private struct World {
             case .endControlGroup(let name): endedGroup = name
             case .setOOMScore(let pid, _):
                 if children[pid] == nil { broken.append("an OOM score for pid \(pid), which is not ours") }
+            case .keepForked(let pid, let ticket):
+                if children[pid] == nil || forks[ticket] != nil { broken.append("pid \(pid) is nobody's fork") }
+            case .forgetFork(let ticket):
+                if forks.removeValue(forKey: ticket) == nil { broken.append("ticket \(ticket) is given up twice") }
+            case .endStray(let pid):
+                if children[pid] != nil { broken.append("pid \(pid) is no stray") }
             case .signalStrays, .drainOutput, .log: break
             }
         }
@@ -207,6 +263,10 @@ private struct World {
     private mutating func check() {
         if reports > 1 { broken.append("reported \(reports) times") }
         if finished { return }
+        if Set(machine.forks.keys) != Set(forks.keys) { broken.append("the forks are not those that were asked for") }
+        for (ticket, fork) in forks where children[fork.preloader] == nil || fork.core != core?.number {
+            broken.append("ticket \(ticket) waits for nobody")
+        }
         if Set(machine.table.keys) != Set(children.keys) { broken.append("the table is not the children") }
         for (pid, row) in machine.table where row.isOrphan != (row.coreNumber != core?.number) {
             if machine.phase == .serving { broken.append("pid \(pid) is nobody's and stays") }

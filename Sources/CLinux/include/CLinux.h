@@ -64,6 +64,11 @@ ssize_t cl_send_packet(
 // -1 with EMSGSIZE when the packet or its descriptors did not fit; nothing is kept then.
 ssize_t cl_receive_packet(
     int fd, void *_Nonnull bytes, size_t capacity, int *_Nonnull descriptors, int *_Nonnull descriptor_count);
+// Have the kernel note the sender of each packet that is received (SO_PASSCRED).
+int cl_set_pass_credentials(int fd);
+// One packet that is there already (MSG_DONTWAIT), and who sent it; descriptors that come with it are dropped. Cut to `capacity`.
+ssize_t cl_receive_with_sender(
+    int fd, void *_Nonnull bytes, size_t capacity, int *_Nonnull pid, uint32_t *_Nonnull uid, uint32_t *_Nonnull gid);
 // Whose rights and ownership file operations have (setfsuid(2)): -1 with EPERM when it did not take.
 int cl_set_file_user(uint32_t uid, uint32_t gid);
 int cl_peer_credentials(int fd, int *_Nonnull pid, uint32_t *_Nonnull uid, uint32_t *_Nonnull gid);

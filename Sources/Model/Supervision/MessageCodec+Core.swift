@@ -1,6 +1,6 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
-        case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, oomScore
+        case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, oomScore, fork
     }
 
     package static func encode(_ message: CoreMessage) -> [UInt8] {
@@ -12,6 +12,11 @@ extension MessageCodec {
         case .spawn(let request):
             writer.integer(Kind.spawn.rawValue)
             writer.spawnRequest(request)
+        case .fork(let request):
+            writer.integer(Kind.fork.rawValue)
+            writer.integer(request.tag.rawValue)
+            writer.integer(request.preloader.rawValue)
+            writer.text(request.title)
         case .signal(let tag, let signal, let scope):
             writer.integer(Kind.signal.rawValue)
             writer.integer(tag.rawValue)
@@ -49,6 +54,11 @@ extension MessageCodec {
             switch kind {
             case .hello: return .hello(version: try reader.integer())
             case .spawn: return .spawn(try reader.spawnRequest())
+            case .fork:
+                return .fork(
+                    ForkRequest(
+                        tag: ChildTag(try reader.integer()), preloader: ChildTag(try reader.integer()),
+                        title: try reader.text()))
             case .signal:
                 let tag = ChildTag(try reader.integer())
                 let signal: Int32 = try reader.integer()

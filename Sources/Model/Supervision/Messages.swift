@@ -46,6 +46,28 @@ package struct SpawnRequest: Sendable, Equatable {
     }
 }
 
+/// A worker that one of the core's preloaders is to fork. Two descriptors come with it: the worker's listener, and the write
+/// end of its handshake pipe; the supervisor adds stdout and stderr.
+package struct ForkRequest: Sendable, Equatable {
+    package var tag: ChildTag
+    /// A running child of role `preloader`.
+    package var preloader: ChildTag
+    package var title: String
+    package init(tag: ChildTag, preloader: ChildTag, title: String) {
+        self.tag = tag
+        self.preloader = preloader
+        self.title = title
+    }
+}
+
+/// Descriptors that the supervisor itself gives to every child of role `preloader`.
+package enum PreloaderDescriptors {
+    /// SOCK_SEQPACKET, on which forks are asked for (scripts/loaders/README.md).
+    package static let control: Int32 = 5
+    /// Ends with the supervisor.
+    package static let owner: Int32 = 6
+}
+
 package enum SignalScope: UInt8, Sendable { case leader = 1, group }
 
 /// From the core.
@@ -54,6 +76,9 @@ package enum CoreMessage: Sendable, Equatable {
     case hello(version: UInt16)
     /// Descriptors: the launch plan, then one for each of `targets`.
     case spawn(SpawnRequest)
+    /// Answered as `spawn` is. A signal for a fork that is still under way gives it up: it is refused at once, and its process
+    /// is killed when it shows.
+    case fork(ForkRequest)
     case signal(tag: ChildTag, signal: Int32, scope: SignalScope)
     /// The core serves; `summary` is one line for people ("listening on …"). The supervisor tells whoever waits for it.
     case ready(summary: String)
