@@ -136,6 +136,53 @@ struct StartupTests {
         #expect(interpreters.ruby(nil) == "ruby")
     }
 
+    @Test(
+        "A version that the app's files ask for is looked for where version managers install",
+        arguments: [
+            (".ruby-version", "3.2.2\n", ".rbenv/versions/3.2.2/bin/ruby"),
+            (".ruby-version", "ruby-3.2.2", ".rubies/ruby-3.2.2/bin/ruby"),
+            (".ruby-version", "3.2.2 # as in production\r\n", ".rvm/rubies/ruby-3.2.2/bin/ruby"),
+            (".tool-versions", "nodejs 20.1.0\nruby\t3.2.2 3.1.0\n", ".asdf/installs/ruby/3.2.2/bin/ruby"),
+            (".ruby-version", "3.2", ".local/share/mise/installs/ruby/3.2.10/bin/ruby"),
+            (".python-version", "3.11.4\n3.10.1\n", ".pyenv/versions/3.11.4/bin/python"),
+            (".nvmrc", "v20.11.1", ".nvm/versions/node/v20.11.1/bin/node"),
+            (".nvmrc", "20", ".nvm/versions/node/v20.11.1/bin/node"),
+            (".node-version", "20.11.1", ".local/share/fnm/node-versions/v20.11.1/installation/bin/node"),
+            (".tool-versions", "node 20.11.1\n", ".nodenv/versions/20.11.1/bin/node"),
+        ])
+    func versions(_ file: String, _ text: String, _ program: String) throws {
+        let tree = try TemporaryTree([file: text])
+        try tree.makeExecutable("home/\(program)")
+        // Older, or another version that begins alike.
+        try tree.makeExecutable("home/.local/share/mise/installs/ruby/3.2.9/bin/ruby")
+        try tree.makeExecutable("home/.local/share/mise/installs/ruby/3.20.0/bin/ruby")
+        try tree.makeExecutable("home/.nvm/versions/node/v20.9.0/bin/node")
+        let interpreters = Interpreters(searchPath: nil, directory: tree.path, home: tree["home"])
+        let found = [interpreters.ruby(nil), interpreters.python(nil), interpreters.nodejs(nil)]
+        #expect(found.contains(tree["home/\(program)"]), "\(found)")
+        #expect(interpreters.ruby("ruby") == "ruby" && interpreters.nodejs("/opt/node") == "/opt/node")
+    }
+
+    @Test(
+        "What names no version, or one that is not installed, leaves the choice to PATH",
+        arguments: ["", "#3.2.2", "system", "lts/*", "../../etc/passwd", "3.9.9", ".", "-", "3.2.2/../x"])
+    func noVersion(_ text: String) throws {
+        let tree = try TemporaryTree([".ruby-version": text])
+        try tree.makeExecutable("home/.rbenv/versions/3.2.2/bin/ruby")
+        try tree.makeExecutable("bin/ruby")
+        let interpreters = Interpreters(searchPath: tree["bin"], directory: tree.path, home: tree["home"])
+        #expect(interpreters.ruby(nil) == tree["bin/ruby"])
+    }
+
+    @Test("A virtual environment goes before a version file, and a version that is not there is a warning")
+    func missingVersion() throws {
+        let tree = try TemporaryTree([".python-version": "3.99.1", "passenger_wsgi.py": ""])
+        let warnings = try load(tree).warnings.map(\.message).filter { $0.contains("3.99.1") }
+        #expect(warnings.count == 1 && warnings[0].hasPrefix(".python-version asks for version 3.99.1"), "\(warnings)")
+        try tree.makeExecutable(".venv/bin/python")
+        #expect(try load(tree).warnings.isEmpty)
+    }
+
     @Test("An interpreter that is not there is a warning")
     func missingInterpreter() throws {
         let warnings = try load("", environment: ["PATH": "/nowhere"]).warnings

@@ -49,7 +49,9 @@ struct AppAssembly {
         return app
     }
 
-    func warnings(_ app: AppSettings) -> [ConfigProblem] { interpreterWarnings(app) + threadWarnings(app) }
+    func warnings(_ app: AppSettings) -> [ConfigProblem] {
+        notFound(app) + notInstalled(app) + threadWarnings(app)
+    }
 
     private func threadWarnings(_ app: AppSettings) -> [ConfigProblem] {
         if app.pool.concurrencyModel == .process, app.pool.threadCount > 1 {
@@ -68,8 +70,31 @@ struct AppAssembly {
         ]
     }
 
+    /// The version that the app asks for is not there, and another is used.
+    private func notInstalled(_ app: AppSettings) -> [ConfigProblem] {
+        let interpreters = Interpreters(searchPath: environment["PATH"], directory: app.directory)
+        let (language, program, chosen): (VersionFiles.Language, String, String)
+        switch app.kind {
+        case .rack: (language, program, chosen) = (.ruby, app.ruby, interpreters.ruby(nil))
+        case .wsgi, .asgi: (language, program, chosen) = (.python, app.python, interpreters.python(nil))
+        case .node: (language, program, chosen) = (.nodejs, app.nodejs, interpreters.nodejs(nil))
+        case .generic: return []
+        }
+        // Named by a setting, or a virtual environment: the file does not matter.
+        guard program == chosen, !FilePath.isInside(program, app.directory),
+            let wanted = interpreters.versionFiles.wanted(language), wanted.program == nil
+        else { return [] }
+        return [
+            ConfigProblem(
+                at: .standard, key: "\(language)",
+                "\(wanted.file) asks for version \(wanted.version), which is not installed where version managers put it; "
+                    + "\(program) is used",
+                hint: "Install it, or set '\(language)' to its path.")
+        ]
+    }
+
     /// An interpreter that is not there is known before a worker fails for it.
-    private func interpreterWarnings(_ app: AppSettings) -> [ConfigProblem] {
+    private func notFound(_ app: AppSettings) -> [ConfigProblem] {
         let (key, program) =
             switch app.kind {
             case .rack: ("ruby", app.ruby)

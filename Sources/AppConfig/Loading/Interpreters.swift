@@ -2,13 +2,17 @@
 struct Interpreters {
     /// PATH of whoever starts the app; nil leaves bare names as they are.
     var searchPath: String?
-    /// The app's own directory, for a virtual environment in it.
+    /// The app's own directory, for a virtual environment in it, and files that name a version.
     var directory: String
+    /// Of the user that reads the app's configuration, for what version managers have installed there.
+    var home: String? = FilePath.home()
 
-    func ruby(_ configured: String?) -> String { find(configured, ["ruby"]) }
-    func nodejs(_ configured: String?) -> String { find(configured, ["node", "nodejs"]) }
+    func ruby(_ configured: String?) -> String { version(.ruby, configured) ?? find(configured, ["ruby"]) }
+    func nodejs(_ configured: String?) -> String {
+        version(.nodejs, configured) ?? find(configured, ["node", "nodejs"])
+    }
 
-    /// The app's own environment has the app's own packages: it goes before what is on PATH.
+    /// The app's own environment has the app's own packages: it goes before all else.
     func python(_ configured: String?) -> String {
         if configured == nil {
             for name in [".venv", "venv"] {
@@ -17,7 +21,13 @@ struct Interpreters {
                 if FilePath.isExecutableFile(path) { return path }
             }
         }
-        return find(configured, ["python3", "python"])
+        return version(.python, configured) ?? find(configured, ["python3", "python"])
+    }
+
+    var versionFiles: VersionFiles { VersionFiles(directory: directory, home: home) }
+
+    private func version(_ language: VersionFiles.Language, _ configured: String?) -> String? {
+        configured == nil ? versionFiles.wanted(language)?.program : nil
     }
 
     /// Nil when no directory of PATH has an executable file of this name.

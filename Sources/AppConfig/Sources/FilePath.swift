@@ -70,6 +70,12 @@ enum FilePath {
         return String(cString: pointer)
     }
 
+    /// Home directory of this process's user, as passwd(5) has it.
+    static func home() -> String? {
+        guard let entry = getpwuid(geteuid()), let home = entry.pointee.pw_dir else { return nil }
+        return String(cString: home)
+    }
+
     static func workingDirectory() -> String? {
         guard let pointer = getcwd(nil, 0) else { return nil }
         defer { free(pointer) }
