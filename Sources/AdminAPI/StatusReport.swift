@@ -85,18 +85,36 @@ package struct GenerationStatus: Sendable, Codable, Equatable {
     /// Workers that it is kept at now.
     package var target: Int
     package var workers: [WorkerStatus]
+    /// Nil when its workers are started one by one, as they are to be.
+    package var preloader: PreloaderStatus?
     /// Of all workers that have been measured; nil when none has.
     package var memory: MemoryStatus?
     /// Nil where there are no control groups.
     package var controlGroup: ControlGroupStatus?
     package init(
-        number: GenerationNumber, release: String?, state: State, target: Int = 0, workers: [WorkerStatus]
+        number: GenerationNumber, release: String?, state: State, target: Int = 0, workers: [WorkerStatus],
+        preloader: PreloaderStatus? = nil
     ) {
+        self.preloader = preloader
         self.number = number
         self.release = release
         self.state = state
         self.target = target
         self.workers = workers
+    }
+}
+
+/// The process that a generation's workers are forked from.
+package struct PreloaderStatus: Sendable, Codable, Equatable {
+    /// `booting`, `ready`, `absent` (started again when a worker is wanted), or `unsuitable`: workers are started one by one.
+    package var state: String
+    package var pid: Int32?
+    /// Why the app is not preloaded.
+    package var reason: String?
+    package init(state: String, pid: Int32? = nil, reason: String? = nil) {
+        self.state = state
+        self.pid = pid
+        self.reason = reason
     }
 }
 

@@ -35,6 +35,18 @@ struct HandshakeTests {
             handshake.receive(line.utf8) == [.failed(step: "load_app", summary: "boom", details: "a\nb", hint: nil)])
     }
 
+    @Test("of a preloader ends with its word that the app is loaded, or that it must not be forked")
+    func preloading() {
+        for (line, expected) in [
+            (#"{"version":1,"type":"preloaded"}"#, Handshake.Event.preloaded),
+            (#"{"version":1,"type":"unsuitable","reason":"threads"}"#, .unsuitable(reason: "threads")),
+        ] {
+            var handshake = Handshake()
+            #expect(handshake.receive((line + "\n" + ready).utf8) == [expected])
+            #expect(handshake.ended().isEmpty)
+        }
+    }
+
     @Test("that ends early is broken")
     func endsEarly() {
         var handshake = Handshake()

@@ -8,13 +8,14 @@ import Testing
 @Suite("A launch plan")
 struct WorkerLaunchTests {
     private func launch(
-        _ kind: AppKind, release: ReleaseLabel? = nil, port: Int? = nil, socketPath: String? = nil,
+        _ kind: AppKind, worker: WorkerNumber? = WorkerNumber(12), release: ReleaseLabel? = nil, port: Int? = nil,
+        socketPath: String? = nil,
         _ adjust: (inout AppSettings) -> Void = { _ in }
     ) -> WorkerLaunch {
         var settings = AppSettings(name: AppName(sanitizing: "blog"), directory: #"/srv/a "b""#, kind: kind)
         adjust(&settings)
         return WorkerLaunch(
-            worker: WorkerNumber(12), generation: GenerationNumber(7),
+            worker: worker, generation: GenerationNumber(7),
             spec: GenerationSpec(app: settings.name, settings: settings, release: release, workers: 1),
             environment: ["PATH=/bin", "X=1"], loaders: "/lib/loaders", openFiles: (1024, 4096), port: port,
             socketPath: socketPath)
@@ -57,6 +58,17 @@ struct WorkerLaunchTests {
         #expect(threaded["threads"] == .integer(5) && threaded["abort_after_ms"] == .integer(32_000))
         let single = try fields { $0.pool.threadCount = 5 }
         #expect(single["threads"] == .integer(1) && single["abort_after_ms"] == .null)
+    }
+
+    @Test("of a preloader names its control socket and the owner pipe, and no listener")
+    func preloader() throws {
+        let launch = launch(.rack, worker: nil) { $0.preloadBundler = true }
+        #expect(launch.plan.arguments == ["ruby", "-rbundler/setup", "/lib/loaders/ruby/rack_loader.rb"])
+        let prefix = "_PASSENGER_WORKER="
+        let text = try #require(launch.plan.environment.first { $0.hasPrefix(prefix) }).dropFirst(prefix.count)
+        let fields = try #require(FlatJSON.parse(Array(text.utf8)))
+        #expect(fields["control"] == .integer(5) && fields["owner"] == .integer(6))
+        #expect(fields["handshake"] == .integer(4) && fields["listener"] == nil && fields["worker"] == nil)
     }
 
     @Test("tells the app which release it is, only when it is one")

@@ -76,7 +76,10 @@ extension SystemTests {
             let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive])
             try load.waitForTraffic()
             // It is proved half a second after it has begun, and then has a second to be watched.
-            try repository.write("config.ru", "Thread.new { sleep 1.2; exit!(7) }\n" + repository.startupCode)
+            try repository.write(
+                "config.ru",
+                "PhusionPassenger.on_event(:starting_worker_process) { Thread.new { sleep 1.2; exit!(7) } }\n"
+                    + repository.startupCode)
             try repository.commitVersion(2)
             let end = try server.command("deploy")
             #expect(end.status == 5, "\(end.everything)\n\(server.log)")

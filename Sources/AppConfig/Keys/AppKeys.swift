@@ -25,6 +25,9 @@ extension KeyTable {
         ConfigKey("python", .app, .program("/usr/bin/python3"), \.python, by: .restart, "Python interpreter"),
         ConfigKey("nodejs", .app, .program("/usr/bin/node"), \.nodejs, by: .restart, "Node.js interpreter"),
         ConfigKey(
+            "preload_bundler", .app, .boolean, \.app.preloadBundler, by: .restart,
+            "Set up the app's bundle before anything else is loaded in a Ruby process"),
+        ConfigKey(
             merging: "envvars", .app, .variables, \.app.variables, by: .restart, "Environment variables of the app"),
         ConfigKey(
             "env_file", .app, .path("shared/.env"), \.app.envFile, by: .restart,
@@ -81,6 +84,13 @@ extension KeyTable {
         ConfigKey(
             "thread_count", .app, .integer(1...1_000, 1), \.app.pool.threadCount, by: .restart,
             "Threads of such a worker, each for one request at a time"),
+        ConfigKey(
+            "spawn_method", .app, .oneOf(SpawnMethod.self), \.app.pool.spawnMethod, by: .restart,
+            "smart: Ruby and Python apps are loaded once, and workers forked from there; direct: each loads the app"),
+        ConfigKey(
+            "max_preloader_idle_time", .app, .duration("300s", zeroIsUnlimited: true),
+            \.app.pool.maxPreloaderIdleTime, by: .restart,
+            "How long the process that workers are forked from stays when none is needed (0: no limit)"),
         ConfigKey(
             "force_max_concurrent_requests_per_process", .app, .integer(-1...1_000_000, -1),
             \.app.pool.forceMaxConcurrentRequestsPerProcess, by: .restart,

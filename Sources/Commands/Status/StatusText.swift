@@ -81,6 +81,7 @@ struct StatusText: Sendable {
                 StyledText("\(generation.number)"), StyledText(generation.release ?? "-"),
                 StyledText(generation.state.rawValue, style(generation.state)),
             ]
+            if let preloader = generation.preloader, preloader.pid != nil { table.add(head + cells(preloader)) }
             if generation.workers.isEmpty { table.add(head + (generation.state == .live ? asleep : [])) }
             for worker in generation.workers { table.add(head + cells(worker)) }
         }
@@ -88,6 +89,13 @@ struct StatusText: Sendable {
     }
 
     private var asleep: [StyledText] { [StyledText("-"), StyledText("-"), StyledText("asleep", .faint)] }
+
+    private func cells(_ preloader: PreloaderStatus) -> [StyledText] {
+        [
+            StyledText("preloader"), StyledText(preloader.pid.map { "\($0)" } ?? "-"), StyledText(preloader.state),
+            StyledText("-"), StyledText("-"), StyledText("-"), StyledText("-"), StyledText(""),
+        ]
+    }
 
     private func cells(_ worker: WorkerStatus) -> [StyledText] {
         [

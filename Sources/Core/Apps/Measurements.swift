@@ -3,8 +3,9 @@ import Model
 import Pool
 import Spawning
 
-/// What processes take, as `status` shows it.
+/// A generation's processes and what they take, as `status` shows it.
 struct Measurements: Sendable {
+    let spawner: WorkerSpawner
     let meter: MemoryMeter
     /// Directory below which the generations' control groups are; nil without.
     let controlGroups: String?
@@ -17,6 +18,9 @@ struct Measurements: Sendable {
                 WorkerStatus(
                     worker, lastError: generation.lastError?.summary, memory: memory.map { MemoryStatus($0) })
             })
+        status.preloader = spawner.preloader(of: generation.number, app).map {
+            PreloaderStatus(state: $0.state.rawValue, pid: $0.pid, reason: $0.reason)
+        }
         let measured = figures.compactMap { $0 }
         if !measured.isEmpty { status.memory = MemoryStatus(measured.reduce(.zero, +)) }
         status.controlGroup = controlGroup(ControlGroupName.of(app, generation.number))

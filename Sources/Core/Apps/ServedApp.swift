@@ -129,7 +129,10 @@ struct ServedApp: Sendable {
         } else if let failure = snapshot?.lastBootFailure {
             status.lastFailure = FailureReport(failure)
         }
-        status.warnings = plan.warnings + settings.warnings + overview.warnings
+        let notPreloaded = status.generations.compactMap { generation in
+            generation.preloader?.reason.map { "\(generation.number) is not preloaded: \($0)" }
+        }
+        status.warnings = notPreloaded + plan.warnings + settings.warnings + overview.warnings
         return status
     }
 }

@@ -40,7 +40,11 @@ final class PoolBridge: PoolDelegate {
     }
 
     func poolEvent(_ event: PoolEvent) {
-        if case .workerReady(let worker, _, _) = event.kind { spawner.becameAvailable(worker) }
+        switch event.kind {
+        case .workerReady(let worker, _, _): spawner.becameAvailable(worker)
+        case .draining, .generationGone: event.generation.map { spawner.retire($0, of: event.app) }
+        default: break
+        }
         report(event)
     }
 }

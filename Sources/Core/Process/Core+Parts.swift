@@ -63,7 +63,7 @@ extension Core {
             notice: { [events] in events.notice($0, $1, $2) })
     }
 
-    func makeApp(_ app: AppPlan, _ routes: RouteTable?, _ watchers: Watchers?, _ spawning: SpawningParts) throws
+    func makeApp(_ app: AppPlan, _ routes: RouteTable?, _ watchers: Watchers?, _ spawner: WorkerSpawner) throws
         -> ServedApp
     {
         let journal = try app.stateDirectory.map { try Journal(directory: $0) }
@@ -80,7 +80,7 @@ extension Core {
         let problems = logger
         let companions = routes.map { _ in
             CompanionKeeper(
-                app: app.name, parts: spawning, now: { monotonicNow() },
+                app: app.name, parts: spawner.parts, now: { monotonicNow() },
                 output: { [events, name = app.name] in events.companionOutput(name, $0, $1, $2) },
                 report: { [events, name = app.name] in events.companion(name, $0) })
         }
@@ -99,8 +99,9 @@ extension Core {
         return ServedApp(
             plan: app, index: index, pool: pool, settings: settings,
             operations: AppOperations(app: app.name, parts: parts), routes: host?.routes, companions: companions,
-            measurements: Measurements(meter: meter, controlGroups: inheritance.controlGroups), watchers: watchers,
-            serverUser: plan.ownUser, logger: self.logger,
+            measurements: Measurements(
+                spawner: spawner, meter: meter, controlGroups: inheritance.controlGroups),
+            watchers: watchers, serverUser: plan.ownUser, logger: self.logger,
             log: { [events, name = app.name] handle in
                 Task {
                     for await logged in handle.events() {

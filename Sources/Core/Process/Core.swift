@@ -113,8 +113,7 @@ final class Core: Sendable {
         let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
         logs.withLock { $0 = gateway }
         let routes = gateway.map { RouteTable(gateway: $0) }
-        let spawning = spawningParts()
-        let spawner = WorkerSpawner(parts: spawning, pool: pool)
+        let spawner = WorkerSpawner(parts: spawningParts(), pool: pool)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events, table] event in
             events.pool(event)
@@ -129,7 +128,7 @@ final class Core: Sendable {
         for warning in plan.warnings { logger.warning("\(warning)") }
         let watchers = plan.isTransient ? nil : Watchers(tools: tools, logger: logger)
         let roster = AppRoster(table: table, routes: routes, logger: logger) { [self] in
-            try makeApp($0, routes, watchers, spawning)
+            try makeApp($0, routes, watchers, spawner)
         }
         await admitApps(to: roster, routes)
         let following = await followDirectory(roster, routes)

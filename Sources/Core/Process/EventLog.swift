@@ -172,18 +172,25 @@ struct EventLog: Sendable {
         }
     }
 
-    /// App output is passed on as it is, under its worker's name.
-    func output(_ app: AppName, _ worker: WorkerNumber, _ stream: StandardStream, _ line: String) {
+    /// App output is passed on as it is, under the name of its worker or preloader.
+    func output(_ app: AppName, _ source: OutputSource, _ stream: StandardStream, _ line: String) {
         guard format == .json else {
-            return logger.info("app \(app) \(worker) \(stream == .stderr ? "!" : "|") \(line)")
+            return logger.info("app \(app) \(source) \(stream == .stderr ? "!" : "|") \(line)")
         }
-        var logger = about(app: app, worker: worker).logger
+        var logger = about(app, source).logger
         logger[.stream] = stream == .stderr ? "stderr" : "stdout"
         logger.info("\(line)")
     }
 
-    func notice(_ app: AppName, _ worker: WorkerNumber, _ text: String) {
-        about(app: app, worker: worker).logger.warning("app \(app) \(worker): \(text)")
+    func notice(_ app: AppName, _ source: OutputSource, _ text: String) {
+        about(app, source).logger.warning("app \(app) \(source): \(text)")
+    }
+
+    private func about(_ app: AppName, _ source: OutputSource) -> EventLog {
+        switch source {
+        case .worker(let worker): about(app: app, worker: worker)
+        case .preloader(let generation): about(app: app, generation: generation)
+        }
     }
 
     /// An app that cannot be started, or the like, with what to do about it.

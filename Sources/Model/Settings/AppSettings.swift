@@ -28,6 +28,8 @@ package struct AppSettings: Sendable, Codable, Equatable {
     package var ruby: String = "ruby"
     package var python: String = "python3"
     package var nodejs: String = "node"
+    /// Ruby is started with `-rbundler/setup`.
+    package var preloadBundler: Bool = false
     /// Variables given to workers, builds and hooks, over the inherited ones.
     package var variables: [String: String] = [:]
     /// Absolute path of a `KEY=value` file, read anew for each generation; its variables go over `variables`.

@@ -1,6 +1,14 @@
 /// Whether a session worker (Ruby, WSGI) serves one request at a time or several, each in a thread of its own.
 package enum ConcurrencyModel: String, Sendable, Codable, CaseIterable { case process, thread }
 
+/// How the workers of an app come to have loaded it.
+package enum SpawnMethod: String, Sendable, Codable, Equatable, CaseIterable {
+    /// Once, by a preloader that forks them. For Ruby and Python; all else is started directly.
+    case smart
+    /// Each by itself.
+    case direct
+}
+
 package struct PoolSettings: Sendable, Codable, Equatable {
     package var maxPoolSize: Int = 6
     /// Workers that are always kept. With 0 an app that nobody has asked for anything for `poolIdleTime` sleeps; the next
@@ -28,6 +36,9 @@ package struct PoolSettings: Sendable, Codable, Equatable {
     package var threadCount: Int = 1
     /// -1: what the worker says of itself (1 or `threadCount` for session workers, 1024 for others); 0: unlimited.
     package var forceMaxConcurrentRequestsPerProcess: Int = -1
+    package var spawnMethod: SpawnMethod = .smart
+    /// A preloader that forked nothing for so long is stopped. Zero: it stays as long as its generation is live.
+    package var maxPreloaderIdleTime: Duration = .seconds(300)
     /// Threads that serve requests in a session worker.
     package var requestThreads: Int { concurrencyModel == .thread ? threadCount : 1 }
     package init() {}

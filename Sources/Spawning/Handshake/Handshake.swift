@@ -11,6 +11,10 @@ struct Handshake {
         case stepBegan(String)
         case stepEnded(String)
         case ready(WorkerProtocol, concurrency: Int)
+        /// A preloader can be asked for workers.
+        case preloaded
+        /// The app is loaded, but no worker must be forked from this process.
+        case unsuitable(reason: String)
         /// The loader says why it cannot go on.
         case failed(step: String, summary: String, details: String?, hint: String?)
         /// Not the protocol: garbage, too long, or the end of the pipe before `ready` or `failed`.
@@ -64,6 +68,9 @@ struct Handshake {
                 return end(.broken("the loader named an unknown protocol"))
             }
             return end(.ready(wire, concurrency: max(0, fields["concurrency"]?.integer ?? 1)))
+        case "preloaded": return end(.preloaded)
+        case "unsuitable":
+            return end(.unsuitable(reason: fields["reason"]?.string ?? "the loader gave no reason"))
         case "error":
             return end(
                 .failed(

@@ -109,13 +109,7 @@ package final class SupervisorLink: Sendable {
         outputPipes: Bool = true, title: String, group: String? = nil,
         handler: any ChildHandler
     ) throws -> ChildTag {
-        let tag = state.withLock { state in
-            let tag = ChildTag(state.nextTag)
-            state.nextTag += 1
-            state.handlers[tag] = handler
-            return tag
-        }
-        do {
+        try ask(handler) { tag in
             let planFile = try makeMemoryFile(name: "launch-plan", contents: MessageCodec.encode(plan), sealed: true)
             let request = SpawnRequest(
                 tag: tag, role: role, user: user, targets: descriptors.map(\.target), outputPipes: outputPipes,
@@ -123,6 +117,30 @@ package final class SupervisorLink: Sendable {
             try MessageSocket.send(
                 descriptor, MessageCodec.encode(.spawn(request)),
                 descriptors: [planFile.number] + descriptors.map(\.source))
+        }
+    }
+
+    /// Asks for a worker that a preloader forks; answered as `spawn` is. The caller keeps its own copies of the descriptors.
+    package func fork(
+        from preloader: ChildTag, listener: Int32, handshake: Int32, title: String, handler: any ChildHandler
+    ) throws -> ChildTag {
+        try ask(handler) { tag in
+            let request = ForkRequest(tag: tag, preloader: preloader, title: title)
+            try MessageSocket.send(
+                descriptor, MessageCodec.encode(.fork(request)), descriptors: [listener, handshake])
+        }
+    }
+
+    /// The handler is known before the answer can come.
+    private func ask(_ handler: any ChildHandler, _ send: (ChildTag) throws -> Void) throws -> ChildTag {
+        let tag = state.withLock { state in
+            let tag = ChildTag(state.nextTag)
+            state.nextTag += 1
+            state.handlers[tag] = handler
+            return tag
+        }
+        do {
+            try send(tag)
         } catch {
             _ = state.withLock { $0.handlers.removeValue(forKey: tag) }
             throw error

@@ -3,6 +3,19 @@ import Pool
 
 package enum StandardStream: String, Sendable { case stdout, stderr }
 
+/// Whose output a line is, or who is spoken of.
+package enum OutputSource: Sendable, Equatable, CustomStringConvertible {
+    case worker(WorkerNumber)
+    case preloader(GenerationNumber)
+
+    package var description: String {
+        switch self {
+        case .worker(let number): "\(number)"
+        case .preloader(let generation): "\(generation) preloader"
+        }
+    }
+}
+
 /// What workers are made with; given by the core, so that nothing here reads the environment or the clock of the process.
 package struct SpawningParts: Sendable {
     package typealias Schedule = @Sendable (_ after: Duration, _ action: @escaping @Sendable () -> Void) -> Void
@@ -23,10 +36,10 @@ package struct SpawningParts: Sendable {
     package var schedule: Schedule
     /// Runs something that blocks (a probe) away from event loops and from the threads of this room.
     package var runBlocking: @Sendable (@escaping @Sendable () -> Void) -> Void
-    /// A line that a worker wrote.
-    package var output: @Sendable (AppName, WorkerNumber, StandardStream, String) -> Void
-    /// Something that the operator should know about a worker that is healthy all the same.
-    package var notice: @Sendable (AppName, WorkerNumber, String) -> Void
+    /// A line that a worker or a preloader wrote.
+    package var output: @Sendable (AppName, OutputSource, StandardStream, String) -> Void
+    /// Something that the operator should know, though all works.
+    package var notice: @Sendable (AppName, OutputSource, String) -> Void
 
     package init(
         link: SupervisorLink, reader: OutputReader, meter: MemoryMeter, socketDirectory: String,
@@ -35,8 +48,8 @@ package struct SpawningParts: Sendable {
         environment: @escaping @Sendable (AppSettings) -> [String],
         sharesUser: @escaping @Sendable (AppSettings) -> Bool, schedule: @escaping Schedule,
         runBlocking: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
-        output: @escaping @Sendable (AppName, WorkerNumber, StandardStream, String) -> Void,
-        notice: @escaping @Sendable (AppName, WorkerNumber, String) -> Void
+        output: @escaping @Sendable (AppName, OutputSource, StandardStream, String) -> Void,
+        notice: @escaping @Sendable (AppName, OutputSource, String) -> Void
     ) {
         self.link = link
         self.reader = reader

@@ -2,7 +2,7 @@ import Glibc
 import Model
 import Pool
 
-/// How one worker of a generation is started: program, environment, and what it finds at its descriptors. Pure.
+/// How one worker of a generation, or its preloader, is started: program, environment, and what it finds at its descriptors. Pure.
 struct WorkerLaunch {
     /// Where a loader finds them (scripts/loaders/README.md); LISTEN_FDS begins at the same number.
     static let listenerTarget: Int32 = 3
@@ -15,12 +15,13 @@ struct WorkerLaunch {
     var usesHandshake: Bool
 
     /// - Parameters:
+    ///   - worker: nil for the preloader.
     ///   - environment: the app's whole environment as `KEY=value`, without what is added here.
     ///   - loaders: directory with `ruby/`, `python/`, `node/`.
     ///   - port: a free TCP port for a generic app.
     ///   - socketPath: where a generic app may bind; nil when the core could not connect to it there.
     init(
-        worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec, environment: [String],
+        worker: WorkerNumber?, generation: GenerationNumber, spec: GenerationSpec, environment: [String],
         loaders: String,
         openFiles: (soft: UInt64, hard: UInt64), port: Int?, socketPath: String?
     ) {
@@ -31,7 +32,10 @@ struct WorkerLaunch {
         }
         let arguments: [String]
         switch settings.kind {
-        case .rack: arguments = [settings.ruby, "\(loaders)/ruby/rack_loader.rb"]
+        case .rack:
+            // Before anything of the loader is: what it requires itself can then not stand against the app's bundle.
+            let bundler = settings.preloadBundler ? ["-rbundler/setup"] : []
+            arguments = [settings.ruby] + bundler + ["\(loaders)/ruby/rack_loader.rb"]
         case .wsgi: arguments = [settings.python, "\(loaders)/python/wsgi_loader.py"]
         case .asgi: arguments = [settings.python, "\(loaders)/python/asgi_loader.py"]
         case .node: arguments = [settings.nodejs, "\(loaders)/node/node_loader.js"]
@@ -61,22 +65,31 @@ struct WorkerLaunch {
     }
 
     private static func describe(
-        _ worker: WorkerNumber, _ generation: GenerationNumber, _ spec: GenerationSpec
+        _ worker: WorkerNumber?, _ generation: GenerationNumber, _ spec: GenerationSpec
     ) -> String {
         let settings = spec.settings
-        return FlatJSON.encode([
-            ("version", .integer(1)), ("listener", .integer(Int(listenerTarget))),
-            ("handshake", .integer(Int(handshakeTarget))), ("directory", .string(settings.directory)),
-            ("startup_file", settings.startupFile.map { .string($0) } ?? .null),
-            ("app_type", .string(settings.kind.rawValue)), ("environment", .string(settings.environment)),
-            ("app", .string(settings.name.rawValue)), ("generation", .integer(Int(generation.rawValue))),
-            ("worker", .integer(Int(worker.rawValue))),
-            ("release", spec.release.map { .string($0.name) } ?? .null),
-            ("revision", spec.release.map { .string($0.revision) } ?? .null), ("base_uri", .string("")),
-            ("stop_signal", StopSignal.name(settings.stopSignal).map { .string($0) } ?? .null),
-            ("stop_timeout", .integer(Int(settings.pool.stopTimeout.inSeconds))),
-            ("threads", .integer(settings.pool.requestThreads)),
-            ("abort_after_ms", abortAfter(settings.http.maxRequestTime)),
-        ])
+        let own: [(String, FlatJSON.Value)] =
+            if let worker {
+                [("listener", .integer(Int(listenerTarget))), ("worker", .integer(Int(worker.rawValue)))]
+            } else {
+                [
+                    ("control", .integer(Int(PreloaderDescriptors.control))),
+                    ("owner", .integer(Int(PreloaderDescriptors.owner))),
+                ]
+            }
+        return FlatJSON.encode(
+            own + [
+                ("version", .integer(1)), ("handshake", .integer(Int(handshakeTarget))),
+                ("directory", .string(settings.directory)),
+                ("startup_file", settings.startupFile.map { .string($0) } ?? .null),
+                ("app_type", .string(settings.kind.rawValue)), ("environment", .string(settings.environment)),
+                ("app", .string(settings.name.rawValue)), ("generation", .integer(Int(generation.rawValue))),
+                ("release", spec.release.map { .string($0.name) } ?? .null),
+                ("revision", spec.release.map { .string($0.revision) } ?? .null), ("base_uri", .string("")),
+                ("stop_signal", StopSignal.name(settings.stopSignal).map { .string($0) } ?? .null),
+                ("stop_timeout", .integer(Int(settings.pool.stopTimeout.inSeconds))),
+                ("threads", .integer(settings.pool.requestThreads)),
+                ("abort_after_ms", abortAfter(settings.http.maxRequestTime)),
+            ])
     }
 }

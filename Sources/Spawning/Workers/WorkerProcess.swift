@@ -8,9 +8,9 @@ import Synchronization
 /// its output, and gives the pool one last word about it.
 final class WorkerProcess: ChildHandler {
     /// How long output that is still in the pipes is waited for after the process ended.
-    private static let outputPatience = Duration.milliseconds(300)
+    static let outputPatience = Duration.milliseconds(300)
     /// How long a process that reported its own failure may take to exit.
-    private static let exitPatience = Duration.seconds(3)
+    static let exitPatience = Duration.seconds(3)
 
     private struct State {
         var tag: ChildTag?
@@ -23,6 +23,10 @@ final class WorkerProcess: ChildHandler {
         var tail = OutputTail()
         var end: (reason: ExitReason?, launchFailure: LaunchFailure?)?
         var isReported = false
+        /// Who was asked to have it forked.
+        var preloader: Preloader?
+        /// How often it was asked for, of a preloader or of the supervisor.
+        var attempts = 0
     }
 
     let worker: WorkerNumber
@@ -54,6 +58,13 @@ final class WorkerProcess: ChildHandler {
     // MARK: Start
 
     func start() {
+        state.withLock { state in
+            // It may have been asked of a preloader before.
+            state.preloader = nil
+            state.handshake = Handshake()
+            state.failure = nil
+            state.attempts += 1
+        }
         do {
             if spec.settings.kind == .generic { try startGeneric() } else { try startWithLoader() }
         } catch {
@@ -77,6 +88,36 @@ final class WorkerProcess: ChildHandler {
             pipe.reader, receive: { [self] in handshakeBytes($0) }, ended: { [self] in handshakeEnded() })
     }
 
+    /// Asks a preloader for it instead. May be repeated once that was refused.
+    func fork(from preloader: ChildTag, of source: Preloader) {
+        let attempt = state.withLock { state in
+            state.preloader = source
+            state.handshake = Handshake()
+            state.failure = nil
+            state.attempts += 1
+            return state.attempts
+        }
+        do {
+            unlink(socketPath)
+            let listener = try listenUnix(path: socketPath, mode: 0o600, backlog: parts.socketBacklog)
+            let pipe = try Pipe()
+            let tag = try parts.link.fork(
+                from: preloader, listener: listener.number, handshake: pipe.writer.number,
+                title: "\(spec.app) \(generation) \(worker)", handler: self)
+            keep(tag)
+            parts.reader.add(
+                pipe.reader,
+                receive: { [self] bytes in if isCurrent(attempt) { handshakeBytes(bytes) } },
+                ended: { [self] in if isCurrent(attempt) { handshakeEnded() } })
+        } catch {
+            source.refused(self, "the preloader could not be asked: \(error)")
+        }
+    }
+
+    private func isCurrent(_ attempt: Int) -> Bool { state.withLock { $0.attempts == attempt } }
+
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
     private func startGeneric() throws {
         unlink(socketPath)
         let listener = try listenUnix(path: socketPath, mode: 0o600, backlog: parts.socketBacklog)
@@ -93,9 +134,13 @@ final class WorkerProcess: ChildHandler {
 
     private func spawn(_ plan: LaunchPlan, _ descriptors: [(source: Int32, target: Int32)]) throws {
         let title = "\(spec.app) \(generation) \(worker)"
-        let tag = try parts.link.spawn(
-            role: .worker, user: spec.settings.users.user, plan: plan, descriptors: descriptors, title: title,
-            group: ControlGroupName.of(spec.app, generation), handler: self)
+        keep(
+            try parts.link.spawn(
+                role: .worker, user: spec.settings.users.user, plan: plan, descriptors: descriptors, title: title,
+                group: ControlGroupName.of(spec.app, generation), handler: self))
+    }
+
+    private func keep(_ tag: ChildTag) {
         let isStopping = state.withLock { state in
             state.tag = tag
             return state.isStopping
@@ -110,18 +155,23 @@ final class WorkerProcess: ChildHandler {
     // MARK: What the supervisor says
 
     func childSpawned(_ entry: ChildEntry, standardOutput: Int32?, standardError: Int32?) {
-        state.withLock { state in
+        let preloader = state.withLock { state in
             state.tag = entry.tag
             state.pid = entry.pid
             state.openStreams = (standardOutput == nil ? 0 : 1) + (standardError == nil ? 0 : 1)
+            return state.preloader
         }
+        preloader?.forked(worker)
         pool.workerSpawned(worker, pid: entry.pid)
         parts.meter.started(worker, pid: entry.pid, hardLimit: spec.settings.pool.hardMemoryLimit)
         if let standardOutput { read(Descriptor(owning: standardOutput), .stdout) }
         if let standardError { read(Descriptor(owning: standardError), .stderr) }
     }
 
-    func childRefused(_ reason: String) { fail(step: "spawn", summary: reason, hint: nil) }
+    func childRefused(_ reason: String) {
+        if let preloader = state.withLock({ $0.preloader }) { return preloader.refused(self, reason) }
+        fail(step: "spawn", summary: reason, hint: nil)
+    }
 
     func childExited(_ reason: ExitReason, launchFailure: LaunchFailure?) {
         let isComplete = state.withLock { state in
@@ -153,7 +203,7 @@ final class WorkerProcess: ChildHandler {
     private func lines(_ lines: [String], _ stream: StandardStream) {
         guard !lines.isEmpty else { return }
         state.withLock { $0.tail.append(lines) }
-        for line in lines { parts.output(spec.app, worker, stream, line) }
+        for line in lines { parts.output(spec.app, .worker(worker), stream, line) }
     }
 
     // MARK: Handshake
@@ -187,7 +237,9 @@ final class WorkerProcess: ChildHandler {
             }
             // A process that exits closes its handshake a moment before its end is reported: its exit status says more
             // than the closed pipe, so it gets that moment.
-            if isFirst { parts.schedule(.milliseconds(200)) { [self] in kill() } }
+            let attempt = state.withLock { $0.attempts }
+            if isFirst { parts.schedule(.milliseconds(200)) { [self] in if isCurrent(attempt) { kill() } } }
+        case .preloaded, .unsuitable: handle(.broken("the loader preloads where it was to serve"))
         }
     }
 
@@ -239,17 +291,22 @@ final class WorkerProcess: ChildHandler {
         parts.link.signal(tag, number, scope)
     }
 
+    /// It was never there; `failure` is that of another process, or of what should have made it.
+    func conclude(_ failure: BootFailure) { report { $0.failure == nil ? failure : describeEnd($0) } }
+
     private func fail(step: String, summary: String, hint: String?) {
         state.withLock { $0.failure = BootFailure(step: step, summary: summary, hint: hint) }
         report()
     }
 
     /// The last word about this worker, once.
-    private func report() {
+    private func report() { report { describeEnd($0) } }
+
+    private func report(_ describe: (State) -> BootFailure) {
         let failure: BootFailure? = state.withLock { state in
             guard !state.isReported else { return nil }
             state.isReported = true
-            return describeEnd(state)
+            return describe(state)
         }
         guard let failure else { return }
         parts.meter.ended(worker)
@@ -260,26 +317,14 @@ final class WorkerProcess: ChildHandler {
     }
 
     private func describeEnd(_ state: State) -> BootFailure {
-        var failure: BootFailure
-        let ending = state.end?.reason.map { "\($0)" } ?? "never started"
-        if let launch = state.end?.launchFailure {
-            failure = BootFailure(
-                step: "launch",
-                summary: "\(launch.step) \(launch.subject): \(SystemError.describe(launch.errno))",
-                hint: LaunchHint.hint(for: launch, settings: spec.settings))
-        } else if let known = state.failure {
-            failure = known
-            if failure.details == nil, state.end != nil { failure.summary += " (\(ending))" }
-        } else if state.isReady {
-            failure = BootFailure(step: "exited", summary: "the process ended: \(ending)")
-        } else {
-            failure = BootFailure(
-                step: state.handshake.step, summary: "the process ended before it was ready: \(ending)")
+        var failure = BootEnding(
+            step: state.handshake.step, failure: state.failure, isReady: state.isReady, outputTail: state.tail.lines,
+            end: state.end
+        ).describe(spec.settings, variables: variables, openFiles: parts.openFiles.soft)
+        if state.preloader != nil, !state.isReady, failure.hint == nil {
+            failure.hint =
+                "It was forked from a process that had loaded the app; `spawn_method: direct` starts each worker by itself."
         }
-        failure.exit = state.end?.reason
-        failure.outputTail = state.tail.lines
-        failure.environmentNames = variables.map { String($0.prefix { $0 != "=" }) }.sorted()
-        failure.limits = ["open files \(parts.openFiles.soft)"]
         return failure
     }
 }

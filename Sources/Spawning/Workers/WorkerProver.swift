@@ -63,7 +63,7 @@ final class WorkerProver: Sendable {
             }
         case .proved(let weak, let note):
             if round.isNew {
-                if let note { parts.notice(endpoint.settings.name, endpoint.worker, note) }
+                if let note { parts.notice(endpoint.settings.name, .worker(endpoint.worker), note) }
                 warmUp(round, endpoint.settings.health.warmup[...]) { [self] in
                     forget(endpoint.worker)
                     pool.workerProved(endpoint.worker, weak: weak)
@@ -105,7 +105,7 @@ final class WorkerProver: Sendable {
         parts.runBlocking { [self] in
             guard let result = ask(round, request, limit) else { return }
             if let problem = result.problem {
-                parts.notice(settings.name, round.endpoint.worker, "warm-up: \(problem)")
+                parts.notice(settings.name, .worker(round.endpoint.worker), "warm-up: \(problem)")
             }
             warmUp(round, paths.dropFirst(), then: done)
         }

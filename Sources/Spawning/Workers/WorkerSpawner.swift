@@ -4,18 +4,24 @@ import Synchronization
 
 /// All workers of this core: where the pool's wishes arrive. Returns at once from everything.
 package final class WorkerSpawner: Sendable {
-    private let parts: SpawningParts
+    package let parts: SpawningParts
     private let pool: Pool
     private let prover: WorkerProver
     private let state = Mutex(State())
 
     private struct State {
         var processes: [WorkerNumber: WorkerProcess] = [:]
+        var preloaders: [GenerationKey: Preloader] = [:]
         /// Stopped before they were spawned: the pool's wishes may overtake each other.
         var stoppedEarly: Set<WorkerNumber> = []
     }
 
-    /// How long a stop waits for the spawn that it overtook.
+    private struct GenerationKey: Hashable {
+        var app: AppName
+        var generation: GenerationNumber
+    }
+
+    /// How long a stop waits for the spawn that it overtook, and the end of a generation for its last one.
     private static let overtaking = Duration.seconds(60)
 
     package init(parts: SpawningParts, pool: Pool) {
@@ -32,7 +38,35 @@ package final class WorkerSpawner: Sendable {
             state.processes[worker] = process
             return state.stoppedEarly.remove(worker) != nil
         }
-        if isStopped { process.giveUp() } else { process.start() }
+        if isStopped { return process.giveUp() }
+        if Preloader.isUsed(for: spec) { preloader(of: generation, spec).want(process) } else { process.start() }
+    }
+
+    private func preloader(of generation: GenerationNumber, _ spec: GenerationSpec) -> Preloader {
+        let key = GenerationKey(app: spec.app, generation: generation)
+        return state.withLock { state in
+            if let known = state.preloaders[key] { return known }
+            let pool = self.pool
+            let new = Preloader(generation: generation, spec: spec, parts: parts) {
+                let app = pool.snapshot().apps.first { $0.name == key.app }
+                return app?.generations.first { $0.number == key.generation }?.state == .live
+            }
+            state.preloaders[key] = new
+            return new
+        }
+    }
+
+    /// The generation needs no worker any more: its preloader is stopped. May be repeated.
+    package func retire(_ generation: GenerationNumber, of app: AppName) {
+        let key = GenerationKey(app: app, generation: generation)
+        guard let preloader = state.withLock({ $0.preloaders[key] }) else { return }
+        preloader.retire()
+        parts.schedule(Self.overtaking) { [self] in state.withLock { $0.preloaders[key] = nil } }
+    }
+
+    /// Nil for a generation that is not preloaded, because it is not to be or because no worker was wanted yet.
+    package func preloader(of generation: GenerationNumber, _ app: AppName) -> PreloaderReport? {
+        state.withLock { $0.preloaders[GenerationKey(app: app, generation: generation)] }?.report
     }
 
     package func prove(_ endpoint: WorkerEndpoint) { prover.prove(endpoint) }
@@ -47,7 +81,12 @@ package final class WorkerSpawner: Sendable {
             if state.processes[worker] == nil { state.stoppedEarly.insert(worker) }
             return state.processes[worker]
         }
-        if let process { return process.stop(grace: grace) }
+        if let process {
+            let key = GenerationKey(app: process.spec.app, generation: process.generation)
+            let preloader = state.withLock { $0.preloaders[key] }
+            if preloader?.giveUp(worker) != true { process.stop(grace: grace) }
+            return
+        }
         parts.schedule(Self.overtaking) { [self] in state.withLock { _ = $0.stoppedEarly.remove(worker) } }
     }
 

@@ -50,6 +50,9 @@ enum Language: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case ruby, python, node, generic
     var testDescription: String { rawValue }
 
+    /// Its workers get their descriptors by a message, at any number.
+    var isForked: Bool { self == .ruby || self == .python }
+
     static let detected: [Language] = [.ruby, .python, .node]
 
     var startupFile: String {
@@ -82,7 +85,7 @@ enum Language: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// Put before the rest of the startup file: ends the process a moment after it listens.
     var shortLived: String {
         switch self {
-        case .ruby: "Thread.new { sleep 0.2; exit!(7) }\n"
+        case .ruby: "PhusionPassenger.on_event(:starting_worker_process) { Thread.new { sleep 0.2; exit!(7) } }\n"
         case .python, .generic: "import os, threading\nthreading.Timer(0.2, lambda: os._exit(7)).start()\n"
         case .node: "setTimeout(() => process.exit(7), 200);\n"
         }
