@@ -51,6 +51,8 @@ class Preloader:
         self._control = socket.socket(fileno=control)
         self._control.setblocking(True)
         self._owner = owner
+        # Before the first fork: importing takes longer than forking.
+        self._end_with_parent = _death_signal()
 
     def run(self):
         """Forks for as long as it is asked to; returns in forked workers only, with their Birth."""
@@ -107,7 +109,7 @@ class Preloader:
             os._exit(1)
 
     def _become_child_of_supervisor(self):
-        _end_with_parent()
+        self._end_with_parent()
         if os.getppid() != self._supervisor:
             # It ended before that was asked for.
             os._exit(1)
@@ -131,14 +133,15 @@ def _wait_for(pid):
     return code if code >= 0 else -code
 
 
-def _end_with_parent():
-    """prctl(2), PR_SET_PDEATHSIG. Where Python has no ctypes, the owner pipe has to do."""
+def _death_signal():
+    """prctl(2), PR_SET_PDEATHSIG, to be called in the worker. Where Python has no ctypes, the owner pipe has to do."""
     try:
         import ctypes
 
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        prctl = ctypes.CDLL(None).prctl
     except (ImportError, OSError, AttributeError):
-        pass
+        return lambda: None
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _close_databases():

