@@ -65,6 +65,10 @@ extension SupervisorLoop {
         if let child = children[pid] { servePreloader(child) }
     }
 
+    func servePreloaders() {
+        for child in Array(children.values) where child.forks != nil { servePreloader(child) }
+    }
+
     func servePreloader(_ child: ChildProcess) {
         guard let control = child.forks else { return }
         for _ in 0..<Self.mostMessages {

@@ -338,6 +338,9 @@ final class SupervisorLoop {
     }
 
     private func reap(_ pid: Int32) {
+        // It may be a worker that ended as soon as it was forked. What it said is unread still, and once it is reaped nobody
+        // can tell whether it was true.
+        if children[pid] == nil { servePreloaders() }
         // Before the leader is reaped, so that the number is still its group's: no straggler stays.
         if machine.isGroupLeader(pid) { try? signalGroup(pid, Signal.kill) }
         guard let reason = try? waitForChild(pid) else { return }

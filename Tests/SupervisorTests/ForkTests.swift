@@ -84,6 +84,16 @@ struct ForkTests {
         #expect(try core.expectExit(other.entry.tag).reason == .exited(7))
     }
 
+    @Test("a worker that ends as soon as it was forked is told of like any other, and its preloader is not blamed")
+    func shortLived() throws {
+        let (supervisor, core, preloader) = try start(Self.preloader("exit 3"))
+        for _ in 0..<30 {
+            let worker = try core.fork(from: preloader)
+            #expect(try core.expectExit(worker.entry.tag).reason == .exited(3))
+        }
+        withExtendedLifetime(supervisor) {}
+    }
+
     @Test("a preloader finds its control socket and the owner pipe, and nothing else")
     func descriptors() throws {
         let (supervisor, _, preloader) = try start(Self.preloader("true"))
