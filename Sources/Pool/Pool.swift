@@ -128,6 +128,12 @@ package final class Pool: Sendable {
     package func workerProbed(_ worker: WorkerNumber, _ failure: BootFailure?) {
         decide { machine, now in machine.workerProbed(worker, failure, now: now) }
     }
+    /// The worker said in its answer that it wants to do out-of-band work.
+    package func workerWantsWork(_ claim: Claim) { shared.withLock { $0.machine.workerWantsWork(claim) } }
+    /// The end of what `work` asked for; nil is a good one.
+    package func workerWorked(_ worker: WorkerNumber, _ failure: BootFailure?) {
+        decide { machine, now in machine.workerWorked(worker, failure, now: now) }
+    }
     /// What a worker's process tree uses now: private memory and swap, in bytes. To be told every few seconds for every
     /// worker that has a process, whatever its state; for how long it was over a limit does not count. From
     /// `memory_limit` on a worker is replaced (another one is up before it drains), from `hard_memory_limit` on it is
@@ -313,6 +319,7 @@ package final class Pool: Sendable {
             delegate?.spawnWorker(worker, generation: generation, spec: spec)
         case .prove(let endpoint): delegate?.proveWorker(endpoint)
         case .probe(let endpoint): delegate?.probeWorker(endpoint)
+        case .work(let endpoint): delegate?.work(endpoint)
         case .stop(let worker, let endpoint, let grace):
             delegate?.stopWorker(worker, endpoint: endpoint, grace: grace)
         case .endStreams(let app, let generation, let worker, let window):

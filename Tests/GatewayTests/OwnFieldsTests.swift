@@ -52,6 +52,24 @@ extension SocketTests {
             }
         }
 
+        @Test("a worker that asks for out-of-band work is told to, and the client hears nothing of it")
+        func outOfBandWork() async throws {
+            let worker: FakeWorker.Behaviour = { connection in
+                while let (request, _) = try connection.readRequest() {
+                    try connection.answer(
+                        "x", request.path == "/work" ? "X-Passenger-Request-OOB-Work: true\r\n" : "")
+                }
+            }
+            try await TestGateway.run(TestGateway.Options(workers: 2), worker: worker) { server in
+                let client = try server.client()
+                #expect(try client.get("/").text == "x")
+                #expect(server.fleet.worked.withLock { $0.isEmpty })
+                let answer = try client.get("/work")
+                #expect(answer.text == "x" && answer.field("X-Passenger-Request-OOB-Work") == nil)
+                #expect(eventually { server.fleet.worked.withLock { $0.count == 1 } })
+            }
+        }
+
         private static let told = [
             "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Request-ID", "X-Request-Start",
         ]

@@ -54,6 +54,7 @@ final class Harness {
     private(set) var spawned: [WorkerNumber] = []
     private(set) var proofs: [WorkerNumber] = []
     private(set) var probes: [WorkerNumber] = []
+    private(set) var works: [WorkerNumber] = []
     private(set) var stops: [Stop] = []
     private(set) var granted: [(waiter: TestWaiter, claim: Claim)] = []
     private(set) var refused: [(waiter: TestWaiter, refusal: Refusal)] = []
@@ -72,6 +73,7 @@ final class Harness {
             case .spawn(let worker, _, _): spawned.append(worker)
             case .prove(let endpoint): proofs.append(endpoint.worker)
             case .probe(let endpoint): probes.append(endpoint.worker)
+            case .work(let endpoint): works.append(endpoint.worker)
             case .stop(let worker, _, let grace): stops.append(Stop(worker: worker, grace: grace))
             case .endStreams(_, let generation, let worker, let window):
                 streamEnds.append(StreamsEnd(generation: generation, worker: worker, window: window))
@@ -168,6 +170,9 @@ final class Harness {
 
     func probed(_ worker: WorkerNumber, _ failure: BootFailure? = nil) {
         take(machine.workerProbed(worker, failure, now: now))
+    }
+    func worked(_ worker: WorkerNumber, _ failure: BootFailure? = nil) {
+        take(machine.workerWorked(worker, failure, now: now))
     }
     func memory(_ worker: WorkerNumber, _ bytes: Int) { take(machine.workerMemory(worker, bytes: bytes, now: now)) }
 

@@ -40,7 +40,14 @@ final class PoolWorld {
     private func take(_ actions: [PoolAction]) {
         // Workers that the pool has just chosen to retire are waited for no more.
         for generation in machine.snapshot().apps.flatMap(\.generations) {
-            for worker in generation.workers where worker.state == .draining { model.draining.insert(worker.number) }
+            for worker in generation.workers {
+                if worker.state == .draining { model.draining.insert(worker.number) }
+                if worker.state == .working {
+                    model.working.insert(worker.number)
+                } else {
+                    model.working.remove(worker.number)
+                }
+            }
         }
         model.take(actions, now: now)
     }
@@ -120,6 +127,11 @@ final class PoolWorld {
             model.claims[index].until <= now || chance(3)
         else { return }
         if !model.claims[index].isStream, chance(15) { return becomeStream(index) }
+        if chance(5) {
+            machine.workerWantsWork(model.claims[index].claim)
+            let number = model.claims[index].claim.endpoint.worker
+            if model.workers[number]?.isSession == true { model.workers[number]?.wantsWork = true }
+        }
         if chance(20), recall(index) { return }
         let ended = model.claims.remove(at: index)
         let claim = ended.claim
@@ -215,6 +227,7 @@ final class PoolWorld {
         if chance(worker.deadBy == nil ? 3 : 30) { return exit(number) }
         if chance(4) { return memory(number) }
         if worker.isProbed, chance(60) { return probed(number) }
+        if worker.works, chance(60) { return worked(number) }
         switch worker.stage {
         case .asked:
             model.workers[number]?.stage = .started
@@ -251,6 +264,12 @@ final class PoolWorld {
         take(machine.workerMemory(number, bytes: bytes, now: now))
         let isStopped = model.workers[number]?.deadBy != nil
         model.check(hard == 0 || bytes < hard || isStopped, "a worker lives on over the hard limit")
+    }
+
+    private func worked(_ number: WorkerNumber) {
+        model.workers[number]?.works = false
+        model.workers[number]?.wantsWork = false
+        take(machine.workerWorked(number, chance(80) ? nil : crash, now: now))
     }
 
     private func probed(_ number: WorkerNumber) {

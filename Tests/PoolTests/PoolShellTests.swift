@@ -33,6 +33,7 @@ final class InstantDelegate: PoolDelegate {
         pool.workerBooted(worker, address: .unix(path: "w"), wireProtocol: .session, concurrency: concurrency)
     }
     func proveWorker(_ endpoint: WorkerEndpoint) { pool.workerProved(endpoint.worker, weak: false) }
+    func work(_ endpoint: WorkerEndpoint) { pool.workerWorked(endpoint.worker, nil) }
     func probeWorker(_ endpoint: WorkerEndpoint) { pool.workerProbed(endpoint.worker, nil) }
     func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration) { exit(worker) }
     func poolEvent(_ event: PoolEvent) {}

@@ -23,7 +23,10 @@ struct WorldWorker {
     var isWorn = false
     /// The pool's own probe has a place.
     var isProbed = false
-    var busy: Int { claims + (isProbed ? 1 : 0) }
+    /// It asked for out-of-band work; does it.
+    var wantsWork = false
+    var works = false
+    var busy: Int { claims + (isProbed ? 1 : 0) + (works ? 1 : 0) }
     /// By scaling down: its time is not that of its generation.
     var isRetiredAlone = false
     /// Set by `stopWorker`: the process is dead by then.
@@ -76,6 +79,8 @@ struct ReferenceModel {
     var draining: Set<WorkerNumber> = []
     /// Before the event that is being looked at: it may give a worker its last request and retire it.
     private var drainingBefore: Set<WorkerNumber> = []
+    /// Out of service for their work, as the pool says.
+    var working: Set<WorkerNumber> = []
     private var grants = 0
     /// Grants over a worker's concurrency.
     private(set) var aheads = 0
@@ -134,6 +139,7 @@ struct ReferenceModel {
     func isRouted(_ number: WorkerNumber, _ app: Int) -> Bool {
         guard let worker = workers[number], worker.app == app, worker.generation == apps[app].live else { return false }
         return worker.stage == .proved && !worker.suspected && worker.deadBy == nil && !draining.contains(number)
+            && !working.contains(number)
     }
 
     func hasRoom(_ number: WorkerNumber) -> Bool {
@@ -200,6 +206,7 @@ struct ReferenceModel {
                 "two workers have one sticky id")
             stickies[endpoint.worker] = endpoint.sticky
         case .probe(let endpoint): probe(endpoint.worker)
+        case .work(let endpoint): work(endpoint.worker)
         case .endStreams(let app, let generation, let worker, _):
             let ends = workers.contains { number, known in
                 known.app == app.rawValue && known.generation == generation && known.streams > 0
@@ -234,6 +241,16 @@ struct ReferenceModel {
                 apps[app].generations[number]?.wasLive = true
             }
         }
+    }
+
+    private mutating func work(_ number: WorkerNumber) {
+        guard let worker = workers[number] else { return violations.append("\(number) is to work and is not there") }
+        check(worker.wantsWork, "a worker is to work that did not ask for it")
+        check(worker.busy == 0, "a busy worker is to work")
+        check(!workers.values.contains { $0.works && $0.deadBy == nil }, "two work at once")
+        let serves = workers.keys.contains { isRouted($0, worker.app) }
+        check(serves, "the last worker that serves is to work")
+        workers[number]?.works = true
     }
 
     private mutating func probe(_ number: WorkerNumber) {
@@ -298,7 +315,7 @@ struct ReferenceModel {
                     && !draining.contains(number)
             }
             let limit = spec.settings.pool.maxInstances
-            let surge = live.workers.contains { $0.wear != nil } ? 1 : 0
+            let surge = live.workers.contains { $0.wear != nil || workers[$0.number]?.wantsWork == true } ? 1 : 0
             check(limit == 0 || kept <= limit + surge, "\(kept) workers, max_instances \(limit)")
             check(kept <= live.target + surge, "\(kept) workers, kept at \(live.target)")
             all += kept - surge

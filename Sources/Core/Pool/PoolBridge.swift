@@ -25,6 +25,8 @@ final class PoolBridge: PoolDelegate {
 
     func probeWorker(_ endpoint: WorkerEndpoint) { spawner.probe(endpoint) }
 
+    func work(_ endpoint: WorkerEndpoint) { spawner.work(endpoint) }
+
     func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration) {
         guard let endpoint, let gateway else { return spawner.stop(worker, grace: grace) }
         gateway.closeIdleConnections(to: endpoint) { [spawner] in

@@ -92,6 +92,8 @@ struct EventLog: Sendable {
             logger.info("\(who): workers were not needed, \(workers) are kept now")
         case .workerWorn(let worker, let wear):
             logger.info("\(who): worker \(worker) is being replaced: \(words(wear))")
+        case .workFailed(let worker, let failure):
+            report("\(who): worker \(worker) asked for out-of-band work, which failed", failure)
         case .evicted(let worker):
             logger.info("\(who): worker \(worker) was idle, another app needs its place")
         case .refusedQueued(let count, let refusal):

@@ -37,6 +37,7 @@ extension ClientConnection {
         answer.isError = response.status >= 500
         answer.status = response.status
         invalidateCache(response, bytes)
+        if response.known.contains(.xPassengerRequestOOBWork), let claim { loop.pool.workerWantsWork(claim) }
         if response.known.bits & ClientConnection.fileFields.bits != 0 {
             switch takeFile(response, bytes) {
             case .none: break
@@ -131,7 +132,7 @@ extension ClientConnection {
         _ compression: CompressedFields?, _ age: Int?
     ) -> Bool {
         let fields = loop.answerFields
-        var dropping = ClientConnection.fileFields
+        var dropping = ClientConnection.ownFields
         if let compression { dropping = dropping.union(compression.dropping) }
         let isStickyNew = isNewSticky
         if answer.isMissingAsset, answer.status == 404 { dropping.insert(.cacheControl) }
@@ -162,6 +163,8 @@ extension ClientConnection {
 
     /// Fields that are between the app and this server.
     private static let fileFields: FieldSet = [.xSendfile, .xAccelRedirect, .xAccelBuffering]
+    /// Said to the gateway, and not to clients.
+    private static let ownFields = fileFields.union([.xPassengerRequestOOBWork])
 
     /// What the client sees, given what the worker sent and what the client understands.
     private func clientFraming(_ response: ResponseHead) -> ResponseFraming {
@@ -275,7 +278,7 @@ extension ClientConnection {
         changed.contentLength = nil
         answer.status = changed.status
         answer.keepClient = head.keepAlive && !loop.isDraining
-        let dropping = ClientConnection.fileFields.union([.eTag, .lastModified, .acceptRanges])
+        let dropping = ClientConnection.ownFields.union([.eTag, .lastModified, .acceptRanges])
         let isStickyNew = isNewSticky
         let said = FieldSet(bits: response.known.bits & ClientConnection.appKnowsBetter.bits)
         let size = AnswerHead.encodedSize(response, headLength: bytes.count, extra: FileAnswer.largestHead + 256)

@@ -64,6 +64,7 @@ extension FieldName {
         case 19 where isName(.ifUnmodifiedSince): .ifUnmodifiedSince
         case 19 where isName(.proxyAuthorization): .proxyAuthorization
         case 25 where isName(.proxyAuthenticationInfo): .proxyAuthenticationInfo
+        case 28 where isName(.xPassengerRequestOOBWork): .xPassengerRequestOOBWork
         default: .other
         }
     }

@@ -12,7 +12,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case ifModifiedSince, ifNoneMatch, ifRange, ifUnmodifiedSince, origin, pragma, range, referer, userAgent
     // Responses.
     case acceptRanges, contentEncoding, date, eTag, expires, lastModified, location, server, setCookie, status, vary
-    case xAccelRedirect, xAccelBuffering, xSendfile, xPoweredBy
+    case xAccelRedirect, xAccelBuffering, xSendfile, xPoweredBy, xPassengerRequestOOBWork
 
     /// In lower case; empty for `other`.
     package var text: StaticString {
@@ -78,6 +78,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .xAccelBuffering: "x-accel-buffering"
         case .xSendfile: "x-sendfile"
         case .xPoweredBy: "x-powered-by"
+        case .xPassengerRequestOOBWork: "x-passenger-request-oob-work"
         }
     }
 }

@@ -13,6 +13,8 @@ package protocol PoolDelegate: AnyObject, Sendable {
     /// Asks a worker that serves once. Answers with `workerProbed`, after `health.timeout` at the latest; it has a place at
     /// the worker until then.
     func probeWorker(_ endpoint: WorkerEndpoint)
+    /// Tells a worker that asked for it to do its out-of-band work. Answers with `workerWorked` when it is done.
+    func work(_ endpoint: WorkerEndpoint)
     /// Drop idle gateway connections to it first, then signal; KILL the group after `grace`. Answers with
     /// `workerExited`. Also for workers that still boot (no endpoint), even if nothing was spawned yet.
     func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration)
@@ -76,6 +78,8 @@ package struct PoolEvent: Sendable, Equatable {
         case shrunk(workers: Int)
         /// It is to be replaced, and goes when the new one is up.
         case workerWorn(WorkerNumber, Wear)
+        /// Its out-of-band work came to no good end; it serves on.
+        case workFailed(WorkerNumber, BootFailure)
         /// An idle worker was stopped because another app needs the room.
         case evicted(WorkerNumber)
     }

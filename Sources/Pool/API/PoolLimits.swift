@@ -16,6 +16,8 @@ package struct PoolLimits: Sendable {
     package var shortGrace: Duration = .seconds(2)
     /// Given to the prober over its own deadline before a worker counts as unhealthy without its word.
     package var proofSlack: Duration = .seconds(5)
+    /// How long out-of-band work may take, with what the worker still had to answer before it.
+    package var workTime: Duration = .seconds(300)
     /// How long a new worker gets less than its share of the requests.
     package var slowStart: Duration = .seconds(5)
     /// A worker that has been idle for less is not stopped for another app's sake.

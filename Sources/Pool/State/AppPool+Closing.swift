@@ -64,7 +64,7 @@ extension AppPool {
 
     private func isServing(_ context: borrowing PoolContext) -> Bool {
         for generation in generations where generation.state == .live {
-            let serving = generation.count(in: context.workers) { $0.state == .available || $0.state == .suspected }
+            let serving = generation.count(in: context.workers) { $0.state.isKept && !$0.state.isBooting }
             if serving > 0 { return true }
         }
         return false

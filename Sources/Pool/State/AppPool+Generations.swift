@@ -30,6 +30,7 @@ extension AppPool {
             beginDrain(position, until: .now(context), &context)
         }
         forgetGone(&context)
+        if let previous, let position = position(of: previous) { trim(position, &context) }
         if let position = position(of: number) {
             // The one before may have grown since this one's boot was asked for.
             let wanted = scale ?? max(generations[position].wanted, capacity)

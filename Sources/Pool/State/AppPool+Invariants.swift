@@ -39,8 +39,9 @@ extension AppPool {
             if context.workers[slot].state.isKept { kept += 1 }
             if context.workers[slot].link.bucket >= 0 { ready += 1 }
         }
-        let worn = generation.count(in: context.workers) { $0.isWorn }
-        let wanted = generation.target + (worn > 0 ? 1 : 0)
+        let mayStandIn = generation.target == 1 && generation.state == .live
+        let more = generation.count(in: context.workers) { $0.isWorn || (mayStandIn && $0.isDueToWork) }
+        let wanted = generation.target + (more > 0 ? 1 : 0)
         assert(kept <= wanted || !generation.state.keepsWorkers, "more workers than wanted")
         assert(ready == generation.ready.count, "ready workers were miscounted")
         let listed = generation.ready.slots(in: context.workers)
@@ -75,7 +76,7 @@ extension AppPool {
         }
         if worker.state == .draining { assert(!worker.isIdle && worker.due != nil, "an idle worker drains") }
         switch worker.state {
-        case .available, .suspected, .proving, .draining: assert(worker.endpoint != nil)
+        case .available, .working, .suspected, .proving, .draining: assert(worker.endpoint != nil)
         case .launching, .loading, .stopping, .gone: break
         }
     }

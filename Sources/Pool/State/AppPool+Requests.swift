@@ -107,7 +107,7 @@ extension AppPool {
         switch context.workers[slot].state {
         case .draining: return (answer, context.workers[slot].streamDeadline)
         case .stopping: return (answer, .zero)
-        case .launching, .loading, .proving, .available, .suspected, .gone: return (answer, nil)
+        case .launching, .loading, .proving, .available, .working, .suspected, .gone: return (answer, nil)
         }
     }
 

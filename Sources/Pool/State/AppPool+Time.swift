@@ -23,6 +23,7 @@ extension AppPool {
             observe(position, &context)
             shrink(position, &context)
             probeNext(position, &context)
+            workNext(position, &context)
         }
         forgetGone(&context)
         proceedClosing(&context)
@@ -33,6 +34,7 @@ extension AppPool {
         let worker = context.workers[slot]
         switch worker.state {
         case .launching, .loading: bootTimedOut(slot, position, &context)
+        case .working: workTimedOut(slot, position, &context)
         case .proving, .suspected:
             workerUnproved(slot, position, &context)
         case .draining:

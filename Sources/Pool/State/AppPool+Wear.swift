@@ -20,7 +20,7 @@ extension AppPool {
     mutating func wear(_ slot: Int, _ position: Int, _ reason: Wear, _ context: inout PoolContext) {
         guard !context.workers[slot].hasWear else { return }
         switch context.workers[slot].state {
-        case .available, .suspected: break
+        case .available, .working, .suspected: break
         case .launching, .loading, .proving, .draining, .stopping, .gone: return
         }
         context.workers[slot].wear = reason
@@ -35,9 +35,10 @@ extension AppPool {
         topUp(position, &context)
     }
 
-    /// One more than the target while there is one to be replaced.
+    /// One more than the target while there is one to be replaced, or the only one has work to do.
     func wantedWorkers(_ position: Int, _ context: borrowing PoolContext) -> Int {
-        generations[position].target + (wornSlot(position, context) == nil ? 0 : 1)
+        let hasMore = wornSlot(position, context) != nil || needsStandIn(position, context)
+        return generations[position].target + (hasMore ? 1 : 0)
     }
 
     /// The oldest.
@@ -92,7 +93,7 @@ extension AppPool {
         case .launching, .loading, .proving:
             stop(slot, grace: grace, &context)
             bootFailed(position, worker.number, attempt: worker.attempt, failure, decisive: true, &context)
-        case .available, .suspected:
+        case .available, .working, .suspected:
             stop(slot, grace: grace, &context)
             died(position, worker, failure, &context)
         case .draining: stop(slot, grace: grace, &context)

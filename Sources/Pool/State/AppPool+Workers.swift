@@ -56,7 +56,7 @@ extension AppPool {
             trim(position, &context)
             topUp(position, &context)
             dispatch(&context)
-        case .launching, .loading, .available, .draining, .stopping, .gone: break
+        case .launching, .loading, .available, .working, .draining, .stopping, .gone: break
         }
     }
 
@@ -114,7 +114,7 @@ extension AppPool {
         case .suspected:
             stop(slot, grace: generations[position].stopTimeout, &context)
             died(position, worker, failure, &context)
-        case .launching, .loading, .available, .draining, .stopping, .gone: break
+        case .launching, .loading, .available, .working, .draining, .stopping, .gone: break
         }
     }
 
@@ -128,7 +128,7 @@ extension AppPool {
         switch before.state {
         case .launching, .loading, .proving:
             bootFailed(position, before.number, attempt: before.attempt, failure, decisive: false, &context)
-        case .available, .suspected:
+        case .available, .working, .suspected:
             died(position, before, failure, &context)
         case .stopping:
             guard let timeout = before.timeout else { break }
@@ -185,7 +185,7 @@ extension AppPool {
     }
 
     /// No more requests for this worker, and who waits for it takes any other.
-    private mutating func leaveService(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
+    mutating func leaveService(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
         generations[position].leaveService(slot, &context.workers)
         queue.unpin(context.workers[slot].number)
     }
@@ -195,7 +195,7 @@ extension AppPool {
         switch context.workers[slot].state {
         case .launching, .loading, .proving:
             stop(slot, grace: shortGrace(of: position, context), &context)
-        case .available, .suspected, .draining:
+        case .available, .working, .suspected, .draining:
             leaveService(slot, position, &context)
             context.workers[slot].drain(requestsUntil: drain.requests, streamsUntil: drain.streams)
             guard context.workers[slot].due ?? .zero <= context.now else { return }

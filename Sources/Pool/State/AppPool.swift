@@ -4,8 +4,9 @@ import Model
 ///
 /// Events come in as calls; what is to be done goes out through the context. The parts:
 /// `+Requests` (the data path), `+Workers` (news about workers), `+Boots` (spawning, failures), `+Scaling` (how many),
-/// `+Generations` (what Deploys asks for), `+Time` (deadlines), `OnDemand` (before there is a
-/// generation), `+Closing` (removal and shutdown), `+Invariants`.
+/// `+Wear` (replacement of workers that serve), `+Overdue`, `+Health` (probes), `+Work` (out-of-band), `+Ahead` (requests sent
+/// ahead), `+Generations` (what Deploys asks for), `+Pause` and `+Detach` (what people ask for), `+Time` (deadlines),
+/// `OnDemand` (before there is a generation), `+Closing` (removal and shutdown), `+Invariants`.
 struct AppPool {
     let index: AppIndex
     let name: AppName

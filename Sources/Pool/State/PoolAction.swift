@@ -10,6 +10,7 @@ enum PoolAction: Sendable, Equatable {
     case spawn(WorkerNumber, GenerationNumber, GenerationSpec)
     case prove(WorkerEndpoint)
     case probe(WorkerEndpoint)
+    case work(WorkerEndpoint)
     case stop(WorkerNumber, WorkerEndpoint?, grace: Duration)
     /// Worker nil: all of the generation.
     case endStreams(AppIndex, GenerationNumber, WorkerNumber?, spreadOver: Duration)
@@ -22,7 +23,9 @@ enum PoolAction: Sendable, Equatable {
     static func == (a: PoolAction, b: PoolAction) -> Bool {
         switch (a, b) {
         case (.spawn(let a, let b, let c), .spawn(let x, let y, let z)): (a, b) == (x, y) && c == z
-        case (.prove(let a), .prove(let x)), (.probe(let a), .probe(let x)): a === x
+        case (.prove(let a), .prove(let x)), (.probe(let a), .probe(let x)),
+            (.work(let a), .work(let x)):
+            a === x
         case (.stop(let a, let b, let c), .stop(let x, let y, let z)): a == x && b === y && c == z
         case (.endStreams(let a, let b, let c, let d), .endStreams(let x, let y, let z, let w)):
             (a, b, c, d) == (x, y, z, w)

@@ -132,6 +132,16 @@ struct PoolStateMachine {
         withWorker(number, now) { app, slot, context in app.workerProbed(slot, failure, &context) }
     }
 
+    /// The timer sees to it.
+    mutating func workerWantsWork(_ claim: Claim) {
+        guard context.workers.holds(claim), claim.endpoint.wireProtocol == .session else { return }
+        context.workers[claim.endpoint.slot].wantsWork = true
+    }
+
+    mutating func workerWorked(_ number: WorkerNumber, _ failure: BootFailure?, now: Instant) -> [PoolAction] {
+        withWorker(number, now) { app, slot, context in app.workerWorked(slot, failure, &context) }
+    }
+
     mutating func workerMemory(_ number: WorkerNumber, bytes: Int, now: Instant) -> [PoolAction] {
         withWorker(number, now) { app, slot, context in app.workerMemory(slot, bytes: bytes, &context) }
     }

@@ -28,6 +28,10 @@ struct Worker {
     var wear: Wear?
     /// `requests` from which on it is worn.
     var requestLimit = UInt64.max
+    /// It asked for out-of-band work.
+    var wantsWork = false
+    /// It was told to, and has a place for as long as it does.
+    var isToldToWork = false
     /// A health probe has taken a place here since then.
     var probedSince: Instant?
     /// When the last one ended.
@@ -80,6 +84,7 @@ struct Worker {
     var isKept: Bool { state.isKept || timeout != nil }
     /// Takes part in `maxParallelSpawns`: loading code is what costs, waiting for a probe is not.
     var isLoading: Bool { state == .launching || state == .loading || timeout != nil }
+    var isDueToWork: Bool { wantsWork && state.isKept }
     /// It serves, and is to be replaced.
     /// Asked here and not of the field: swiftc 6.3 compares an optional with a payload only after `WorkerTable`'s accessor has
     /// ended, and in debug builds the worker that it read from is freed by then (AddressSanitizer).

@@ -1,6 +1,6 @@
 /// A worker's life.
 ///
-///     launching ──> loading ──> proving ──> available <──> suspected
+///     launching ──> loading ──> proving ──> available <──> suspected, working
 ///         │            │           │            │  │            │
 ///         │            │           │            │  └─> draining │
 ///         └────────────┴───────────┴───> stopping <───────┴─────┘
@@ -14,6 +14,8 @@ package enum WorkerState: String, Sendable, Codable, CaseIterable {
     case proving
     /// Gets requests.
     case available
+    /// It asked for time to itself (out-of-band work), and gets no request until it is done.
+    case working
     /// A connection to it failed: gets no request until it is proved again.
     case suspected
     /// Gets no request ever again; stops when idle, at a deadline in any case.
@@ -25,7 +27,7 @@ package enum WorkerState: String, Sendable, Codable, CaseIterable {
     /// Before it ever could serve.
     var isBooting: Bool { self == .launching || self == .loading || self == .proving }
     /// Counts for its generation's target.
-    var isKept: Bool { isBooting || self == .available || self == .suspected }
+    var isKept: Bool { isBooting || self == .available || self == .working || self == .suspected }
 
     func mayBecome(_ next: WorkerState) -> Bool {
         switch (self, next) {
@@ -34,6 +36,7 @@ package enum WorkerState: String, Sendable, Codable, CaseIterable {
         case (.launching, .loading), (.launching, .proving), (.loading, .proving): true
         case (.launching, .available), (.loading, .available), (.proving, .available): true
         case (.available, .suspected), (.suspected, .available): true
+        case (.available, .working), (.working, .available), (.working, .draining): true
         case (.available, .draining), (.suspected, .draining): true
         case (.stopping, .stopping): true
         case (_, .stopping): true

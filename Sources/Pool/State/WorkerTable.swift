@@ -21,6 +21,12 @@ struct WorkerTable {
 
     func slot(of sticky: StickyID) -> Int? { slotOfSticky[sticky] }
 
+    /// Of any app.
+    var isAnyToldToWork: Bool {
+        for worker in slots where worker?.isToldToWork == true && worker?.state != .stopping { return true }
+        return false
+    }
+
     /// Whether the claimed worker is still the one in its slot.
     func holds(_ claim: Claim) -> Bool {
         let slot = claim.endpoint.slot

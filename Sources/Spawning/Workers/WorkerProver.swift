@@ -27,6 +27,9 @@ final class WorkerProver: Sendable {
         }
     }
 
+    /// The pool gives up a moment later.
+    private static let workTime = Duration.seconds(290)
+
     private let parts: SpawningParts
     private let pool: Pool
     /// The round under way for each worker; one that is no longer here is over, whatever its probe still says.
@@ -40,6 +43,20 @@ final class WorkerProver: Sendable {
     func prove(_ endpoint: WorkerEndpoint) { begin(Round(endpoint, isNew: true, now: monotonicNow())) }
 
     func probe(_ endpoint: WorkerEndpoint) { begin(Round(endpoint, isNew: false, now: monotonicNow())) }
+
+    /// One request that no client could make; the loader answers when the work is done.
+    func work(_ endpoint: WorkerEndpoint) {
+        parts.runBlocking { [pool] in
+            var request = ProbeRequest(HealthSettings())
+            request.isWork = true
+            let result = HealthProbe.run(
+                address: ProbeAddress(endpoint.address), wireProtocol: ProbeProtocol(endpoint.wireProtocol),
+                request: request, timeLimit: Self.workTime)
+            let isDone = if case .success(let answer) = result.outcome { answer.status == 204 } else { false }
+            let failure = BootFailure(step: "oob_work", summary: "the work failed", details: result.report)
+            pool.workerWorked(endpoint.worker, isDone ? nil : failure)
+        }
+    }
 
     func forget(_ worker: WorkerNumber) { rounds.withLock { _ = $0.removeValue(forKey: worker) } }
 

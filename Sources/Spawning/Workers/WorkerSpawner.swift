@@ -74,6 +74,9 @@ package final class WorkerSpawner: Sendable {
     /// Once, while it serves.
     package func probe(_ endpoint: WorkerEndpoint) { prover.probe(endpoint) }
 
+    /// Out-of-band work, which it has asked for.
+    package func work(_ endpoint: WorkerEndpoint) { prover.work(endpoint) }
+
     /// For a worker that is gone nothing happens. May be repeated, with another grace.
     package func stop(_ worker: WorkerNumber, grace: Duration) {
         prover.forget(worker)

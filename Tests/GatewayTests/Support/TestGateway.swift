@@ -216,6 +216,7 @@ final class FakeFleet: PoolDelegate {
         weak var gateway: Gateway?
     }
     private let state = Mutex(State())
+    let worked = Mutex<[WorkerNumber]>([])
     private let pool: Pool
     private let directory: String
     private let options: TestGateway.Options
@@ -260,6 +261,10 @@ final class FakeFleet: PoolDelegate {
         }
     }
 
+    func work(_ endpoint: WorkerEndpoint) {
+        worked.withLock { $0.append(endpoint.worker) }
+        pool.workerWorked(endpoint.worker, nil)
+    }
     func probeWorker(_ endpoint: WorkerEndpoint) { pool.workerProbed(endpoint.worker, nil) }
     func proveWorker(_ endpoint: WorkerEndpoint) {
         guard state.withLock({ $0.workers[endpoint.worker] != nil }) else { return }

@@ -96,6 +96,7 @@ extension Simulation {
     func answered(_ number: Int) {
         guard let request = requests[number], let claim = request.claim else { return }
         let isThere = processes[claim.endpoint.worker]?.isDead == false
+        if isThere, goesWrong(5) { machine.workerWantsWork(claim) }
         if isThere, !request.isStream, goesWrong(5) {
             requests[number]?.isStream = true
             agenda.add(.streamOver(request: number), at: now + span(100...6000))

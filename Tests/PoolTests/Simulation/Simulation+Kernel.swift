@@ -68,6 +68,12 @@ extension Simulation {
         agenda.add(.probed(endpoint.worker, isGood: isThere && !goesWrong(15)), at: now + span(1...50))
     }
 
+    func work(_ endpoint: WorkerEndpoint) {
+        // Some never come back from it.
+        if goesWrong(10) { return }
+        agenda.add(.worked(endpoint.worker), at: now + span(5...300))
+    }
+
     func measured(_ worker: WorkerNumber, _ bytes: Int) {
         guard processes[worker]?.isDead == false else { return }
         perform(machine.workerMemory(worker, bytes: bytes, now: clock))

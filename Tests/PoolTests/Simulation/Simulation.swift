@@ -19,6 +19,7 @@ final class Simulation {
         case booted(WorkerNumber)
         case judged(WorkerNumber, isGood: Bool)
         case probed(WorkerNumber, isGood: Bool)
+        case worked(WorkerNumber)
         case died(WorkerNumber)
         case reaped(WorkerNumber)
         case measured(WorkerNumber, bytes: Int)
@@ -70,6 +71,7 @@ final class Simulation {
         var limits = PoolLimits(maxPoolSize: 5, maxSurge: 4, processors: 2, seed: seed)
         limits.backOff.longest = .seconds(4)
         limits.backOff.youngAge = .seconds(2)
+        limits.workTime = .seconds(3)
         if seed.isMultiple(of: 2) {
             // Requests are sent ahead to whatever is not slower than this.
             limits.pace.longestMean = .seconds(1)
@@ -130,6 +132,7 @@ final class Simulation {
         case .booted(let worker): booted(worker)
         case .judged(let worker, let isGood): judged(worker, isGood)
         case .probed(let worker, let isGood): perform(machine.workerProbed(worker, isGood ? nil : crash, now: clock))
+        case .worked(let worker): perform(machine.workerWorked(worker, nil, now: clock))
         case .died(let worker): died(worker)
         case .reaped(let worker): reaped(worker)
         case .measured(let worker, let bytes): measured(worker, bytes)
@@ -155,6 +158,7 @@ final class Simulation {
             case .spawn(let worker, let generation, let spec): spawn(worker, generation, spec)
             case .prove(let endpoint): prove(endpoint)
             case .probe(let endpoint): probe(endpoint)
+            case .work(let endpoint): work(endpoint)
             case .stop(let worker, _, let grace): stop(worker, grace: grace)
             case .endStreams: break  // they end by themselves
             case .grant(let checkout, let claim): granted(waiters[ObjectIdentifier(checkout.waiter)] ?? 0, claim)
@@ -191,7 +195,10 @@ final class Simulation {
         var (live, beside, besides) = (0, 0, 0)
         for app in machine.apps {
             for generation in app.generations where generation.state.keepsWorkers {
-                let worn = generation.slots.contains { machine.context.workers[$0].isWorn } ? 1 : 0
+                let worn =
+                    generation.slots.contains {
+                        machine.context.workers[$0].isWorn || machine.context.workers[$0].isDueToWork
+                    } ? 1 : 0
                 let kept = generation.count(in: machine.context.workers) { $0.state.isKept } - worn
                 check(kept <= generation.target, "\(generation.number) has \(kept) workers, not \(generation.target)")
                 if generation.state == .live || generation.isPending { live += kept }

@@ -2,7 +2,7 @@
 
 import importlib.machinery
 
-EVENTS = ('starting_worker_process', 'stopping_worker_process')
+EVENTS = ('starting_worker_process', 'stopping_worker_process', 'oob_work')
 
 _handlers = {name: [] for name in EVENTS}
 # Why the app must be loaded by each worker for itself; None when workers may be forked from a process that has loaded it.
@@ -13,7 +13,8 @@ def on_event(name, handler=None):
     """Calls `handler` at an event; without one, a decorator.
 
     'starting_worker_process' is called with whether the process was forked, before the first request; 'stopping_worker_process'
-    with nothing, after the last.
+    with nothing, after the last; 'oob_work' (out-of-band work) with nothing, some time after a response had the field
+    X-Passenger-Request-OOB-Work, while the worker has no request.
     """
     if name not in _handlers:
         raise ValueError(f'{name!r} is none of the events {", ".join(EVENTS)}')

@@ -15,6 +15,7 @@ import time
 import traceback
 from urllib.parse import unquote_to_bytes
 
+from . import events
 from .request_body import BodyCutShort, RequestBody
 from .response import ConnectionLost, Response
 
@@ -172,7 +173,8 @@ class SessionWorker:
         body = self._attach(connection, environ, rest)
         response = Response(connection, environ['REQUEST_METHOD'] == 'HEAD', self._may_keep, body)
         try:
-            parts = self._application(environ, response.start)
+            application = self._work if 'PASSENGER_OOB_WORK' in environ else self._application
+            parts = application(environ, response.start)
             try:
                 response.send(parts)
             finally:
@@ -187,6 +189,13 @@ class SessionWorker:
             response = self._send_error(connection, environ, body)
         if not response.keep:
             self._end(connection, body)
+
+    @staticmethod
+    def _work(_, start):
+        """What the app wants done while it has no request. No client can ask for it: what they send has other names."""
+        events.call_event('oob_work')
+        start('204 No Content', [])
+        return []
 
     def _may_keep(self, body):
         return not self._stopping and (body is None or body.is_here(UNREAD_LIMIT))

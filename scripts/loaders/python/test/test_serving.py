@@ -154,6 +154,21 @@ class ServingTest(unittest.TestCase):
         self.loader.send_request(connection, '/%65nv?PATH_INFO,wsgi.url_scheme,HTTP_X', HTTPS='on', HTTP_X='')
         self.assertEqual(self.loader.read_response(connection).body, b"{'PATH_INFO': '/env', 'wsgi.url_scheme': 'https', 'HTTP_X': ''}")
 
+    def test_out_of_band_work_is_done_when_the_server_says_so_and_not_a_client(self):
+        files = {
+            'passenger_wsgi.py': APP + """
+from passenger import on_event
+on_event('oob_work', lambda: print('working out of band'))
+"""
+        }
+        loader = LoaderProcess(files)
+        self.addCleanup(loader.close)
+        connection = loader.connect()
+        for fields, status in (({'HTTP_PASSENGER_OOB_WORK': 'true'}, 404), ({'PASSENGER_OOB_WORK': 'true'}, 204), ({}, 404)):
+            loader.send_request(connection, '/', **fields)
+            self.assertEqual(loader.read_response(connection).status, status)
+            self.assertEqual('working' in loader.log(), status == 204 or not fields)
+
     def test_two_connections_share_one_worker(self):
         first, second = self.loader.connect(), self.loader.connect()
         for _ in range(3):

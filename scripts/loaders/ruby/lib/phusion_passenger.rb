@@ -17,7 +17,8 @@ module PhusionPassenger
     end
 
     # Events: +:starting_worker_process+ (called with whether the process was forked), +:starting_request_handler_thread+ (in
-    # each thread that serves requests) and +:stopping_worker_process+. Other names are accepted, and not called by this version.
+    # each thread that serves requests), +:oob_work+ (out-of-band work, some time after a response had the field
+    # X-Passenger-Request-OOB-Work) and +:stopping_worker_process+. Other names are accepted, and not called by this version.
     def on_event(name, &block)
       raise ArgumentError, 'a block is needed' unless block
 

@@ -217,7 +217,7 @@ module PhusionPassenger
 
     def respond(connection, env, request_body)
       finished = env['rack.response_finished'] = []
-      status, headers, body = @app.call(env)
+      status, headers, body = env.key?('PASSENGER_OOB_WORK') ? work : @app.call(env)
       @hijacked ? forget(connection) : deliver(connection, env, request_body, status, headers, body)
     rescue Response::ConnectionLost, RequestBody::CutShort => error
       drop(connection)
@@ -226,6 +226,12 @@ module PhusionPassenger
       fail_request(connection, env, request_body)
     ensure
       call_back(finished, env, status, headers, error) unless finished.empty?
+    end
+
+    # What the app wants done while it has no request. No client can ask for it: what they send has other names.
+    def work
+      PhusionPassenger.call_event(:oob_work)
+      [204, {}, []]
     end
 
     def deliver(connection, env, request_body, status, headers, body)

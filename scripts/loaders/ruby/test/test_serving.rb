@@ -17,6 +17,7 @@ class TestServing < Minitest::Test
     PhusionPassenger.on_event(:starting_request_handler_thread) { puts 'the thread starts' }
     PhusionPassenger.on_event(:stopping_worker_process) { puts 'stopping' }
     PhusionPassenger.on_event(:credentials) { raise 'of Phusion Passenger, and never called' }
+    PhusionPassenger.on_event(:oob_work) { puts 'working out of band' }
 
     class Closable
       def initialize(parts, failing: false) = (@parts, @failing = parts, failing)
@@ -146,6 +147,14 @@ class TestServing < Minitest::Test
       assert_equal [response.body.bytesize.to_s], response.headers['content-length']
       assert_empty response.headers['connection']
     end
+  end
+
+  def test_out_of_band_work_is_done_when_the_server_says_so_and_not_a_client
+    assert_equal 404, get('/', fields: { 'HTTP_PASSENGER_OOB_WORK' => 'true' }).status
+    refute_match(/out of band/, @loader.log)
+    assert_equal 204, get('/', fields: { 'PASSENGER_OOB_WORK' => 'true' }).status
+    assert_match(/working out of band/, @loader.log)
+    assert_equal 404, get('/').status
   end
 
   def test_two_connections_share_one_worker
