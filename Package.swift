@@ -128,7 +128,9 @@ let package = Package(
             ]),
         .executableTarget(
             name: "passenger",
-            dependencies: ["Linux", "Supervisor", "Commands", "Core", "AppConfig", "Releases", "Deploys", "Watching"],
+            dependencies: [
+                "Linux", "Supervisor", "Commands", "Core", "AppConfig", "Releases", "Deploys", "Watching", "Telemetry",
+            ],
             exclude: ["README.md"],
             swiftSettings: settings),
 

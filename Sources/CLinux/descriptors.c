@@ -37,6 +37,8 @@ int cl_openat_beneath(int directory, const char *path, int flags, uint32_t mode)
 }
 
 int cl_duplicate(int fd, int minimum) { return fcntl(fd, F_DUPFD_CLOEXEC, minimum); }
+
+int cl_replace(int fd, int target) { return dup3(fd, target, O_CLOEXEC); }
 int cl_set_close_on_exec(int fd, int on) { return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0); }
 int cl_set_nonblocking(int fd, int on) {
     int flags = fcntl(fd, F_GETFL);

@@ -32,6 +32,12 @@ package func duplicateDescriptor(_ fd: Int32, minimum: Int32 = 0) throws(SystemE
     Descriptor(owning: try checked("fcntl") { cl_duplicate(fd, minimum) })
 }
 
+/// Makes `number` stand for the open file of `fd`, close-on-exec. Whoever is in the middle of a call on the file that it
+/// stood for ends that undisturbed (dup2(2)).
+package func replaceDescriptor(_ number: Int32, with fd: Int32) throws(SystemError) {
+    _ = try checked("dup3") { cl_replace(fd, number) }
+}
+
 package func setCloseOnExec(_ fd: Int32, _ on: Bool) throws(SystemError) {
     _ = try checked("fcntl") { cl_set_close_on_exec(fd, on ? 1 : 0) }
 }

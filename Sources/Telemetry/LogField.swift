@@ -1,6 +1,6 @@
 /// What a line of the log is about: fields of their own in JSON, part of the message in text.
 package enum LogField: String, CaseIterable, Sendable {
-    case app, generation, worker, deploy, operation
+    case app, generation, worker, companion, deploy, operation
     /// Of the request that an error page went out for, and of that page.
     case requestID = "request_id"
     case errorID = "error_id"

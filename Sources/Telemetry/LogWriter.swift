@@ -1,4 +1,5 @@
-import Linux
+import Glibc
+package import Linux
 import Synchronization
 
 /// Writes whole lines to a descriptor from a thread of its own. When the reader is slow (a full pipe, a stopped terminal)
@@ -10,24 +11,30 @@ package final class LogWriter: Sendable {
     private struct State {
         var buffer: [UInt8] = []
         var dropped = 0
-        var isWriting = false
+        var isFailing = false
     }
     private let descriptor: Int32
+    private let failed: @Sendable (SystemError) -> Void
     private let wakeReader: Int32
     private let wakeWriter: Int32
     private let state = Mutex(State())
 
     private let isJSON: Bool
 
-    /// `descriptor` stays the caller's; it is usually 2. `isJSON`: what it says itself is JSON, too.
-    package init(descriptor: Int32, isJSON: Bool = false) throws {
+    /// `descriptor` stays the caller's; it is usually 2. `isJSON`: what it says itself is JSON, too. `failed` is told, on the
+    /// log's own thread, of the first of a row of failures; the lines of that time are lost.
+    package init(
+        descriptor: Int32, isJSON: Bool = false, failed: @escaping @Sendable (SystemError) -> Void = { _ in }
+    ) throws {
         self.descriptor = descriptor
         self.isJSON = isJSON
+        self.failed = failed
         let pipe = try Pipe(nonBlockingReader: false)
         wakeReader = try pipe.reader.duplicate().release()
         wakeWriter = try pipe.writer.duplicate().release()
         startThread(name: "log") { [self] in
-            while (try? readSome(wakeReader, limit: 64)) != nil { writeWaiting() }
+            while let bytes = try? readSome(wakeReader, limit: 64), !bytes.isEmpty { writeWaiting() }
+            Glibc.close(wakeReader)
         }
     }
 
@@ -45,6 +52,12 @@ package final class LogWriter: Sendable {
         if mustWake { try? writeAll(wakeWriter, [0]) }
     }
 
+    /// Writes what waits, and ends the thread. Nothing may be written any more.
+    package func close() {
+        flush()
+        Glibc.close(wakeWriter)
+    }
+
     /// Writes what waits on the calling thread: before the process ends.
     package func flush() { writeWaiting() }
 
@@ -56,12 +69,25 @@ package final class LogWriter: Sendable {
             }
             return (state.buffer, state.dropped)
         }
-        // A log that cannot be written has nobody to be told of it.
-        try? writeAll(descriptor, bytes)
+        write(bytes)
         if dropped > 0 {
             let text = "\(dropped) log lines dropped: slow log reader"
             let json = "{\"time\":\"\(Timestamp.now())\",\"level\":\"warning\",\"message\":\"\(text)\"}"
-            try? writeAll(descriptor, Array("\(isJSON ? json : "passenger: \(text)")\n".utf8))
+            write(Array("\(isJSON ? json : "passenger: \(text)")\n".utf8))
+        }
+    }
+
+    private func write(_ bytes: [UInt8]) {
+        if bytes.isEmpty { return }
+        do throws(SystemError) {
+            try writeAll(descriptor, bytes)
+            state.withLock { $0.isFailing = false }
+        } catch {
+            let isFirst = state.withLock { state in
+                defer { state.isFailing = true }
+                return !state.isFailing
+            }
+            if isFirst { failed(error) }
         }
     }
 }

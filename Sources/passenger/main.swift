@@ -6,6 +6,7 @@ import Foundation
 import Glibc
 import Releases
 import Supervisor
+import Telemetry
 import Watching
 
 // One executable is every process of a server (see README.md). The internal commands come first: they are started by the
@@ -22,6 +23,9 @@ case "_build-release": exit(BuilderProcess.run(input: 0, output: 1))
 case "_run": exit(RunnerProcess.run())
 case "_apps": exit(AppsProcess.run())
 case "_watch": exit(WatcherProcess.run())
+case "_open-log":
+    guard arguments.count == 3 else { exit(2) }
+    exit(AppLogOpener.run(path: arguments[2]))
 default:
     exit(CommandLineMain.run(Array(arguments.dropFirst()), environment: ProcessInfo.processInfo.environment))
 }

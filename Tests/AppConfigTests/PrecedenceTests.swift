@@ -183,11 +183,12 @@ struct PrecedenceTests {
         #expect(problems { try load(tree, serverFile: "server.yml") }.map(\.key) == ["port", "ruby"])
     }
 
-    @Test("An env file named by an app's own file must lie inside the app")
-    func envFileInside() throws {
-        let tree = try TemporaryTree(["root/Passengerfile.yml": "env_file: ../outside.env"])
+    @Test("Files named by an app's own file must lie inside the app", arguments: ["env_file", "app_log_file"])
+    func fileInside(key: String) throws {
+        let tree = try TemporaryTree(["root/Passengerfile.yml": "\(key): ../outside"])
         try tree.makeDirectory("root/.passenger")
-        #expect(problems { try load(tree, "root") }.first?.message == "'env_file' must lie inside \(tree["root"])")
+        #expect(problems { try load(tree, "root") }.first?.message == "'\(key)' must lie inside \(tree["root"])")
+        #expect(try load(tree, "root", flags: [key: "/var/outside"]).origins[key] != nil)
     }
 
     @Test("A pool whose floor is above its ceiling is refused")

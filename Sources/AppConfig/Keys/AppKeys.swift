@@ -36,6 +36,9 @@ extension KeyTable {
             "friendly_error_pages", .app, .boolean, \.friendlyErrorPages, by: .restart,
             "Show why the app did not start to whoever asks (on in development)"),
         ConfigKey(
+            "app_log_file", .app, .path("log/app.log"), \.app.appLogFile, by: .restart,
+            "File that the app's output goes to, instead of the server's log"),
+        ConfigKey(
             "processes", .app, .processes, by: .restart,
             "Background processes that are deployed with the app", set: { $0.take($1) }),
         ConfigKey(

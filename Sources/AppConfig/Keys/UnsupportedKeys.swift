@@ -4,7 +4,7 @@ extension KeyTable {
     static let unsupported: Set<String> = planned.union(passengers)
 
     private static let planned: Set<String> = [
-        "shutdown_delay", "load_shell_envvars", "app_log_file",
+        "shutdown_delay", "load_shell_envvars",
         "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",
         "deploy.before_switch", "deploy.after_switch", "deploy.after_stable", "deploy.after_drain", "deploy.on_failure",
         "deploy.on_rollback", "deploy.irreversible", "deploy.idempotent", "deploy.strategy", "deploy.surge",

@@ -71,7 +71,8 @@ struct Merge {
                     at: entry.place, key: key.name, "'base_uri' cannot be set here: the server serves several apps",
                     hint: "Like server_names it decides which requests are whose: set it in the server file."))
         }
-        guard key.name == "env_file", let path = draft.app.envFile, !FilePath.isInside(path, appRoot) else { return }
+        let paths = ["env_file": draft.app.envFile, "app_log_file": draft.app.appLogFile]
+        guard let path = paths[key.name].flatMap(\.self), !FilePath.isInside(path, appRoot) else { return }
         problems.append(
             ConfigProblem(
                 at: entry.value.place, key: key.name, "'\(key.name)' must lie inside \(appRoot)",

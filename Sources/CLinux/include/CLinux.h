@@ -47,6 +47,7 @@ int cl_openat(int directory, const char *_Nonnull path, int flags, uint32_t mode
 int cl_open_path(const char *_Nonnull path);
 int cl_openat_beneath(int directory, const char *_Nonnull path, int flags, uint32_t mode);
 int cl_duplicate(int fd, int minimum);  // close-on-exec
+int cl_replace(int fd, int target);      // the same
 int cl_set_close_on_exec(int fd, int on);
 int cl_set_nonblocking(int fd, int on);
 int cl_close_on_exec_from(int first);

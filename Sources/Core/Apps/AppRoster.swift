@@ -68,6 +68,7 @@ actor AppRoster {
         await app.operations.shutDown()
         await stopCompanions(of: app)
         app.pool.removeApp(app.index)
+        app.appLog.close()
         let next = waiting
         waiting = []
         for plan in next { admit(plan)?.startUnlessOnDemand() }

@@ -8,7 +8,7 @@ import StaticFiles
 import Synchronization
 
 /// Keeps the gateway's route of one app in step with what its traffic goes to: the settings of the live generation, and the
-/// releases whose files are served.
+/// releases whose files are served. The app's log follows them too.
 ///
 /// Fingerprinted assets are looked up in every release that a generation runs, and then in the last ones that were live
 /// (`asset_overlap`): pages that a browser got from the version before ask for that one's assets.
@@ -30,13 +30,15 @@ final class AppRoutes: Sendable {
     private let app: AppIndex
     private let location: AppLocation
     private let table: RouteTable
+    let log: AppLog
     private let state = Mutex(State())
 
-    init(pool: Pool, app: AppIndex, location: AppLocation, table: RouteTable) {
+    init(pool: Pool, app: AppIndex, location: AppLocation, table: RouteTable, log: AppLog) {
         self.pool = pool
         self.app = app
         self.location = location
         self.table = table
+        self.log = log
     }
 
     /// Before anything is live: what answers then are error pages, by these settings.
@@ -66,6 +68,7 @@ final class AppRoutes: Sendable {
             return (settings, beside.compactMap { state.settings[$0] }, state.past.map(\.release))
         }
         guard let (settings, beside, past) = found else { return }
+        log.use(settings.appLogFile)
         table.set(route(settings, beside, past))
     }
 

@@ -18,6 +18,7 @@ struct ServedApp: Sendable {
     let routes: AppRoutes?
     let companions: CompanionKeeper?
     let measurements: Measurements
+    let appLog: AppLog
     let pool: Pool
     /// Nil in a transient core.
     let watchers: Watchers?
@@ -31,8 +32,8 @@ struct ServedApp: Sendable {
 
     init(
         plan: AppPlan, index: AppIndex, pool: Pool, settings: SettingsClient, operations: AppOperations,
-        routes: AppRoutes?, companions: CompanionKeeper?, measurements: Measurements, watchers: Watchers?,
-        serverUser: UInt32, logger: Logger,
+        routes: AppRoutes?, companions: CompanionKeeper?, measurements: Measurements, appLog: AppLog,
+        watchers: Watchers?,        serverUser: UInt32, logger: Logger,
         log: @escaping @Sendable (OperationHandle) -> Void
     ) {
         self.plan = plan
@@ -43,6 +44,7 @@ struct ServedApp: Sendable {
         self.routes = routes
         self.companions = companions
         self.measurements = measurements
+        self.appLog = appLog
         self.watchers = watchers
         self.serverUser = serverUser
         self.logger = logger

@@ -30,6 +30,8 @@ struct PoolHost: GenerationHost {
 
     func bootLive(_ spec: GenerationSpec) -> GenerationNumber {
         pool.setQueue(app, spec.settings.queue)
+        // What a boot has to say is wanted most of all.
+        routes.log.use(spec.settings.appLogFile)
         let number = pool.bootLive(app, spec)
         routes.booted(number, spec.settings)
         routes.refresh()

@@ -59,7 +59,10 @@ extension Core {
             sharesUser: { app in plan.ownUser == plan.coreUser && app.users.user == nil },
             schedule: tools.schedule,
             runBlocking: { [probes] body in probes.submit { if case .active = $0 { body() } } },
-            output: { [events] in events.output($0, $1, $2, $3) },
+            output: { [events, table] app, source, stream, line in
+                guard let served = table[app] else { return events.output(app, source, stream, line) }
+                served.appLog.write(source, stream, line)
+            },
             notice: { [events] in events.notice($0, $1, $2) })
     }
 
@@ -69,10 +72,11 @@ extension Core {
         let journal = try app.stateDirectory.map { try Journal(directory: $0) }
         let index = pool.addApp(app.name, queue: app.settings.queue, onDemand: ServedApp.startsOnDemand(app))
         let settings = SettingsClient(tools: tools, app: app)
+        let log = AppLog(app: app.name, user: app.users.workers, tools: tools, events: events)
         let host = routes.map { [pool] routes in
             PoolHost(
                 pool: pool, app: index,
-                routes: AppRoutes(pool: pool, app: index, location: app.location, table: routes))
+                routes: AppRoutes(pool: pool, app: index, location: app.location, table: routes, log: log))
         }
         // What operations do is told by their events; of their own log only problems are wanted.
         var logger = self.logger
@@ -81,7 +85,7 @@ extension Core {
         let companions = routes.map { _ in
             CompanionKeeper(
                 app: app.name, parts: spawner.parts, now: { monotonicNow() },
-                output: { [events, name = app.name] in events.companionOutput(name, $0, $1, $2) },
+                output: { log.write(.companion($0), $1, $2) },
                 report: { [events, name = app.name] in events.companion(name, $0) })
         }
         var parts = AppOperations.Parts(
@@ -101,7 +105,7 @@ extension Core {
             operations: AppOperations(app: app.name, parts: parts), routes: host?.routes, companions: companions,
             measurements: Measurements(
                 spawner: spawner, meter: meter, controlGroups: inheritance.controlGroups),
-            watchers: watchers, serverUser: plan.ownUser, logger: self.logger,
+            appLog: log, watchers: watchers, serverUser: plan.ownUser, logger: self.logger,
             log: { [events, name = app.name] handle in
                 Task {
                     for await logged in handle.events() {

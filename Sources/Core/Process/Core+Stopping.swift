@@ -40,11 +40,11 @@ extension Core {
         let pool = self.pool
         await gateway?.drain()
         let orderly = Task {
+            // From here on no switch replaces them: they are only waited for.
+            async let companions: Void = stopCompanions(within: hurry ? Self.hurriedGrace : limit)
             await withTaskGroup(of: Void.self) { group in
                 for app in table.all { group.addTask { await app.operations.shutDown() } }
             }
-            // Nothing switches any more, so nothing replaces them.
-            async let companions: Void = stopCompanions(within: hurry ? Self.hurriedGrace : limit)
             await pool.shutdown(within: limit, hurry: hurry)
             _ = await companions
         }

@@ -41,8 +41,8 @@ final class Core: Sendable {
     let meter: MemoryMeter
     let shutdownRequests: AsyncStream<Bool>
     let requestShutdown: AsyncStream<Bool>.Continuation
-    /// Who writes logs that can be reopened, once there is something that does.
-    private let logs = Shared<Gateway?>(nil)
+    /// Opens logs anew, once there are some.
+    private let logs = Shared<@Sendable () -> Void>({})
 
     init(plan: CoreBootPlan, inheritance: Inheritance, link: SupervisorLink) throws {
         self.plan = plan
@@ -93,7 +93,7 @@ final class Core: Sendable {
             case .shutdown(let hurry): requestShutdown.yield(hurry)
             // Every child of the supervisor's ends with it, and so do we.
             case .supervisorGone: exit(1)
-            case .reopenLogs: logs.withLock { $0?.reopenLogs() }
+            case .reopenLogs: logs.withLock { $0 }()
             case .reload: break
             case .apps(let message): tellApps.yield(message)
             }
@@ -111,7 +111,9 @@ final class Core: Sendable {
     private func serve() async throws {
         let certificates = try await CertificateKeeper(plan.server.tls, link: link, threads: threads, logger: logger)
         let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
-        logs.withLock { $0 = gateway }
+        logs.withLock { [table] in
+            $0 = { for app in table.all { app.appLog.reopen() }; gateway?.reopenLogs() }
+        }
         let routes = gateway.map { RouteTable(gateway: $0) }
         let spawner = WorkerSpawner(parts: spawningParts(), pool: pool)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -158,6 +160,7 @@ final class Core: Sendable {
         await admin.value
         withExtendedLifetime((bridge, watchers)) {}
         try link.send(.done)
+        for app in table.all { app.appLog.flush() }
         writer.flush()
         exit(0)
     }

@@ -22,9 +22,4 @@ extension EventLog {
             logger.error("app \(app): companion \(id) cannot be killed; it is waited for no longer")
         }
     }
-
-    /// Passed on as it is, under the companion's name.
-    func companionOutput(_ app: AppName, _ id: CompanionID, _ stream: StandardStream, _ line: String) {
-        about(app: app).logger.info("app \(app) \(id) \(stream == .stderr ? "!" : "|") \(line)")
-    }
 }

@@ -21,12 +21,13 @@ struct EventLog: Sendable {
     /// The same log, for lines about these.
     func about(
         app: AppName? = nil, generation: GenerationNumber? = nil, worker: WorkerNumber? = nil,
-        operation: OperationNumber? = nil, deploy: DeployNumber? = nil
+        companion: CompanionID? = nil, operation: OperationNumber? = nil, deploy: DeployNumber? = nil
     ) -> EventLog {
         var log = self
         if let app { log.logger[.app] = "\(app)" }
         if let generation { log.logger[.generation] = .stringConvertible(generation.rawValue) }
         if let worker { log.logger[.worker] = .stringConvertible(worker.rawValue) }
+        if let companion { log.logger[.companion] = "\(companion)" }
         if let operation { log.logger[.operation] = .stringConvertible(operation.rawValue) }
         if let deploy { log.logger[.deploy] = .stringConvertible(deploy.rawValue) }
         return log
@@ -174,7 +175,7 @@ struct EventLog: Sendable {
         }
     }
 
-    /// App output is passed on as it is, under the name of its worker or preloader.
+    /// App output is passed on as it is, under the name of the process that it comes from.
     func output(_ app: AppName, _ source: OutputSource, _ stream: StandardStream, _ line: String) {
         guard format == .json else {
             return logger.info("app \(app) \(source) \(stream == .stderr ? "!" : "|") \(line)")
@@ -188,10 +189,14 @@ struct EventLog: Sendable {
         about(app, source).logger.warning("app \(app) \(source): \(text)")
     }
 
+    /// Of an app that is served all the same.
+    func problem(_ app: AppName, _ text: String) { about(app: app).logger.error("app \(app): \(text)") }
+
     private func about(_ app: AppName, _ source: OutputSource) -> EventLog {
         switch source {
         case .worker(let worker): about(app: app, worker: worker)
         case .preloader(let generation): about(app: app, generation: generation)
+        case .companion(let id): about(app: app, companion: id)
         }
     }
 

@@ -39,6 +39,8 @@ package struct AppSettings: Sendable, Codable, Equatable {
     package var friendlyErrorPages: Bool = false
     package var serverNames: [String] = []
     package var restartDirectory: String = "tmp"
+    /// Absolute path of the file that the output of workers and companions goes to; nil is the server's log.
+    package var appLogFile: String?
     package var pool = PoolSettings()
     package var queue = QueueSettings()
     package var http = HTTPSettings()

@@ -7,11 +7,13 @@ package enum StandardStream: String, Sendable { case stdout, stderr }
 package enum OutputSource: Sendable, Equatable, CustomStringConvertible {
     case worker(WorkerNumber)
     case preloader(GenerationNumber)
+    case companion(CompanionID)
 
     package var description: String {
         switch self {
         case .worker(let number): "\(number)"
         case .preloader(let generation): "\(generation) preloader"
+        case .companion(let id): "\(id)"
         }
     }
 }
