@@ -1,5 +1,6 @@
 import Model
 import Pool
+import Synchronization
 import Testing
 
 @testable import Gateway

@@ -33,7 +33,7 @@ struct ServedApp: Sendable {
     init(
         plan: AppPlan, index: AppIndex, pool: Pool, settings: SettingsClient, operations: AppOperations,
         routes: AppRoutes?, companions: CompanionKeeper?, measurements: Measurements, appLog: AppLog,
-        watchers: Watchers?,        serverUser: UInt32, logger: Logger,
+        watchers: Watchers?, serverUser: UInt32, logger: Logger,
         log: @escaping @Sendable (OperationHandle) -> Void
     ) {
         self.plan = plan

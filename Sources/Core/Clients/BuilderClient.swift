@@ -12,6 +12,10 @@ actor BuilderClient: ReleaseBuilding {
     private let tools: Tools
     private let app: AppPlan
     private var root: String { app.location.path }
+    /// uid of the workers when they are not the deploy user.
+    private var writer: UInt32? {
+        app.users.workers == app.users.deploys ? nil : UserDirectory.uid(policyName: app.users.workers)
+    }
     private let note: @Sendable (String) -> Void
     private var session: BuilderSession?
     /// The last request that was begun: requests of one builder run one after the other.
@@ -50,7 +54,7 @@ actor BuilderClient: ReleaseBuilding {
     }
 
     func link(_ release: ReleaseLocation, shared: [String]) async throws(DeployFailure) {
-        _ = try await ask(.link(root: root, release: try name(of: release), shared: shared, writer: tools.workersUser))
+        _ = try await ask(.link(root: root, release: try name(of: release), shared: shared, writer: writer))
     }
 
     func seal(_ release: ReleaseLocation) async throws(DeployFailure) {

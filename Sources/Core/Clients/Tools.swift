@@ -24,12 +24,6 @@ struct Tools: Sendable {
         return ToolProcess(link: link, reader: reader, schedule: schedule, request, line: line, ended: ended)
     }
 
-    /// uid of the workers when they are not the deploy user.
-    var workersUser: UInt32? {
-        guard plan.users.workers != plan.users.deploys else { return nil }
-        return UserDirectory.uid(policyName: plan.users.workers)
-    }
-
     /// The server's own environment with the target user's HOME and name: git and ssh look there for their files.
     private func toolEnvironment(_ user: String?) -> [String] {
         var variables = plan.environment

@@ -112,7 +112,9 @@ final class Core: Sendable {
         let certificates = try await CertificateKeeper(plan.server.tls, link: link, threads: threads, logger: logger)
         let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
         logs.withLock { [table] in
-            $0 = { for app in table.all { app.appLog.reopen() }; gateway?.reopenLogs() }
+            $0 = {
+                for app in table.all { app.appLog.reopen() }; gateway?.reopenLogs()
+            }
         }
         let routes = gateway.map { RouteTable(gateway: $0) }
         let spawner = WorkerSpawner(parts: spawningParts(), pool: pool)

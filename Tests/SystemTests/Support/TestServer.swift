@@ -88,6 +88,12 @@ final class TestServer: @unchecked Sendable {
             wrapper + [Self.binary] + arguments, environment: environment.merging(variables) { $1 }, in: place)
     }
 
+    /// Another program than this one, as another user.
+    func begin(_ arguments: [String], as user: String, program: String) throws -> Program {
+        try Program(
+            OtherUsers.command(as: user, [program] + arguments), environment: ProcessInfo.plainEnvironment, in: place)
+    }
+
     func run(_ arguments: String..., within limit: Duration = .seconds(60)) throws -> Program.End {
         try begin(arguments).wait(within: limit, "passenger \(arguments.joined(separator: " "))")
     }
@@ -101,11 +107,14 @@ final class TestServer: @unchecked Sendable {
 
     /// In the foreground, on a port that the kernel chooses; returns when commands can find it. `descriptors` is
     /// how many each of its processes may have.
-    func start(_ options: [String] = [], environment: String = "production", descriptors: Int? = nil) throws {
+    func start(
+        _ options: [String] = [], environment: String = "production", descriptors: Int? = nil,
+        behind wrapper: [String] = []
+    ) throws {
         let flags = ["--port", "0", "--address", "127.0.0.1", "--environment", environment]
         let program = try begin(
             ["start"] + served + flags + options,
-            behind: descriptors.map { ["prlimit", "--nofile=\($0):\($0)"] } ?? [])
+            behind: wrapper + (descriptors.map { ["prlimit", "--nofile=\($0):\($0)"] } ?? []))
         self.program = program
         try eventually("the start of a server", evidence: { program.log }) {
             if program.hasEnded {
