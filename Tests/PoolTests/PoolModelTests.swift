@@ -143,7 +143,7 @@ final class PoolWorld {
         if ended.isStream {
             take(machine.streamEnded(claim, now: { now }).rest)
         } else if chance(4) {
-            let serves = isThere && model.workers[number]?.deadBy == nil && !isDraining(number)
+            let serves = isThere && model.workers[number]?.deadBy == nil && !isDraining(number) && !works(number)
             if serves { model.workers[number]?.suspected = true }
             take(machine.checkinUnreachable(claim, now: now))
         } else if chance(4) {
@@ -393,9 +393,11 @@ final class PoolWorld {
     private func hasAvailable(_ app: Int, _ generation: GenerationNumber) -> Bool {
         model.workers.contains { number, worker in
             worker.app == app && worker.generation == generation && worker.stage == .proved && !worker.suspected
-                && worker.deadBy == nil && !isDraining(number)
+                && worker.deadBy == nil && !isDraining(number) && !works(number)
         }
     }
+
+    private func works(_ number: WorkerNumber) -> Bool { model.working.contains(number) }
 
     private func drain(_ app: Int, _ number: GenerationNumber) {
         guard model.apps[app].live != number else { return }

@@ -23,7 +23,7 @@ extension AppPool {
         guard let position = position(of: endpoint.generation) else { return false }
         if endpoint.wireProtocol == .session { context.workers[endpoint.slot].isStuck = true }
         switch (endpoint.wireProtocol, context.workers[endpoint.slot].state) {
-        case (.session, .available), (.session, .suspected):
+        case (.session, .available), (.session, .working), (.session, .suspected):
             // It goes on with that request for who knows how long, or was made to stop in the middle of something.
             tell(.requestOverdue(endpoint.worker, isReplaced: true), about: endpoint.generation, &context)
             beginRetirement(endpoint.slot, position, &context)

@@ -16,7 +16,9 @@ extension AppPool {
         var waiting: Int?
         for slot in generations[position].slots {
             if context.workers[slot].state == .working { return goOnWorking(slot, position, &context) }
-            guard context.workers[slot].wantsWork, context.workers[slot].state == .available else { continue }
+            guard context.workers[slot].wantsWork, context.workers[slot].state == .available,
+                context.workers[slot].probedSince == nil
+            else { continue }
             waiting = waiting ?? slot
         }
         guard let slot = waiting else { return }
