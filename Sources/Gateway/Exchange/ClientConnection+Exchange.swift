@@ -147,7 +147,10 @@ extension ClientConnection {
         guard let upstream, writeHead(to: upstream.endpoint) else {
             return perform(exchange.headTooLarge())
         }
-        if let limit = upstream.endpoint.settings.http.maxRequestTime.nonZero, requestEnd == .distantFuture {
+        // Requests without a place (`unlimited_concurrency_paths`) are streams from the start.
+        if let limit = upstream.endpoint.settings.http.maxRequestTime.nonZero, claim?.takesPlace == true,
+            requestEnd == .distantFuture
+        {
             requestEnd = loop.deadline(after: TimeAmount(limit))
         }
         // Gone before anything was written, and nothing more will be heard of it.
