@@ -77,7 +77,9 @@ extension SupervisorLoop {
                 perform(
                     machine.forkBorn(ticket: ticket, preloader: child.pid, newcomer(sender, expected: control.user)))
             case .message(.failed(let ticket, let errno), _):
-                let reason = "the preloader could not fork: \(SystemError.describe(errno))"
+                // fork(2): of a limit of processes, the user's or the control group's.
+                let limit = errno == EAGAIN ? " (the user's process limit, ulimit -u, is reached)" : ""
+                let reason = "the preloader could not fork: \(SystemError.describe(errno))\(limit)"
                 perform(machine.forkFailed(ticket: ticket, preloader: child.pid, reason: reason))
             case .unreadable:
                 perform(machine.preloaderIsUnusable(child.pid, reason: "it speaks nonsense on its control socket"))

@@ -29,7 +29,7 @@ extension SystemTests {
 
             try raise(server)
             try eventually("the app's word", evidence: { server.log + text(of: log) }) {
-                text(of: log).contains(" w1 ! the app was asked to raise")
+                text(of: log).split(separator: "\n").contains { $0.contains(" w1 ! ") && $0.contains("asked to raise") }
             }
             try eventually("the companion's word", evidence: { server.log + text(of: log) }) {
                 text(of: log).contains(" worker.1 | from beside")

@@ -37,7 +37,9 @@ extension SystemTests {
             #expect(server.log.contains(note) && status.output.contains(note), "\(server.log)")
             if let group = generation.controlGroup {
                 let members = text(of: "\(group.path)/cgroup.procs").split(separator: "\n").compactMap { Int32($0) }
-                #expect(members.count == 3 && Set(members).isSuperset(of: generation.workers.compactMap(\.pid)))
+                let pids = generation.workers.compactMap(\.pid) + [generation.preloader?.pid].compactMap { $0 }
+                // And what the app forked.
+                #expect(Set(members).isSuperset(of: pids) && members.count == 4, "\(members), not \(pids)")
                 #expect(group.cpuSeconds > 0)
             } else {
                 #expect(note.hasPrefix("no control groups"))

@@ -103,7 +103,7 @@ extension SystemTests {
             }
             let log = server.log
             #expect(find("ready after", "app", "generation", "worker"), "\(log)")
-            #expect(find("an app's \"line\"", "app", "worker", "stream"), "\(log)")
+            #expect(find("an app's \"line\"", "app", "generation", "stream"), "\(log)")
             #expect(find("answered 504", "app", "request_id", "error_id"), "\(log)")
             #expect(find("operation", "app", "operation"), "\(log)")
             #expect(find("supervisor: core 1 started"), "\(log)")

@@ -292,7 +292,7 @@ final class WorkerProcess: ChildHandler {
     }
 
     /// It was never there; `failure` is that of another process, or of what should have made it.
-    func conclude(_ failure: BootFailure) { report { $0.failure == nil ? failure : describeEnd($0) } }
+    func conclude(_ failure: BootFailure) { report { $0.pid == nil ? failure : describeEnd($0) } }
 
     private func fail(step: String, summary: String, hint: String?) {
         state.withLock { $0.failure = BootFailure(step: step, summary: summary, hint: hint) }
