@@ -33,7 +33,10 @@ import Testing
             actions = machine.handle(step == .boot ? .booted(new) : .stepDone(step), now: now)
         }
         #expect(
-            seen == [.fetch, .resolve, .checkout, .link, .build, .seal, .prove, .beforeBoot, .boot, .health])
+            seen == [
+                .fetch, .resolve, .checkout, .link, .build, .seal, .prove, .beforeBoot, .boot, .health,
+                .beforeSwitch,
+            ])
         #expect(actions == [.switchTraffic(to: new)])
         let until = now + .seconds(10)
         #expect(machine.handle(.switched(previous: old), now: now) == [.moveCurrent, .startBake(until: until)])
@@ -62,12 +65,13 @@ import Testing
                 == [.discard(new), .finish(.failed(.health, broken))])
     }
 
-    @Test(arguments: DeployStep.allCases.filter { ![.inspect, .grow, .switchTraffic, .bake].contains($0) })
+    @Test(arguments: OperationPlan.deploy(bake: .seconds(1)).steps.filter { $0 != .switchTraffic })
     func `an abort at every step before the switch cancels it and leaves the old version alone`(step: DeployStep) {
         var machine = machine(at: step)
         #expect(machine.handle(.stop(by: "ann"), now: now) == [.cancel(step)])
         let rest = machine.handle(.stepFailed(step, .cancelled), now: now)
-        #expect(rest == (step == .health ? [.discard(new)] : []) + [.finish(.aborted(by: "ann"))])
+        #expect(
+            rest == ([.health, .beforeSwitch].contains(step) ? [.discard(new)] : []) + [.finish(.aborted(by: "ann"))])
     }
 
     @Test func `a boot that succeeds after its abort is thrown away`() {

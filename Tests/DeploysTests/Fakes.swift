@@ -91,6 +91,8 @@ final class FakeHost: GenerationHost {
     var calls: [String] { state.withLock { $0.calls } }
     func change(_ body: (inout sending State) -> Void) { state.withLock { body(&$0) } }
 
+    func waitUntilGone(_ generation: GenerationNumber) async {}
+
     func setScale(_ workers: Int?) { state.withLock { $0.calls.append("scale app \(workers.map { "\($0)" } ?? "-")") } }
     func setPause(hold: Duration?) {
         state.withLock { $0.calls.append("pause \(hold.map { "\($0.inSeconds)" } ?? "-")") }
@@ -244,11 +246,14 @@ final class FakeBuilder: ReleaseBuilding {
 final class FakeCommands: CommandRunning {
     struct State {
         var ran: [String] = []
+        var environments: [String: [[String: String]]] = [:]
         var ends: [String: RecordedEnd] = [:]
         var recorded: [String: RecordedEnd] = [:]
     }
     let state = Mutex(State())
     var ran: [String] { state.withLock { $0.ran } }
+    var environments: [String: [[String: String]]] { state.withLock { $0.environments } }
+    func end(_ command: String, _ end: RecordedEnd) { state.withLock { $0.ends[command] = end } }
 
     func run(
         _ command: RunnerCommand, record: String, output: @escaping @Sendable (String) -> Void
@@ -256,6 +261,7 @@ final class FakeCommands: CommandRunning {
         output("output of \(command.command)")
         return state.withLock { state in
             state.ran.append(command.command)
+            state.environments[command.command, default: []].append(command.environment)
             return state.ends[command.command] ?? .ended(.exited(0))
         }
     }

@@ -28,6 +28,30 @@ extension KeyTable {
             "deploy.before_boot", .app, .commands, \.app.deploy.beforeBoot, by: .deploy,
             "Commands run once before a new generation boots: migrations"),
         ConfigKey(
+            "deploy.before_switch", .app, .commands, \.app.deploy.beforeSwitch, by: .deploy,
+            "Commands run when the new generation is healthy, right before it gets the traffic"),
+        ConfigKey(
+            "deploy.after_switch", .app, .commands, \.app.deploy.afterSwitch, by: .deploy,
+            "Commands run when the new generation has the traffic"),
+        ConfigKey(
+            "deploy.after_stable", .app, .commands, \.app.deploy.afterStable, by: .deploy,
+            "Commands run when the new generation has stood its watch"),
+        ConfigKey(
+            "deploy.after_drain", .app, .commands, \.app.deploy.afterDrain, by: .deploy,
+            "Commands run when the last process of an old release is gone"),
+        ConfigKey(
+            "deploy.on_failure", .app, .commands, \.app.deploy.onFailure, by: .deploy,
+            "Commands run when a deploy failed or was aborted before the switch"),
+        ConfigKey(
+            "deploy.on_rollback", .app, .commands, \.app.deploy.onRollback, by: .deploy,
+            "Commands run when an older release has the traffic again"),
+        ConfigKey(
+            "deploy.irreversible", .app, .boolean, \.app.deploy.irreversible, by: .deploy,
+            "The old version cannot live with what before_boot and before_switch do: no automatic rollback"),
+        ConfigKey(
+            "deploy.idempotent", .app, .boolean, \.app.deploy.idempotent, by: .deploy,
+            "Hooks may be run again when it is not known how they ended"),
+        ConfigKey(
             "deploy.hook_timeout", .app, .positiveDuration("30m"), \.app.deploy.hookTimeout, by: .deploy,
             "How long one build or hook command may take"),
     ]

@@ -6,8 +6,7 @@ extension KeyTable {
     private static let planned: Set<String> = [
         "shutdown_delay", "load_shell_envvars",
         "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",
-        "deploy.before_switch", "deploy.after_switch", "deploy.after_stable", "deploy.after_drain", "deploy.on_failure",
-        "deploy.on_rollback", "deploy.irreversible", "deploy.idempotent", "deploy.strategy", "deploy.surge",
+        "deploy.strategy", "deploy.surge",
         "deploy.auto_rollback.latency_factor", "deploy.canary", "deploy.approve", "deploy.webhook", "max_generations",
     ]
 

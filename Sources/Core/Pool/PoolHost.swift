@@ -52,6 +52,7 @@ struct PoolHost: GenerationHost {
         await pool.waitUntilReady(generation, of: app, workers: workers, deadline: deadline)
     }
 
+    func waitUntilGone(_ generation: GenerationNumber) async { await pool.waitUntilGone(generation, of: app) }
     func discard(_ generation: GenerationNumber) { pool.discard(generation, of: app) }
     func setScale(_ workers: Int?) { pool.setScale(app, workers: workers) }
     func setPause(hold: Duration?) {

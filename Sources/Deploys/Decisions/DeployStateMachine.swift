@@ -84,6 +84,9 @@ package struct DeployStateMachine: Sendable {
         if plan.bake != nil { plan.bake = length }
     }
 
+    /// Also the release's own configuration: from now on only a person switches back.
+    package mutating func setIrreversible() { plan.isReversible = false }
+
     /// Whether the configuration that will be live is fixed: a change after that needs another restart.
     package var hasReadSettings: Bool {
         guard case .running(let index) = state else { return true }
@@ -190,10 +193,10 @@ package struct DeployStateMachine: Sendable {
     private mutating func judge(_ verdict: BakeVerdict, until: Instant, now: Instant) -> [Action] {
         var actions: [Action] = []
         switch verdict {
-        case .rollBack(let reason) where previous != nil:
+        case .rollBack(let reason) where previous != nil && plan.isReversible:
             return switchBack(DeployFailure(.badBake, reason), byHand: false)
         case .rollBack(let reason), .hold(let reason):
-            // Nothing to go back to, or the old version is as badly off: a switch would mend nothing.
+            // Nothing to go back to, or the old version is as badly off, or cannot run any more: a switch would mend nothing.
             if !alarmed { actions.append(.alarm(reason)) }
             alarmed = true
         case .deserted(let reason) where now >= until:

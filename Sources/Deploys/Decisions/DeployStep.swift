@@ -12,6 +12,12 @@ package enum DeployStep: String, Sendable, Codable, CaseIterable {
     case boot
     /// All of its workers are still there just before they get the traffic.
     case health
+    case beforeSwitch
     case switchTraffic
     case bake
+    /// Hooks of what has happened already; in no plan, and no operation waits for one.
+    case afterSwitch, afterStable, afterDrain, onFailure, onRollback
+
+    /// A command of the app's that may change more than its release.
+    var isHook: Bool { self == .beforeBoot || self == .beforeSwitch }
 }

@@ -18,9 +18,13 @@ package struct OperationPlan: Sendable, Equatable {
     package var warm: GenerationNumber?
     /// Whether `current` follows the switch.
     package var movesCurrent: Bool
+    /// Whether the old version can live with what this has changed.
+    package var isReversible = true
 
     private static let preparation: [DeployStep] = [.fetch, .resolve, .checkout, .link, .build, .seal]
-    private static let activation: [DeployStep] = [.prove, .beforeBoot, .boot, .health, .switchTraffic]
+    private static let activation: [DeployStep] = [
+        .prove, .beforeBoot, .boot, .health, .beforeSwitch, .switchTraffic,
+    ]
 
     package static func deploy(bake: Duration) -> OperationPlan {
         OperationPlan(

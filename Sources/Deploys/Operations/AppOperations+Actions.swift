@@ -55,6 +55,7 @@ extension AppOperations {
             record.reached = .switched
             record.state = .switched
         }
+        if let run = self.run { followSwitch(run) }
         return .switched(previous: previous)
     }
 
@@ -129,6 +130,7 @@ extension AppOperations {
     private func drain(_ generation: GenerationNumber) {
         let settings = run?.old?.generation == generation ? run?.old?.settings : run?.settings
         parts.host?.drain(generation, within: drainTimeout(settings))
+        followDrain(generation, of: run?.old?.generation == generation ? run?.old?.release : run?.release)
         // What was kept for rollback is older than what a rollback just went to.
         if run?.ticket.request.kind == .rollback { dropStandby() }
     }
@@ -150,6 +152,7 @@ extension AppOperations {
         standby = nil
         liveRecord.standby = nil
         parts.host?.drain(gone.code.generation, within: drainTimeout(gone.code.settings))
+        followDrain(gone.code.generation, of: gone.code.release)
         saveLive()
     }
 

@@ -27,7 +27,21 @@ extension AppOperations {
         if run.deploy != nil, parts.host != nil, !isShuttingDown {
             prune(keep: (live?.settings.deploy ?? DeploySettings()).keepReleases)
         }
-        run.ticket.log.append(.finished(outcome))
+        guard followEnd(ending, run), let hookTask else { return run.ticket.log.append(.finished(outcome)) }
+        // Followers see the hooks to their end; nobody else waits for it.
+        let log = run.ticket.log
+        Task {
+            await hookTask.value
+            log.append(.finished(outcome))
+        }
+    }
+
+    func announceIrreversible() {
+        guard let run, run.machine.plan.isReversible, run.ticket.request.kind == .deploy else { return }
+        self.run?.machine.setIrreversible()
+        run.ticket.log.append(
+            .notice(
+                .warning, "this release is irreversible (deploy.irreversible): it is not rolled back automatically"))
     }
 
     private func closeBake(_ run: OperationRun, _ ending: DeployStateMachine.Ending) {
@@ -69,7 +83,7 @@ extension AppOperations {
         case .interrupted(let step):
             // A sealed release whose migrations had not begun can simply be gone on with by the next start.
             let isUntouched = record.reached == .sealed || record.reached == .proved
-            record.state = isUntouched && step != .beforeBoot ? .pending : .interrupted
+            record.state = isUntouched && !step.isHook ? .pending : .interrupted
             record.failedStep = step
             record.failure = DeployFailure(.interrupted, "the server was stopped in the middle of \(step.rawValue)")
         }

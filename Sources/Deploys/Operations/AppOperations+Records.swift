@@ -31,14 +31,14 @@ extension AppOperations {
         run.ticket.log.append(.stepFinished(step: step, nanoseconds: time, failure: failure?.summary))
         log(step, time, failure)
         change(run.deploy) { record in
-            closeStep(&record, step, time, failure, output: run.output.text)
+            closeStep(&record, step, time, failure, output: run.output.tail.text)
             guard failure == nil, let milestone = step.milestone else { return }
             record.state = milestone
             record.reached = milestone
         }
     }
 
-    private func closeStep(
+    func closeStep(
         _ record: inout DeployRecord, _ step: DeployStep, _ time: Int64, _ failure: DeployFailure?, output: String
     ) {
         guard let index = record.steps.lastIndex(where: { $0.step == step && $0.end == nil }) else { return }
@@ -54,6 +54,7 @@ extension AppOperations {
         case .inspected(let settings):
             run?.settings = settings
             run?.machine.setBake(wantedBake(current) ?? settings.deploy.bake)
+            if settings.deploy.irreversible { announceIrreversible() }
             change(run?.deploy ?? run?.release?.label.number) { $0.settings = settings }
         case .fetched(let repository, let settings):
             run?.deploySettings = settings
@@ -95,7 +96,8 @@ extension DeployStep {
     /// What the journal's state is once this step is done.
     var milestone: DeployState? {
         switch self {
-        case .inspect, .grow, .switchTraffic, .bake: nil
+        case .inspect, .grow, .beforeSwitch, .switchTraffic, .bake: nil
+        case .afterSwitch, .afterStable, .afterDrain, .onFailure, .onRollback: nil
         case .fetch: .fetched
         case .resolve: .resolved
         case .checkout: .checkedOut

@@ -89,6 +89,20 @@ extension AppOperations {
         startProblems.append("which release was live is lost; \(release.label.name), the last stable one, is taken")
     }
 
+    /// The old version cannot live with what its hooks have done: the new one is booted, though its deploy never ended.
+    private func goOnAfterIrreversible(_ record: DeployRecord) {
+        guard record.state == .interrupted, let settings = record.settings, settings.deploy.irreversible,
+            let release = record.release, release != liveRecord.live,
+            record.steps.contains(where: { $0.step == .beforeBoot && $0.result == .done && !$0.output.isEmpty })
+        else { return }
+        liveRecord.live = release
+        liveRecord.settings = settings
+        saveLive()
+        startProblems.append(
+            "deploy \(record.number) is irreversible and had run its before_boot commands: \(release.label.name) is booted"
+        )
+    }
+
     /// Whether the unfinished deploys in the journal are nobody's: another process may be at work on one right now.
     private func takesOver() -> Bool {
         guard let lock = parts.lock else { return true }
@@ -104,7 +118,7 @@ extension AppOperations {
     private func markInterrupted() {
         for var record in ledger.unfinished {
             let isUntouched = record.state == .sealed || record.state == .proved
-            let isInHook = record.steps.last.map { $0.step == .beforeBoot && $0.end == nil } ?? false
+            let isInHook = record.steps.last.map { $0.step.isHook && $0.end == nil } ?? false
             let reason = "the server went away after \(record.state.rawValue)"
             record.state = isUntouched && !isInHook ? .pending : .interrupted
             record.failedStep = record.steps.last?.step
@@ -112,6 +126,7 @@ extension AppOperations {
             if record.state.isEnd { record.finishedAt = parts.date() }
             save(record)
             startProblems.append("deploy \(record.number) is \(record.state.rawValue): \(reason)")
+            goOnAfterIrreversible(record)
         }
     }
 }

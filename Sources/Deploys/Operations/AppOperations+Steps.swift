@@ -7,7 +7,7 @@ extension AppOperations {
     func startStep(_ step: DeployStep) {
         guard var run else { return }
         run.stepBegan = parts.now()
-        run.output = OutputTail()
+        run.output = StepOutput(step, run.ticket.log)
         let title = self.title(of: step, run)
         run.ticket.log.append(.stepStarted(step: step, title: title))
         let number = run.ticket.number
@@ -44,7 +44,7 @@ extension AppOperations {
         case .checkout: return .checkedOut(try await checkOut(run))
         case .link: return .inspected(try await link(run))
         case .build:
-            return try await runCommands(run.settings?.deploy.build ?? [], step, run)
+            return try await runCommands(step, run) { $0.build }
         case .seal:
             // Read again: a build makes what the configuration is detected from (a virtualenv, a lock file).
             let (builder, release) = try place(run)
@@ -57,11 +57,14 @@ extension AppOperations {
             do throws(GenerationFailure) { try await host.trial(spec) } catch { throw DeployFailure(error) }
             return .nothing
         case .beforeBoot:
-            return try await runCommands(run.settings?.deploy.beforeBoot ?? [], step, run)
+            return try await runCommands(step, run) { $0.beforeBoot }
         case .grow: return try await grow(run)
         case .boot: return try await boot(run)
         case .health: return try await confirm(run)
+        case .beforeSwitch:
+            return try await runCommands(step, run) { $0.beforeSwitch }
         case .switchTraffic, .bake: return .nothing
+        case .afterSwitch, .afterStable, .afterDrain, .onFailure, .onRollback: return .nothing
         }
     }
 
@@ -106,60 +109,6 @@ extension AppOperations {
         let settings = try await parts.settings.settings(release: release)
         try await builder.link(release, shared: settings.deploy.shared)
         return settings
-    }
-
-    /// `unknown` ends are not tried again: half a migration must be looked at by a person.
-    private func runCommands(
-        _ commands: [String], _ step: DeployStep, _ run: OperationRun
-    ) async throws(DeployFailure) -> StepProduct {
-        if commands.isEmpty { return .nothing }
-        guard let runner = parts.commands, let settings = run.settings, let release = run.release else {
-            throw DeployFailure(.internalError, "there is nothing to run commands with")
-        }
-        for (index, command) in commands.enumerated() {
-            if Task.isCancelled { throw .cancelled }
-            note(step, line: "$ \(command)")
-            let record = "\(release.label.number)-\(step.rawValue)-\(index)"
-            if case .resume = run.ticket.request, let end = await runner.recordedEnd(record) {
-                // An earlier core ran it: what it recorded is the truth.
-                try judge(end, command, settings)
-                continue
-            }
-            var environment = settings.variables
-            environment["PASSENGER_RELEASE"] = release.label.name
-            environment["PASSENGER_REVISION"] = release.label.revision
-            let order = RunnerCommand(
-                command: command, directory: settings.directory, environment: environment,
-                timeout: settings.deploy.hookTimeout)
-            let (lines, continuation) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(10_000))
-            // One consumer keeps the lines in order; the runner's callback may come on any thread.
-            let pump = Task { for await line in lines { self.note(step, line: line) } }
-            let end: Result<RecordedEnd, DeployFailure>
-            do throws(DeployFailure) {
-                end = .success(try await runner.run(order, record: record) { continuation.yield($0) })
-            } catch { end = .failure(error) }
-            continuation.finish()
-            await pump.value
-            try judge(try end.get(), command, settings)
-        }
-        return .nothing
-    }
-
-    private func judge(_ end: RecordedEnd, _ command: String, _ settings: AppSettings) throws(DeployFailure) {
-        let tail = run?.output.last(50) ?? []
-        switch end {
-        case .ended(.exited(0)): return
-        case .ended(let reason):
-            throw DeployFailure(.commandFailed, "`\(command)` ended with \(reason)", outputTail: tail)
-        case .timedOut:
-            throw DeployFailure(
-                .commandTimedOut, "`\(command)` took longer than hook_timeout (\(settings.deploy.hookTimeout))",
-                outputTail: tail)
-        case .unknown:
-            throw DeployFailure(
-                .commandUnknown, "`\(command)` was started, and nothing tells how it ended",
-                hint: "find out what it has done; then deploy again", outputTail: tail)
-        }
     }
 
     // MARK: Generations
@@ -231,11 +180,6 @@ extension AppOperations {
 
     // MARK: For people
 
-    private func note(_ step: DeployStep, line: String) {
-        run?.output.append(line)
-        run?.ticket.log.append(.output(step: step, line: line))
-    }
-
     private func follower(of step: DeployStep, _ run: OperationRun) -> ReleaseBuilding.NewsHandler {
         let log = run.ticket.log
         return { news in
@@ -247,13 +191,13 @@ extension AppOperations {
         }
     }
 
-    private func title(of step: DeployStep, _ run: OperationRun) -> String {
-        let release = run.release?.label.name
+    func title(of step: DeployStep, _ run: OperationRun?) -> String {
+        let release = run?.release?.label.name
         switch step {
         case .inspect: return "read the configuration"
         case .fetch: return "fetch the repository"
         case .resolve: return "resolve the commit"
-        case .checkout: return "check out \(run.commit.map { String($0.id.prefix(7)) } ?? "the commit")"
+        case .checkout: return "check out \(run?.commit.map { String($0.id.prefix(7)) } ?? "the commit")"
         case .link: return "link shared paths"
         case .build: return "build"
         case .seal: return "seal \(release ?? "the release")"
@@ -262,8 +206,14 @@ extension AppOperations {
         case .grow: return "grow the standby"
         case .boot: return "boot \(release ?? "the new generation")"
         case .health: return "confirm that all workers are healthy"
+        case .beforeSwitch: return "before_switch commands"
         case .switchTraffic: return "switch traffic"
         case .bake: return "watch the new version"
+        case .afterSwitch: return "after_switch commands"
+        case .afterStable: return "after_stable commands"
+        case .afterDrain: return "after_drain commands"
+        case .onFailure: return "on_failure commands"
+        case .onRollback: return "on_rollback commands"
         }
     }
 }

@@ -65,6 +65,9 @@ package actor AppOperations {
     /// The last move of `current` that was begun.
     var currentMove: Task<Void, Never>?
     var pruning: Task<Void, Never>?
+    /// Hooks that are to be run, and what runs them, if there are any.
+    var hooks: [Hook] = []
+    var hookTask: Task<Void, Never>?
     private var loading: Task<Void, Never>?
     private(set) var isShuttingDown = false
 
@@ -105,6 +108,7 @@ package actor AppOperations {
         isShuttingDown = true
         for ticket in waiting { close(ticket, .init(.interrupted, summary: "the server is shutting down")) }
         waiting = []
+        await stopHooks()
         if let log = run?.ticket.log {
             feed(.interrupt)
             _ = await log.waitForOutcome()

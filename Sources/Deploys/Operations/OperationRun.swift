@@ -1,6 +1,7 @@
 import Foundation
 import Model
 import Pool
+import Synchronization
 
 /// What was asked for, kept until the operation is over.
 enum OperationRequest: Sendable {
@@ -64,7 +65,7 @@ struct OperationRun {
     var task: Task<Void, Never>?
     let began: Instant
     var stepBegan: Instant
-    var output = OutputTail()
+    var output: StepOutput
 
     var deploySettings: DeploySettings?
     var commit: ResolvedCommit?
@@ -84,6 +85,26 @@ struct OperationRun {
         machine = DeployStateMachine(plan: plan)
         began = now
         stepBegan = now
+        output = StepOutput(.inspect, ticket.log)
+    }
+}
+
+/// What the commands of a step print: for followers, and its end for the record.
+final class StepOutput: Sendable {
+    private let step: DeployStep
+    private let log: OperationLog?
+    private let lines = Mutex(OutputTail())
+
+    var tail: OutputTail { lines.withLock { $0 } }
+
+    init(_ step: DeployStep, _ log: OperationLog?) {
+        self.step = step
+        self.log = log
+    }
+
+    func note(_ line: String) {
+        lines.withLock { $0.append(line) }
+        log?.append(.output(step: step, line: line))
     }
 }
 

@@ -22,6 +22,8 @@ package protocol GenerationHost: Sendable {
     func scale(_ generation: GenerationNumber, workers: Int)
     /// False when there are fewer than `workers` proved workers at the deadline.
     func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool
+    /// All processes of it have ended.
+    func waitUntilGone(_ generation: GenerationNumber) async
     /// Stop everything of it now; it has no traffic.
     func discard(_ generation: GenerationNumber)
     /// Keeps the app at so many workers, whichever generation is live; nil: at as many as are needed.
