@@ -22,9 +22,13 @@ module PhusionPassenger
       # Threads of the app that its forked workers will not have. Libraries mark those that they start again by themselves.
       def lost_threads
         (Thread.list - [Thread.main]).reject do |thread|
-          thread.thread_variable_get(:fork_safe) || thread.name.to_s.start_with?('Timeout')
+          thread.thread_variable_get(:fork_safe) || thread.name.to_s.start_with?('Timeout') || HARMLESS.match?(thread.inspect)
         end
       end
+
+      # Of the libraries that Rails needs: what they only tidy up with, and do not miss.
+      HARMLESS = %r{/concurrent/atomic/ruby_thread_local_var\.rb}
+      private_constant :HARMLESS
 
       private
 

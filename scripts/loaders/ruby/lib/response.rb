@@ -73,7 +73,8 @@ module PhusionPassenger
       return give_away(status, &@hijack.method(:call)) if @hijack
       return write_informational(status, body) if status < 200
       return write_head_only(status, body, fate) if head_only || status == 204 || status == 304
-      return write_parts(body.to_ary, fate) if body.respond_to?(:to_ary)
+      parts = parts_of(body)
+      return write_parts(parts, fate) if parts
       return write_each(body, fate) if body.respond_to?(:each)
 
       write_stream(body, fate)
@@ -147,10 +148,18 @@ module PhusionPassenger
 
     def write_head_only(status, body, fate)
       length = @length
-      length ||= total(body.to_ary) if status != 204 && status != 304 && body.respond_to?(:to_ary)
+      if !length && status != 204 && status != 304
+        parts = parts_of(body)
+        length = total(parts) if parts
+      end
       length = nil if status == 204
       push(head(length, fate))
       fate
+    end
+
+    # nil for a body that is not there as a whole. Bodies of Rails respond to +to_ary+, and give nil.
+    def parts_of(body)
+      body.to_ary if body.respond_to?(:to_ary)
     end
 
     def write_parts(parts, fate)

@@ -44,6 +44,7 @@ class TestServing < Minitest::Test
         [200, type, [[first, input.read(2), input.gets, input.read].inspect]]
       when '/unread' then [200, type, ['did not read']]
       when '/parts' then [200, type, Closable.new(%w[a bc] + ['', 'é'])]
+      when '/rails' then [200, type, Closable.new(%w[as Rails]).tap { |body| def body.to_ary = nil }]
       when '/short' then [200, type.merge('Content-Length' => '10'), Closable.new(%w[abc])]
       when '/long' then [200, type.merge('Content-Length' => '2'), %w[abc def]]
       when '/utf8' then [200, type.merge('X-Name' => "caf\xE9".b), ['é', "\xFF".b, 'ü']]
@@ -155,6 +156,15 @@ class TestServing < Minitest::Test
     assert_equal 204, get('/', fields: { 'PASSENGER_OOB_WORK' => 'true' }).status
     assert_match(/working out of band/, @loader.log)
     assert_equal 404, get('/').status
+  end
+
+  def test_a_body_whose_to_ary_gives_nil_is_sent_part_by_part
+    connection = @loader.connect
+    response = get('/rails', connection: connection)
+    assert_equal 'asRails', response.body
+    assert_equal ['chunked'], response.headers['transfer-encoding']
+    assert_empty get('/rails', connection: connection, method: 'HEAD').headers['content-length']
+    assert_equal 404, get('/', connection: connection).status
   end
 
   def test_two_connections_share_one_worker
