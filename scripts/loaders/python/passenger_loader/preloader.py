@@ -40,9 +40,22 @@ def refusal(app_refusal):
 
 
 def warm_up():
-    """What is alive now stays so: the collector of a worker must not write to the pages of each object to find that out."""
+    """Django imports the views with the first request: that would be in each worker, and shared by none.
+
+    What is alive then stays so: the collector of a worker must not write to the pages of each object to find that out."""
+    _load_django_urls()
     gc.collect()
     gc.freeze()
+
+
+def _load_django_urls():
+    urls, apps = sys.modules.get('django.urls'), sys.modules.get('django.apps')
+    try:
+        if urls is not None and apps is not None and apps.apps.ready:
+            urls.get_resolver()._populate()
+    except Exception:
+        # The first request of each worker fails of the same, and that is where the app's author looks for it.
+        sys.stderr.write(f'passenger: the URLs of Django could not be loaded before the fork: {traceback.format_exc()}')
 
 
 class Preloader:
