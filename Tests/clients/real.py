@@ -1,10 +1,11 @@
 """Popular Python clients against a server that runs a sample app; ends with status 0 when all is as it should be.
 
-usage: real.py requests URL | httpx URL [CA] | websockets URL [CA] | sockets URL
+usage: real.py requests URL | httpx URL [CA] | websockets URL [CA] | sockets URL | cable URL
 """
 
 import asyncio
 import hashlib
+import json
 import os
 import ssl
 import sys
@@ -114,6 +115,41 @@ async def with_many_sockets(url, count):
         await socket.close()
 
 
+async def with_cable(url):
+    """Action Cable's protocol: a welcome, a subscription, and what one client says goes to both."""
+    from websockets.asyncio.client import connect
+
+    channel = json.dumps({'channel': 'EchoChannel'})
+
+    async def receive(socket, wanted):
+        while True:
+            message = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            if wanted(message):
+                return message
+
+    async def subscribe():
+        socket = await connect(url, proxy=None, subprotocols=['actioncable-v1-json'])
+        expect(socket.subprotocol, 'actioncable-v1-json', 'subprotocol')
+        await receive(socket, lambda message: message.get('type') == 'welcome')
+        await socket.send(json.dumps({'command': 'subscribe', 'identifier': channel}))
+        await receive(socket, lambda message: message.get('type') == 'confirm_subscription')
+        return socket
+
+    sockets = [await subscribe() for _ in range(2)]
+    data = json.dumps({'text': 'to everybody'})
+    await sockets[0].send(json.dumps({'command': 'message', 'identifier': channel, 'data': data}))
+    for socket in sockets:
+        message = await receive(socket, lambda message: 'message' in message and 'type' not in message)
+        expect(message['message'], {'text': 'to everybody'}, 'broadcast')
+    parts = urllib.parse.urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(f'GET /up HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n'.encode())
+    expect((await asyncio.wait_for(reader.read(), 10))[:12], b'HTTP/1.1 200', 'answer beside cables')
+    writer.close()
+    for socket in sockets:
+        await socket.close()
+
+
 def main(client, url, authority=None):
     # No proxy of this machine's.
     os.environ['NO_PROXY'] = '*'
@@ -123,6 +159,8 @@ def main(client, url, authority=None):
         asyncio.run(with_httpx(url, authority))
     elif client == 'sockets':
         asyncio.run(with_many_sockets(url, 20))
+    elif client == 'cable':
+        asyncio.run(with_cable(url))
     else:
         asyncio.run(with_websockets(url, authority))
 

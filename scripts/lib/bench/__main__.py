@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import deploys
+import memory
 from contenders import adopt_orphans, end_orphans
 from control import StepFailed, Workspace
 from measure import Meter
@@ -19,7 +20,10 @@ from report import Report
 from scenarios import Scenarios
 from tools import Tools
 
-SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "deploy")
+SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "memory", "deploy")
+
+# Those that are not about requests per second.
+OWN = {"deploy": deploys, "memory": memory}
 
 
 class Bench:
@@ -35,8 +39,8 @@ class Bench:
         self.scenarios = Scenarios(self)
 
     def run(self, name):
-        if name == "deploy":
-            deploys.measure(self)
+        if name in OWN:
+            OWN[name].measure(self)
         else:
             getattr(self.scenarios, name.replace("-", "_"))()
 

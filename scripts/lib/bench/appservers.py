@@ -38,6 +38,20 @@ def gunicorn(rival, path):
         rival.tools.python_environment(), HELLO / "python")
 
 
+def puma_cluster(rival, app, workers):
+    return rival.launch("front", [
+        "ruby", "-e", PUMA, "--", "--threads", "1:1", "--workers", workers, "--preload", "--environment", "production",
+        "--quiet", "--bind", f"tcp://127.0.0.1:{rival.port}", app / "config.ru"],
+        rival.tools.ruby_environment() | {"RAILS_ENV": "production"}, app)
+
+
+def gunicorn_cluster(rival, app, workers):
+    needed(rival.tools, "gunicorn")
+    return rival.launch("front", [
+        SYSTEM_PYTHON, "-m", "gunicorn", "--workers", workers, "--preload", "--bind", f"127.0.0.1:{rival.port}",
+        "passenger_wsgi"], rival.tools.python_environment(), app)
+
+
 def node(rival, path):
     return rival.launch("app", ["node", HELLO / "node/app.js"], os.environ | {"PORT": str(path)})
 
@@ -84,9 +98,10 @@ class Passenger6(Rival):
 
     WORKER = re.compile(r"Passenger \w+App: |\S+ /\S+/helper-scripts/\S+-loader\.\w+")
 
-    def __init__(self, tools, workspace, name, language):
+    def __init__(self, tools, workspace, name, language, app=None, workers=1):
         super().__init__(tools, workspace, name, "Passenger 6.0.17")
-        shutil.copytree(HELLO / language, self.place / "app")
+        shutil.copytree(app or HELLO / language, self.place / "app")
+        self.workers = workers
         for directory in ("registry", "tmp"):
             (self.place / directory).mkdir()
         (self.place / "core.log").touch()
@@ -105,7 +120,7 @@ class Passenger6(Rival):
         command = [
             "ruby", self.tools.others / "usr/bin/passenger", "start", "--engine", "builtin", "--disable-turbocaching",
             "--no-compile-runtime", "--address", "127.0.0.1", "--port", self.port, "--environment", "production",
-            "--max-pool-size", "1", "--min-instances", "1", "--instance-registry-dir", self.place / "registry",
+            "--max-pool-size", self.workers, "--min-instances", self.workers, "--instance-registry-dir", self.place / "registry",
             "--pid-file", self.place / "pid", "--log-file", self.place / "core.log", "--disable-security-update-check",
             "--disable-anonymous-telemetry", *interpreter,
         ]

@@ -19,7 +19,8 @@ from control import Passenger, StepFailed, is_running
 from load import free_port
 from measure import descendants, with_descendants
 
-HELLO = Path(__file__).resolve().parents[3] / "Tests/apps/hello"
+APPS = Path(__file__).resolve().parents[3] / "Tests/apps"
+HELLO = APPS / "hello"
 PR_SET_CHILD_SUBREAPER = 36
 
 

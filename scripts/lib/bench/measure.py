@@ -63,6 +63,15 @@ def memory_bytes(pids):
     return total
 
 
+def shares_of(pids):
+    """Proportional shares with what is swapped out of them."""
+    total = 0
+    for pid in pids:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        total += sum(int(kilobytes) * 1024 for kilobytes in re.findall(r"^(?:Pss|SwapPss):\s+(\d+) kB", text, re.M))
+    return total
+
+
 def pin(pids, cpu):
     """All threads; those that they start later inherit it."""
     for pid in pids:

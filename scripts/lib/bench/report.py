@@ -37,6 +37,8 @@ NAMES = {
     "requests_per_second": "requests/s",
     "requests_per_front_cpu_second": "requests per second of the front's CPU",
     "bytes_per_connection": "bytes a connection",
+    "app_bytes": "memory of the app",
+    "worker_ms": "milliseconds to one more worker",
 }
 
 
