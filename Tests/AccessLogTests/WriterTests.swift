@@ -118,10 +118,18 @@ import Testing
         #expect(events.wait { $0 == .dropping })
         let dropped = writer.droppedLines
 
-        let reader = try openFile(path, flags: O_RDONLY)
+        let reader = try openFile(path, flags: O_RDONLY | O_NONBLOCK)
         var text: [UInt8] = []
         let note = Array("{\"dropped_lines\":\(dropped)}\n".utf8)
-        while !text.ends(with: note), text.count < 4 << 20 { text += try readSome(reader.number, limit: 64 << 10) }
+        let deadline = clock.now + .seconds(20)
+        while !text.ends(with: note), text.count < 4 << 20, clock.now < deadline {
+            // Empty before the writer has opened its end, EAGAIN when it has written nothing since.
+            guard let bytes = try? readSome(reader.number, limit: 64 << 10), !bytes.isEmpty else {
+                usleep(1000)
+                continue
+            }
+            text += bytes
+        }
         let lines = text.split(separator: UInt8(ascii: "\n"))
         #expect(lines.count - 1 + dropped == 20_000)
         #expect(lines.dropLast().allSatisfy { $0.count == 99 })

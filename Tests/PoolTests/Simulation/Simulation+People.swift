@@ -69,7 +69,13 @@ extension Simulation {
     func bootFinished(_ id: WaitID, _ result: Result<BootedGeneration, GenerationFailure>) {
         guard let deploy = deploys.removeValue(forKey: id) else { return check(false, "a boot ended twice") }
         guard case .success(let booted) = result else { return }
-        switchTraffic(deploy.app, to: booted.number)
+        // Whoever waited for it goes on by itself, when all that the pool wanted meanwhile has been begun.
+        agenda.add(.generationBooted(app: deploy.app, booted.number), at: clock)
+    }
+
+    func generationBooted(_ app: Int, _ generation: GenerationNumber) {
+        guard machine.apps[app].generations.contains(where: { $0.number == generation }) else { return }
+        switchTraffic(app, to: generation)
     }
 
     private func switchTraffic(_ app: Int, to generation: GenerationNumber) {

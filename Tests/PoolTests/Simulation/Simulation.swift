@@ -25,6 +25,7 @@ final class Simulation {
         case measured(WorkerNumber, bytes: Int)
         case person
         case resumed(app: Int)
+        case generationBooted(app: Int, GenerationNumber)
         case clockJump
         /// From here on nothing goes wrong any more.
         case calm
@@ -138,6 +139,7 @@ final class Simulation {
         case .measured(let worker, let bytes): measured(worker, bytes)
         case .person: person()
         case .resumed(let app): resumed(app)
+        case .generationBooted(let app, let generation): generationBooted(app, generation)
         case .clockJump: now = now + span(3000...60_000)
         case .calm: calm()
         case .lastRequests: lastRequests()
