@@ -44,6 +44,14 @@ let fuzzer: [Target] =
     ? [.executableTarget(name: "fuzz", dependencies: ["Fuzzing"], path: "Tests/FuzzHost", swiftSettings: settings)]
     : []
 
+// Timed by hand, and so of no build but scripts/bench's.
+let benchmarks: [Target] =
+    Context.environment["PASSENGER_BENCH"] == "1"
+    ? [
+        .executableTarget(
+            name: "pool-bench", dependencies: ["Model", "Pool"], path: "Tests/PoolBench", swiftSettings: dataPath)
+    ] : []
+
 let package = Package(
     name: "passenger",
     platforms: [.macOS(.v15)],
@@ -182,7 +190,7 @@ let package = Package(
         tests("CoreTests", ["Model", "Core"]),
         tests("CommandsTests", ["Model", "AdminAPI", "Commands", "Terminal"]),
         tests("SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "passenger", "passenger-launch"]),
-    ] + fuzzer
+    ] + fuzzer + benchmarks
 )
 
 // With PASSENGER_SANITIZER=address or =thread: the tests of what strangers and threads reach, what these need, and nothing

@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import deploys
 import memory
+import pool
 from contenders import adopt_orphans, end_orphans
 from control import StepFailed, Workspace
 from measure import Meter
@@ -20,10 +21,10 @@ from report import Report
 from scenarios import Scenarios
 from tools import Tools
 
-SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "memory", "deploy")
+SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "memory", "pool", "deploy")
 
 # Those that are not about requests per second.
-OWN = {"deploy": deploys, "memory": memory}
+OWN = {"deploy": deploys, "memory": memory, "pool": pool}
 
 
 class Bench:

@@ -38,6 +38,10 @@ NAMES = {
     "requests_per_front_cpu_second": "requests per second of the front's CPU",
     "bytes_per_connection": "bytes a connection",
     "app_bytes": "memory of the app",
+    "checkout_ns": "nanoseconds of a checkout and checkin at most",
+    "checkout_growth": "the dearest over the cheapest",
+    "bytes_per_app": "bytes an app that sleeps",
+    "idle_cpu_percent": "percent of one CPU while nobody uses them",
     "worker_ms": "milliseconds to one more worker",
 }
 
