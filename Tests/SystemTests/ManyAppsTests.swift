@@ -49,6 +49,30 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `an app that nobody uses goes to sleep, without a process, and wakes with the next request`() throws {
+            let place = try Place()
+            let blog = try place.copyApp(.python, as: "blog")
+            let server = try TestServer(
+                serverFile: """
+                    pool_idle_time: 1s
+                    max_preloader_idle_time: 1s
+                    apps:
+                      blog: {root: \(blog), server_names: [blog.test]}
+                    """, in: place)
+            try server.start()
+            let first = try #require(Int32(try server.get("/pid", host: "blog.test").line))
+            let preloader = try #require(try server.appStatus("blog").generations.first?.preloader?.pid)
+            try eventually("its sleep", within: .seconds(20), evidence: { server.log }) {
+                !isRunning(first) && !isRunning(preloader)
+            }
+            let status = try server.run("status", "--app", "blog")
+            #expect(status.output.contains("asleep"), "\(status.everything)")
+            let second = try server.get("/pid", host: "blog.test")
+            #expect(second.status == 200 && second.line != "\(first)")
+            try server.stop()
+        }
+
         @Test(.timeLimit(.minutes(2)))
         func `commands and restart txt reach the app that they name, and no other`() throws {
             let place = try Place()

@@ -14,12 +14,27 @@ package enum AppEnvironment {
         }
     }
 
-    /// `KEY=value` strings, sorted. Later rules win: what we inherited, without what is ours or leaked from a
+    /// `KEY=value` strings, sorted. Later rules win: what we inherited (or a login shell
+    /// made of it), without what is ours or leaked from a
     /// `bundle exec`; the user's own HOME and the like; the names of the environment; `envvars`; the env file.
     /// - Parameter fileVariables: what `env_file` holds (`LoadedApp.fileVariables`).
     package static func make(
         inherited: [String: String], settings: AppSettings, fileVariables: [String: String] = [:], user: User? = nil
     ) -> [String] {
+        var variables = base(inherited, user)
+        for name in environmentNames { variables[name] = settings.environment }
+        variables["IN_PASSENGER"] = "1"
+        variables.merge(settings.variables) { $1 }
+        variables.merge(fileVariables) { $1 }
+        return variables.map { "\($0.key)=\($0.value)" }.sorted()
+    }
+
+    /// What a login shell is started with, `KEY=value`.
+    package static func login(inherited: [String: String], user: User?) -> [String] {
+        base(inherited, user).map { "\($0.key)=\($0.value)" }.sorted()
+    }
+
+    private static func base(_ inherited: [String: String], _ user: User?) -> [String: String] {
         var variables = BundlerLeak.mended(inherited).filter { !isOurs($0.key) }
         if let user {
             variables["HOME"] = user.home
@@ -27,11 +42,7 @@ package enum AppEnvironment {
             variables["LOGNAME"] = user.name
             variables["SHELL"] = user.shell
         }
-        for name in environmentNames { variables[name] = settings.environment }
-        variables["IN_PASSENGER"] = "1"
-        variables.merge(settings.variables) { $1 }
-        variables.merge(fileVariables) { $1 }
-        return variables.map { "\($0.key)=\($0.value)" }.sorted()
+        return variables
     }
 
     /// Variables that tell the frameworks which environment they are in.

@@ -30,6 +30,9 @@ extension KeyTable {
         ConfigKey(
             merging: "envvars", .app, .variables, \.app.variables, by: .restart, "Environment variables of the app"),
         ConfigKey(
+            "load_shell_envvars", .app, .boolean, \.app.loadShellEnvvars, by: .restart,
+            "Give the app what the login shell of its user sets up (.profile and the like)"),
+        ConfigKey(
             "env_file", .app, .path("shared/.env"), \.app.envFile, by: .restart,
             "File with KEY=value lines: environment variables that are not in the repository"),
         ConfigKey(

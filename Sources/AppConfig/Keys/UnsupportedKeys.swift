@@ -4,7 +4,7 @@ extension KeyTable {
     static let unsupported: Set<String> = planned.union(passengers)
 
     private static let planned: Set<String> = [
-        "shutdown_delay", "load_shell_envvars",
+        "shutdown_delay",
         "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",
         "deploy.strategy", "deploy.surge",
         "deploy.auto_rollback.latency_factor", "deploy.canary", "deploy.approve", "deploy.webhook", "max_generations",

@@ -11,10 +11,11 @@ import Synchronization
 final class SettingsClient: SettingsReading {
     private static let timeLimit = Duration.seconds(30)
 
-    private let tools: Tools
-    private let app: AppPlan
+    let tools: Tools
+    let app: AppPlan
     private let lastFailure = Mutex<DeployFailure?>(nil)
     private let latest = Mutex<LoadedApp?>(nil)
+    private let shell = Mutex<(variables: [String: String]?, problem: String?)>((nil, nil))
     private let lastRelease = Mutex<ReleaseLocation?>(nil)
 
     init(tools: Tools, app: AppPlan) {
@@ -25,7 +26,12 @@ final class SettingsClient: SettingsReading {
     /// Variables of the env file, as last read: current truth, which does not travel back with a rollback.
     var fileVariables: [String: String] { latest.withLock { $0?.fileVariables ?? [:] } }
     var restartDirectory: String { latest.withLock { $0?.settings.restartDirectory } ?? app.settings.restartDirectory }
-    var warnings: [String] { latest.withLock { $0?.warnings.map(\.description) ?? [] } }
+    /// What the app's processes start from: what the server inherited, or what a login shell made of it.
+    var inheritedVariables: [String: String] { shell.withLock { $0.variables } ?? tools.plan.environment }
+    var warnings: [String] {
+        let problem = shell.withLock { $0.problem }
+        return latest.withLock { $0?.warnings.map(\.description) ?? [] } + [problem].compactMap { $0 }
+    }
 
     /// Why the app could not be started; nil again once its configuration has been read.
     var failure: DeployFailure? { lastFailure.withLock { $0 } }
@@ -37,6 +43,7 @@ final class SettingsClient: SettingsReading {
         let loaded = try await inspect(directory: release?.directory ?? location.path, root: root)
         lastFailure.withLock { $0 = nil }
         latest.withLock { $0 = loaded }
+        await askShell(loaded.settings)
         if let release { lastRelease.withLock { $0 = release } }
         return loaded.settings
     }
@@ -49,6 +56,8 @@ final class SettingsClient: SettingsReading {
         }
         return try await settings(release: release).deploy
     }
+
+    func keepShell(_ variables: [String: String]?, _ problem: String?) { shell.withLock { $0 = (variables, problem) } }
 
     private func inspect(directory: String, root: String?) async throws(DeployFailure) -> LoadedApp {
         let plan = tools.plan

@@ -24,6 +24,17 @@ struct Tools: Sendable {
         return ToolProcess(link: link, reader: reader, schedule: schedule, request, line: line, ended: ended)
     }
 
+    /// Another program than this one.
+    func start(
+        program: String, _ arguments: [String], user: String?, title: String, environment: [String],
+        line: @escaping @Sendable (StandardStream, String) -> Void, ended: @escaping @Sendable (ToolEnd) -> Void
+    ) -> ToolProcess {
+        var request = ToolProcess.Request(
+            role: .tool, user: user, arguments: arguments, environment: environment, directory: "/", title: title)
+        request.program = program
+        return ToolProcess(link: link, reader: reader, schedule: schedule, request, line: line, ended: ended)
+    }
+
     /// The server's own environment with the target user's HOME and name: git and ssh look there for their files.
     private func toolEnvironment(_ user: String?) -> [String] {
         var variables = plan.environment

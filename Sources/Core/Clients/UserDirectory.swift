@@ -9,6 +9,10 @@ enum UserDirectory {
         lookUpEntry(name: name(policyName)).map { AppEnvironment.User(name: $0.name, home: $0.home, shell: $0.shell) }
     }
 
+    static func entry(uid: UInt32) -> AppEnvironment.User? {
+        lookUpEntry(uid: uid).map { AppEnvironment.User(name: $0.name, home: $0.home, shell: $0.shell) }
+    }
+
     /// Nil for the server's own user.
     static func uid(policyName: String?) -> UInt32? {
         policyName.flatMap { (try? lookUpUser(name: name($0))) ?? nil }?.uid

@@ -51,7 +51,7 @@ extension Core {
             openFiles: (plan.openFilesSoft, plan.openFilesHard),
             environment: { [table] app in
                 AppEnvironment.make(
-                    inherited: plan.environment, settings: app,
+                    inherited: table[app.name]?.settings.inheritedVariables ?? plan.environment, settings: app,
                     fileVariables: table[app.name]?.settings.fileVariables ?? [:],
                     user: app.users.user.flatMap { UserDirectory.entry(policyName: $0) })
             },
@@ -95,8 +95,9 @@ extension Core {
             parts.builder = BuilderClient(tools: tools, app: app) { problems.warning("\($0)") }
             parts.commands = RunnerClient(
                 tools: tools, app: app, directory: journal.runsDirectory,
-                environment: { [plan] in
-                    buildEnvironment(app, inherited: plan.environment, fileVariables: settings.fileVariables)
+                environment: {
+                    buildEnvironment(
+                        app, inherited: settings.inheritedVariables, fileVariables: settings.fileVariables)
                 })
         }
         host?.routes.begin(app.settings)

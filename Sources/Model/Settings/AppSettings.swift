@@ -32,6 +32,8 @@ package struct AppSettings: Sendable, Codable, Equatable {
     package var preloadBundler: Bool = false
     /// Variables given to workers, builds and hooks, over the inherited ones.
     package var variables: [String: String] = [:]
+    /// Whether the variables that the login shell of the app's user sets up are the app's too, below `variables`.
+    package var loadShellEnvvars = false
     /// Absolute path of a `KEY=value` file, read anew for each generation; its variables go over `variables`.
     package var envFile: String?
     /// Signal number sent to a worker's leader to stop it.

@@ -16,14 +16,16 @@ package enum ToolEnd: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// A child that runs this program itself in another role (`_inspect`, `_build-release`, `_run`, `_watch`) as some user:
-/// lines in, lines out, and an end. Its standard input is a pipe, so it sees the end of the core.
+/// A child that runs this program itself in another role (`_inspect`, `_build-release`, `_run`, `_watch`), or another one, as
+/// some user: lines in, lines out, and an end. Its standard input is a pipe, so it sees the end of the core.
 package final class ToolProcess: ChildHandler {
     package struct Request: Sendable {
         package var role: ChildRole
         package var user: String?
         /// After the program's name.
         package var arguments: [String]
+        /// The path of another program than this one.
+        package var program: String?
         package var environment: [String]
         package var directory: String
         package var title: String
@@ -80,14 +82,17 @@ package final class ToolProcess: ChildHandler {
 
     private func start(_ request: Request) throws {
         let input = try Pipe(nonBlockingReader: false)
-        let program = try openFile("/proc/self/exe", flags: 0)
         var plan = LaunchPlan(
-            arguments: ["passenger"] + request.arguments, environment: request.environment, directory: request.directory
-        )
-        plan.programDescriptor = Self.programTarget
+            arguments: [request.program ?? "passenger"] + request.arguments, environment: request.environment,
+            directory: request.directory)
         plan.niceness = request.niceness
         plan.oomScore = 300
-        let descriptors = [(input.reader.number, Int32(0)), (program.number, Self.programTarget)] + request.descriptors
+        var descriptors = [(input.reader.number, Int32(0))] + request.descriptors
+        let itself = try openFile("/proc/self/exe", flags: 0)
+        if request.program == nil {
+            plan.programDescriptor = Self.programTarget
+            descriptors.append((itself.number, Self.programTarget))
+        }
         state.withLock { $0.input = duplicate(input.writer.number) }
         let tag = try link.spawn(
             role: request.role, user: request.user, plan: plan, descriptors: descriptors, title: request.title,
