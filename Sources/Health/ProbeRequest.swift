@@ -26,9 +26,9 @@ package struct ProbeRequest: Sendable, Equatable {
     package var host: String
     /// Names and values, sorted by name so that a probe is the same each time.
     package var headers: [[String]]
-    /// Not a question: tells a session worker to do its out-of-band work. No request of a client can say so, because all
-    /// that clients send becomes variables of other names.
-    package var isWork = false
+    /// Not a question, but something that a session worker is told: `oob_work`, or `state` and which. No request of a client
+    /// can say so, because all that clients send becomes variables of other names.
+    package var task: String?
 
     /// `serverName` is the app's first server name, for when `settings.host` is not set. `forwardedHTTPS` says that the
     /// browser's side speaks https: set after the app redirected there once.
@@ -62,11 +62,11 @@ package struct ProbeRequest: Sendable, Equatable {
             throw ProbeFailure(.badRequest, "the health check's own request is wrong: \(reason)")
         default: throw ProbeFailure(.badRequest, "health.path, health.host or health.headers contains a line break")
         }
-        return Self.write(head, bytes, wireProtocol, isWork: isWork)
+        return Self.write(head, bytes, wireProtocol, task: task)
     }
 
     private static func write(
-        _ head: RequestHead, _ bytes: [UInt8], _ wireProtocol: ProbeProtocol, isWork: Bool
+        _ head: RequestHead, _ bytes: [UInt8], _ wireProtocol: ProbeProtocol, task: String?
     ) -> [UInt8] {
         let facts = ConnectionFacts(
             remoteAddress: "127.0.0.1", remotePort: 0, serverName: "localhost", serverPort: 80, isSecure: false)
@@ -78,7 +78,7 @@ package struct ProbeRequest: Sendable, Equatable {
                 switch wireProtocol {
                 case .session:
                     SessionHead.begin(head, raw, facts, forwarding, to: &writer)
-                    if isWork { writer.write("PASSENGER_OOB_WORK\0true\0") }
+                    if let task { Array("PASSENGER_TASK\0\(task)\0".utf8).withUnsafeBytes { writer.write($0) } }
                     count = SessionHead.end(&writer) ?? 0
                 case .http:
                     ForwardHead.begin(head, raw, forwarding, to: &writer)

@@ -78,9 +78,9 @@ extension SystemTests {
                 Glibc.kill(victim, SIGKILL)
             case .processLimit:
                 guard OtherUsers.areThere else { return }
-                let answer = try server.get("/bomb?n=200&seconds=3&again=yes").line
+                let answer = try server.get("/bomb?n=200&seconds=10&again=yes").line
                 #expect(answer.hasSuffix("Resource temporarily unavailable"), "\(answer)")
-                // Not one more can be started for a while.
+                // Not one more can be started for a while, which is longer than a boot is put off after many deaths.
                 for pid in try server.workers().compactMap(\.pid) { Glibc.kill(pid, SIGKILL) }
                 try eventually("a boot that is refused", evidence: { server.log }) { server.log.contains("ulimit -u") }
             }

@@ -41,10 +41,23 @@ final class PoolBridge: PoolDelegate {
         gateway?.endStreams(of: app, generation: generation, worker: worker, spreadOver: window)
     }
 
+    private func leave(_ generation: GenerationNumber, of app: AppName) {
+        spawner.retire(generation, of: app)
+        spawner.enter(.draining, generation, of: app)
+    }
+
     func poolEvent(_ event: PoolEvent) {
         switch event.kind {
         case .workerReady(let worker, _, _): spawner.becameAvailable(worker)
-        case .draining, .generationGone: event.generation.map { spawner.retire($0, of: event.app) }
+        case .switched(let from, _):
+            from.map { spawner.enter(.standby, $0, of: event.app) }
+            event.generation.map { spawner.enter(.live, $0, of: event.app) }
+        case .draining: event.generation.map { leave($0, of: event.app) }
+        case .generationGone:
+            event.generation.map {
+                spawner.retire($0, of: event.app)
+                spawner.forget($0, of: event.app)
+            }
         default: break
         }
         report(event)

@@ -18,6 +18,10 @@ final class WorkerProcess: ChildHandler {
         var handshake = Handshake()
         var failure: BootFailure?
         var isReady = false
+        /// It has been proved; over a session it can be told what becomes of its generation.
+        var isAvailable = false
+        var speaksSession = false
+        var teller: PhaseTeller?
         var isStopping = false
         var openStreams = 0
         var tail = OutputTail()
@@ -220,7 +224,10 @@ final class WorkerProcess: ChildHandler {
         switch event {
         case .stepBegan, .stepEnded: break
         case .ready(let wire, let concurrency):
-            state.withLock { $0.isReady = true }
+            state.withLock { state in
+                state.isReady = true
+                state.speaksSession = wire == .session
+            }
             pool.workerBooted(
                 worker, address: .unix(path: socketPath), wireProtocol: wire, concurrency: concurrency)
         case .failed(let step, let summary, let details, let hint):
@@ -277,8 +284,35 @@ final class WorkerProcess: ChildHandler {
 
     /// It serves now: a booting one is to go first when memory runs out.
     func becameAvailable() {
-        guard let tag = state.withLock({ $0.tag }) else { return }
+        let tag = state.withLock { state in
+            state.isAvailable = true
+            return state.tag
+        }
+        guard let tag else { return }
         parts.link.setOOMScore(tag, WorkerLaunch.servingOOMScore)
+    }
+
+    var isAvailable: Bool { state.withLock { $0.isAvailable } }
+
+    func tell(_ phase: GenerationPhase, by prover: WorkerProver) {
+        let teller = state.withLock { state -> PhaseTeller? in
+            guard state.speaksSession, state.end == nil else { return nil }
+            let teller = state.teller ?? makeTeller(prover)
+            state.teller = teller
+            return teller
+        }
+        teller?.want(phase)
+    }
+
+    private func makeTeller(_ prover: WorkerProver) -> PhaseTeller {
+        let (path, parts, app, worker) = (socketPath, parts, spec.app, worker)
+        return PhaseTeller(
+            run: parts.runBlocking, tell: { prover.tell($0, at: .unix(path: path)) },
+            failed: { [weak self] phase in
+                // One that has ended, or is about to, is told nothing any more.
+                guard let self, state.withLock({ $0.end == nil && !$0.isStopping }) else { return }
+                parts.notice(app, .worker(worker), "its handler of the event `state` (\(phase.rawValue)) failed")
+            })
     }
 
     private func kill() {

@@ -30,6 +30,9 @@ final class WorkerProver: Sendable {
     /// The pool gives up a moment later.
     private static let workTime = Duration.seconds(290)
 
+    /// A worker hears it between two requests.
+    private static let tellTime = Duration.seconds(30)
+
     private let parts: SpawningParts
     private let pool: Pool
     /// The round under way for each worker; one that is no longer here is over, whatever its probe still says.
@@ -48,7 +51,7 @@ final class WorkerProver: Sendable {
     func work(_ endpoint: WorkerEndpoint) {
         parts.runBlocking { [pool] in
             var request = ProbeRequest(HealthSettings())
-            request.isWork = true
+            request.task = "oob_work"
             let result = HealthProbe.run(
                 address: ProbeAddress(endpoint.address), wireProtocol: ProbeProtocol(endpoint.wireProtocol),
                 request: request, timeLimit: Self.workTime)
@@ -56,6 +59,15 @@ final class WorkerProver: Sendable {
             let failure = BootFailure(step: "oob_work", summary: "the work failed", details: result.report)
             pool.workerWorked(endpoint.worker, isDone ? nil : failure)
         }
+    }
+
+    /// What has become of its generation. False: it has not heard of it.
+    func tell(_ state: GenerationPhase, at address: WorkerAddress) -> Bool {
+        var request = ProbeRequest(HealthSettings())
+        request.task = "state \(state.rawValue)"
+        let result = HealthProbe.run(
+            address: ProbeAddress(address), wireProtocol: .session, request: request, timeLimit: Self.tellTime)
+        return if case .success(let answer) = result.outcome { answer.status == 204 } else { false }
     }
 
     func forget(_ worker: WorkerNumber) { rounds.withLock { _ = $0.removeValue(forKey: worker) } }

@@ -12,6 +12,7 @@ package final class WorkerSpawner: Sendable {
     private struct State {
         var processes: [WorkerNumber: WorkerProcess] = [:]
         var preloaders: [GenerationKey: Preloader] = [:]
+        var phases: [GenerationKey: GenerationPhase] = [:]
         /// Stopped before they were spawned: the pool's wishes may overtake each other.
         var stoppedEarly: Set<WorkerNumber> = []
     }
@@ -95,7 +96,30 @@ package final class WorkerSpawner: Sendable {
 
     /// It has been proved and takes requests.
     package func becameAvailable(_ worker: WorkerNumber) {
-        state.withLock { $0.processes[worker] }?.becameAvailable()
+        let (process, phase) = state.withLock { state in
+            let process = state.processes[worker]
+            return (process, process.flatMap { state.phases[Self.key($0)] })
+        }
+        process?.becameAvailable()
+        if let phase { process?.tell(phase, by: prover) }
+    }
+
+    /// Tells those of its workers that serve, now or later.
+    package func enter(_ phase: GenerationPhase, _ generation: GenerationNumber, of app: AppName) {
+        let key = GenerationKey(app: app, generation: generation)
+        let processes = state.withLock { state in
+            state.phases[key] = phase
+            return state.processes.values.filter { Self.key($0) == key }
+        }
+        for process in processes where process.isAvailable { process.tell(phase, by: prover) }
+    }
+
+    package func forget(_ generation: GenerationNumber, of app: AppName) {
+        state.withLock { _ = $0.phases.removeValue(forKey: GenerationKey(app: app, generation: generation)) }
+    }
+
+    private static func key(_ process: WorkerProcess) -> GenerationKey {
+        GenerationKey(app: process.spec.app, generation: process.generation)
     }
 
     private func forget(_ worker: WorkerNumber) {

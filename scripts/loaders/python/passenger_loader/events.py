@@ -2,7 +2,7 @@
 
 import importlib.machinery
 
-EVENTS = ('starting_worker_process', 'stopping_worker_process', 'oob_work')
+EVENTS = ('starting_worker_process', 'stopping_worker_process', 'oob_work', 'state')
 
 _handlers = {name: [] for name in EVENTS}
 # Why the app must be loaded by each worker for itself; None when workers may be forked from a process that has loaded it.
@@ -14,7 +14,8 @@ def on_event(name, handler=None):
 
     'starting_worker_process' is called with whether the process was forked, before the first request; 'stopping_worker_process'
     with nothing, after the last; 'oob_work' (out-of-band work) with nothing, some time after a response had the field
-    X-Passenger-Request-OOB-Work, while the worker has no request.
+    X-Passenger-Request-OOB-Work, while the worker has no request; 'state' with 'live', 'standby' or 'draining' when that is what
+    the worker's version has become.
     """
     if name not in _handlers:
         raise ValueError(f'{name!r} is none of the events {", ".join(EVENTS)}')

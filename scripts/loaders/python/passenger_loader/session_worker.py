@@ -173,7 +173,7 @@ class SessionWorker:
         body = self._attach(connection, environ, rest)
         response = Response(connection, environ['REQUEST_METHOD'] == 'HEAD', self._may_keep, body)
         try:
-            application = self._work if 'PASSENGER_OOB_WORK' in environ else self._application
+            application = self._perform if 'PASSENGER_TASK' in environ else self._application
             parts = application(environ, response.start)
             try:
                 response.send(parts)
@@ -191,9 +191,9 @@ class SessionWorker:
             self._end(connection, body)
 
     @staticmethod
-    def _work(_, start):
-        """What the app wants done while it has no request. No client can ask for it: what they send has other names."""
-        events.call_event('oob_work')
+    def _perform(environ, start):
+        """What the server tells the app. No client can: what they send has other names."""
+        events.call_event(*environ['PASSENGER_TASK'].split(' '))
         start('204 No Content', [])
         return []
 

@@ -159,15 +159,19 @@ class ServingTest(unittest.TestCase):
             'passenger_wsgi.py': APP + """
 from passenger import on_event
 on_event('oob_work', lambda: print('working out of band'))
+on_event('state', lambda state: print(f'state {state}'))
 """
         }
         loader = LoaderProcess(files)
         self.addCleanup(loader.close)
         connection = loader.connect()
-        for fields, status in (({'HTTP_PASSENGER_OOB_WORK': 'true'}, 404), ({'PASSENGER_OOB_WORK': 'true'}, 204), ({}, 404)):
+        for fields, status in (({'HTTP_PASSENGER_TASK': 'oob_work'}, 404), ({'PASSENGER_TASK': 'oob_work'}, 204), ({}, 404)):
             loader.send_request(connection, '/', **fields)
             self.assertEqual(loader.read_response(connection).status, status)
             self.assertEqual('working' in loader.log(), status == 204 or not fields)
+        loader.send_request(connection, '/', PASSENGER_TASK='state standby')
+        self.assertEqual(loader.read_response(connection).status, 204)
+        self.assertIn('state standby\n', loader.log())
 
     def test_two_connections_share_one_worker(self):
         first, second = self.loader.connect(), self.loader.connect()

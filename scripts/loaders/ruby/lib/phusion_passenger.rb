@@ -18,7 +18,8 @@ module PhusionPassenger
 
     # Events: +:starting_worker_process+ (called with whether the process was forked), +:starting_request_handler_thread+ (in
     # each thread that serves requests), +:oob_work+ (out-of-band work, some time after a response had the field
-    # X-Passenger-Request-OOB-Work) and +:stopping_worker_process+. Other names are accepted, and not called by this version.
+    # X-Passenger-Request-OOB-Work), +:state+ (called with +:live+, +:standby+ or +:draining+ when that is what the worker's version
+    # has become) and +:stopping_worker_process+. Other names are accepted, and not called by this version.
     def on_event(name, &block)
       raise ArgumentError, 'a block is needed' unless block
 

@@ -217,7 +217,7 @@ module PhusionPassenger
 
     def respond(connection, env, request_body)
       finished = env['rack.response_finished'] = []
-      status, headers, body = env.key?('PASSENGER_OOB_WORK') ? work : @app.call(env)
+      status, headers, body = env.key?('PASSENGER_TASK') ? perform(env['PASSENGER_TASK']) : @app.call(env)
       @hijacked ? forget(connection) : deliver(connection, env, request_body, status, headers, body)
     rescue Response::ConnectionLost, RequestBody::CutShort => error
       drop(connection)
@@ -228,9 +228,10 @@ module PhusionPassenger
       call_back(finished, env, status, headers, error) unless finished.empty?
     end
 
-    # What the app wants done while it has no request. No client can ask for it: what they send has other names.
-    def work
-      PhusionPassenger.call_event(:oob_work)
+    # What the server tells the app. No client can: what they send has other names.
+    def perform(task)
+      event, *arguments = task.split
+      PhusionPassenger.call_event(event.to_sym, *arguments.map(&:to_sym))
       [204, {}, []]
     end
 

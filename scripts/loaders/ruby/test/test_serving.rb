@@ -18,6 +18,7 @@ class TestServing < Minitest::Test
     PhusionPassenger.on_event(:stopping_worker_process) { puts 'stopping' }
     PhusionPassenger.on_event(:credentials) { raise 'of Phusion Passenger, and never called' }
     PhusionPassenger.on_event(:oob_work) { puts 'working out of band' }
+    PhusionPassenger.on_event(:state) { |state| puts "state #{state.inspect}" }
 
     class Closable
       def initialize(parts, failing: false) = (@parts, @failing = parts, failing)
@@ -151,10 +152,12 @@ class TestServing < Minitest::Test
   end
 
   def test_out_of_band_work_is_done_when_the_server_says_so_and_not_a_client
-    assert_equal 404, get('/', fields: { 'HTTP_PASSENGER_OOB_WORK' => 'true' }).status
+    assert_equal 404, get('/', fields: { 'HTTP_PASSENGER_TASK' => 'oob_work' }).status
     refute_match(/out of band/, @loader.log)
-    assert_equal 204, get('/', fields: { 'PASSENGER_OOB_WORK' => 'true' }).status
+    assert_equal 204, get('/', fields: { 'PASSENGER_TASK' => 'oob_work' }).status
     assert_match(/working out of band/, @loader.log)
+    assert_equal 204, get('/', fields: { 'PASSENGER_TASK' => 'state standby' }).status
+    assert_match(/^state :standby$/, @loader.log)
     assert_equal 404, get('/').status
   end
 
