@@ -307,11 +307,17 @@ final class WorkerProcess: ChildHandler {
     private func makeTeller(_ prover: WorkerProver) -> PhaseTeller {
         let (path, parts, app, worker) = (socketPath, parts, spec.app, worker)
         return PhaseTeller(
-            run: parts.runBlocking, tell: { prover.tell($0, at: .unix(path: path)) },
-            failed: { [weak self] phase in
+            run: { pause, body in
+                if pause == .zero { return parts.runBlocking(body) }
+                parts.schedule(pause) { parts.runBlocking(body) }
+            },
+            tell: { [weak self] phase in
                 // One that has ended, or is about to, is told nothing any more.
-                guard let self, state.withLock({ $0.end == nil && !$0.isStopping }) else { return }
-                parts.notice(app, .worker(worker), "its handler of the event `state` (\(phase.rawValue)) failed")
+                guard let self, state.withLock({ $0.end == nil && !$0.isStopping }) else { return nil }
+                return prover.tell(phase, at: .unix(path: path))
+            },
+            failed: {
+                parts.notice(app, .worker(worker), "its handler of the event `state` (\($0.rawValue)) failed")
             })
     }
 

@@ -30,8 +30,8 @@ final class WorkerProver: Sendable {
     /// The pool gives up a moment later.
     private static let workTime = Duration.seconds(290)
 
-    /// A worker hears it between two requests.
-    private static let tellTime = Duration.seconds(30)
+    /// A worker hears it between two requests. No longer: probes wait for the same threads, and it can be said again.
+    private static let tellTime = Duration.milliseconds(250)
 
     private let parts: SpawningParts
     private let pool: Pool
@@ -61,13 +61,16 @@ final class WorkerProver: Sendable {
         }
     }
 
-    /// What has become of its generation. False: it has not heard of it.
-    func tell(_ state: GenerationPhase, at address: WorkerAddress) -> Bool {
+    /// What has become of its generation.
+    func tell(_ state: GenerationPhase, at address: WorkerAddress) -> PhaseTeller.Answer {
         var request = ProbeRequest(HealthSettings())
         request.task = "state \(state.rawValue)"
         let result = HealthProbe.run(
             address: ProbeAddress(address), wireProtocol: .session, request: request, timeLimit: Self.tellTime)
-        return if case .success(let answer) = result.outcome { answer.status == 204 } else { false }
+        return switch result.outcome {
+        case .success(let answer): answer.status == 204 ? .heard : .failed
+        case .failure: .busy
+        }
     }
 
     func forget(_ worker: WorkerNumber) { rounds.withLock { _ = $0.removeValue(forKey: worker) } }

@@ -1,9 +1,12 @@
 """What an app may have called, and may say, through the module `passenger`."""
 
 import importlib.machinery
+import threading
 
 EVENTS = ('starting_worker_process', 'stopping_worker_process', 'oob_work', 'state')
 
+_telling = threading.Lock()
+_last_state = None
 _handlers = {name: [] for name in EVENTS}
 # Why the app must be loaded by each worker for itself; None when workers may be forked from a process that has loaded it.
 preloading_refusal = None
@@ -29,6 +32,18 @@ def call_event(name, *arguments):
     """A handler that fails is the app's failure to boot or, at the end, one traceback in the log."""
     for handler in _handlers[name]:
         handler(*arguments)
+
+
+def perform(task):
+    """What the server tells: an event with its arguments. The same state again is none: it may be said more than once."""
+    global _last_state
+    name, *arguments = task.split(' ')
+    with _telling:
+        if name == 'state' and task == _last_state:
+            return
+        if name == 'state':
+            _last_state = task
+    call_event(name, *arguments)
 
 
 def refuse_preloading(reason):

@@ -193,7 +193,7 @@ class SessionWorker:
     @staticmethod
     def _perform(environ, start):
         """What the server tells the app. No client can: what they send has other names."""
-        events.call_event(*environ['PASSENGER_TASK'].split(' '))
+        events.perform(environ['PASSENGER_TASK'])
         start('204 No Content', [])
         return []
 

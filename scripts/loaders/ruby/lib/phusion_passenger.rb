@@ -3,6 +3,7 @@
 # What apps may call. The names are Phusion Passenger's, so that initializers written for it keep working.
 module PhusionPassenger
   @handlers = Hash.new { |handlers, event| handlers[event] = [] }
+  @telling = Mutex.new
 
   class << self
     # How many requests at a time the pool should send to this worker; read once, when the worker is ready.
@@ -25,6 +26,17 @@ module PhusionPassenger
 
       @handlers[name.to_sym] << block
       nil
+    end
+
+    # What the server tells: an event with its arguments. The same state again is none: it may be said more than once.
+    def perform(task)
+      event, *arguments = task.split.map(&:to_sym)
+      is_news = @telling.synchronize do
+        known = @last_state
+        @last_state = task if event == :state
+        event != :state || known != task
+      end
+      call_event(event, *arguments) if is_news
     end
 
     # A handler that fails is the app's failure to boot or, at the end, one line in the log.

@@ -230,8 +230,7 @@ module PhusionPassenger
 
     # What the server tells the app. No client can: what they send has other names.
     def perform(task)
-      event, *arguments = task.split
-      PhusionPassenger.call_event(event.to_sym, *arguments.map(&:to_sym))
+      PhusionPassenger.perform(task)
       [204, {}, []]
     end
 
