@@ -38,7 +38,8 @@ module PhusionPassenger
     CHUNKED = "Transfer-Encoding: chunked\r\n"
     LAST_CHUNK = "0\r\n\r\n"
     EARLY_HINTS = "HTTP/1.1 103 Early Hints\r\n"
-    private_constant :CLOSE, :CHUNKED, :LAST_CHUNK, :EARLY_HINTS
+    DOT = '.'.ord
+    private_constant :DOT, :CLOSE, :CHUNKED, :LAST_CHUNK, :EARLY_HINTS
 
     # Whether anything of the response since `start` was given to the connection: after that there can be no error page.
     attr_reader :begun
@@ -48,10 +49,12 @@ module PhusionPassenger
       @on_return = on_return
     end
 
-    # +input+ is the request's body, which a streaming response body may read from.
-    def start(connection, input)
+    # +input+ is the request's body, which a streaming response body may read from; +protocols+ are those that the client
+    # offers to go over to, or nil.
+    def start(connection, input, protocols = nil)
       @connection = connection
       @input = input
+      @protocols = protocols
       @begun = false
     end
 
@@ -69,6 +72,7 @@ module PhusionPassenger
     def write(head_only, status, headers, body, fate)
       status = status.to_i
       collect(headers, status)
+      status = switch_protocols(status) if @protocol
       fate = :close if @asked_to_close
       return give_away(status, &@hijack.method(:call)) if @hijack
       return write_informational(status, body) if status < 200
@@ -84,21 +88,40 @@ module PhusionPassenger
 
     # One pass over the headers: their text into @head, and what they say about framing.
     def collect(headers, status)
-      @length = @hijack = nil
+      @length = @hijack = @protocol = nil
       @asked_to_close = @framed_by_app = false
       @head = fields = String.new(capacity: HEAD_SIZE) << STATUS_LINES[status]
       headers.each do |name, value|
         name = name.to_s
+        next if name.getbyte(4) == DOT && for_the_server(name, value)
+
         # The names that matter are told apart from the others by their size before any text is compared.
         case name.bytesize
         when 10 then next if connection_header(name, value, status)
-        when 11 then next if name == 'rack.hijack' && (@hijack = value)
-        when 13 then next if name == 'rack.protocol' # Rack 3: for the server. The upgrade says it too.
         when 14 then next if content_length_header(name, value)
         when 17 then @framed_by_app = true if name.casecmp('transfer-encoding').zero?
         end
         append_field(fields, name, value)
       end
+    end
+
+    # What begins with "rack." is never a client's. Other libraries' names may begin with any letters before a dot.
+    def for_the_server(name, value)
+      return false unless name.start_with?('rack.')
+
+      @hijack = value if name == 'rack.hijack'
+      @protocol = value if name == 'rack.protocol' && @protocols&.include?(value)
+      true
+    end
+
+    # Rack 3's way to ask for an upgrade: `rack.protocol`, beside any status, names one that the client offers. HTTP/1.1 says so
+    # with 101 and two fields, which the app may have set by itself.
+    def switch_protocols(status)
+      @length = nil
+      @head[0, STATUS_LINES[status].bytesize] = STATUS_LINES[101]
+      @head << 'Upgrade: ' << @protocol << "\r\n" unless @head.match?(/^upgrade:/i)
+      @head << "Connection: upgrade\r\n" unless @head.match?(/^connection:/i)
+      101
     end
 
     # Connection belongs to the gateway; of the app's wish only "close" counts, and an upgrade, which names what is upgraded.

@@ -187,6 +187,8 @@ module PhusionPassenger
         index += 2
       end
       env['rack.url_scheme'] = 'https' if env['HTTPS'] == 'on'
+      upgrade = env['HTTP_UPGRADE']
+      env['rack.protocol'] = upgrade.split(/[ \t]*,[ \t]*/) if upgrade
       env
     end
 
@@ -194,7 +196,7 @@ module PhusionPassenger
       @env = env
       @hijacked = false
       body = attach_input(env, rest)
-      @response.start(connection, env['rack.input'])
+      @response.start(connection, env['rack.input'], env['rack.protocol'])
       respond(connection, env, body)
     ensure
       body&.release unless @hijacked
