@@ -15,7 +15,7 @@ extension SystemTests {
         private static let workers = 3
 
         private enum Fault: CaseIterable {
-            case kill, stop, leave, hang, bomb, processLimit
+            case kill, stop, leave, hang, bomb, memory, processLimit
         }
 
         @Test(.timeLimit(.minutes(isLong ? 10 : 2)))
@@ -49,7 +49,7 @@ extension SystemTests {
             try server.start(
                 [
                     "--min-instances", count, "--max-pool-size", count, "--max-request-time", "1s",
-                    "--stop-timeout", "1s", "--start-timeout", "20s",
+                    "--stop-timeout", "1s", "--start-timeout", "20s", "--hard-memory-limit", "200MB",
                 ], behind: OtherUsers.areThere ? ["prlimit", "--nproc=60:60"] : [])
             try server.waitUntilServing(workers: Self.workers)
             return server
@@ -76,6 +76,11 @@ extension SystemTests {
             case .bomb:
                 #expect(try server.get("/bomb?n=20&seconds=100").line == "20 none")
                 Glibc.kill(victim, SIGKILL)
+            case .memory:
+                let greedy = try #require(Int32(try server.get("/grow?mb=300").line))
+                try eventually("the end of the greedy one", within: .seconds(15), evidence: { server.log }) {
+                    !isRunning(greedy) && server.log.contains("hard_memory_limit is 200 MB")
+                }
             case .processLimit:
                 guard OtherUsers.areThere else { return }
                 let answer = try server.get("/bomb?n=200&seconds=10&again=yes").line
