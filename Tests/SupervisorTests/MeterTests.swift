@@ -29,14 +29,18 @@ struct MeterTests {
         }
     }
 
-    /// Writes to so many MiB, forks, and the child to 30 of its own, in a session of its own.
+    /// Writes to so many MiB, forks, and the child to 30 of its own, in a session of its own. It ends with its parent, which
+    /// nothing else would see to.
     private let family = """
         exec python3 -c 'import os, time
+        parent = os.getpid()
         own = bytearray(b"x" * (20 << 20))
         if os.fork() == 0:
             os.setsid()
             more = bytearray(b"y" * (30 << 20))
             print("up", flush=True)
+            while os.getppid() == parent: time.sleep(0.05)
+            os._exit(0)
         time.sleep(1000)'
         """
 
