@@ -150,8 +150,8 @@ final class Core: Sendable {
         let summary = "listening on " + listeners.joined(separator: ", ")
         logger.info("passenger \(plan.programVersion) \(plan.isTransient ? "works without serving" : summary)")
         // Whoever starts a daemon wants to know how the app came up; `status` tells it.
-        if plan.server.daemonize, let app = apps.first, isBooting(app) {
-            for await _ in firstBoot { break }
+        if plan.server.daemonize, let app = apps.first {
+            if isBooting(app) { for await _ in firstBoot { break } } else { await waitForPendingDeploy(of: app) }
         }
         try link.send(.ready(summary: summary))
         if plan.isTransient { endWhenIdle() }
@@ -165,6 +165,17 @@ final class Core: Sendable {
         for app in table.all { app.appLog.flush() }
         writer.flush()
         exit(0)
+    }
+
+    /// A release that was sealed without a server goes on when one starts; until it has the traffic there is nothing to see.
+    private func waitForPendingDeploy(of app: ServedApp) async {
+        guard let handle = try? await app.operations.attach(nil) else { return }
+        for await logged in handle.events() {
+            switch logged.event {
+            case .switched, .finished: return
+            default: continue
+            }
+        }
     }
 
     /// Without `prestart` the first request boots it.
