@@ -4,13 +4,13 @@ import re
 import shutil
 import subprocess
 import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import appservers
-from contenders import APPS, Ours
+from contenders import APPS, Ours, fetch
 from control import StepFailed
-from measure import Load, Measurement, middle, shares_of, with_descendants
+from measure import Measurement, middle, shares_of, with_descendants
 from report import OURS, Goal
 
 WORKERS = 10
@@ -18,8 +18,8 @@ DIRECT = "passenger, direct"
 PASSENGER_6 = "Passenger 6.0.17"
 # Each round starts everything anew, and memory changes little from one to the next.
 ROUNDS_AT_MOST = 3
-# Enough that each worker has answered some.
-LOAD = Load(connections=WORKERS)
+# As many for everybody, however fast: what a worker has answered is what it has written to. After these it writes to little more.
+REQUESTS = 2000
 READY = re.compile(r"worker w\d+ ready after ([\d.]+) (ms|s)\b")
 
 
@@ -51,21 +51,27 @@ def compare(bench, title, makers):
         rows.append((
             name, f"{values['app_bytes'] / (1 << 20):.0f} MiB", f"{values['app_bytes'] / WORKERS / (1 << 20):.1f} MiB",
             f"{values['server_bytes'] / (1 << 20):.1f} MiB" if values.get("server_bytes") else "-",
-            f"{values['worker_ms']:.0f} ms" if "worker_ms" in values else "-"))
+            f"{values['processes']:.0f}", f"{values['worker_ms']:.0f} ms" if "worker_ms" in values else "-"))
     goals = [Goal("app_bytes", DIRECT, at_most=0.67), Goal("app_bytes", PASSENGER_6, at_most=1.0)]
     goals += [Goal("app_bytes", name) for name in makers if name not in (OURS, DIRECT, PASSENGER_6)]
     goals += [Goal("worker_ms", at_most=50)]
     bench.report.figures(
         "memory", f"{title}: the proportional share (PSS) of all of the app's processes",
-        ["served by", "the app", "a worker", "its server", "one more worker"], rows, found, left_out, goals)
+        ["served by", "the app", "a worker", "its server", "processes", "one more worker"], rows, found, left_out, goals)
 
 
 def measure_one(bench, make):
     contender = make()
     try:
-        bench.meter.run(LOAD, contender.origin + "/", max(bench.options.seconds, 3))
+        # A connection each, so that they reach everybody.
+        with ThreadPoolExecutor(WORKERS) as clients:
+            answers = set(clients.map(lambda _: fetch(contender.origin + "/")[0], range(REQUESTS)))
+        if answers != {200}:
+            raise StepFailed(f"{contender.name} answered with {sorted(answers)}")
         time.sleep(1)
-        values = {"app_bytes": shares_of(contender.app_processes()), "server_bytes": shares_of(contender.server_processes())}
+        processes = contender.app_processes()
+        values = {
+            "app_bytes": shares_of(processes), "server_bytes": shares_of(contender.server_processes()), "processes": len(processes)}
         return Measurement(values | contender.times())
     finally:
         contender.end()
@@ -86,21 +92,26 @@ def prepared(bench, name):
 
 
 class Preloaded(Ours):
-    """One worker first: how long the others take is what a fork takes, or a boot."""
+    """Its workers come one after another: the time of each is that of a fork, or of a boot, and the first answer. Of those a worker
+    is asked for two by itself, `health.interval` apart, and that pause is left out here."""
 
     def __init__(self, bench, name, method="smart"):
         place = prepared(bench, name)
         self.log = bench.scenarios.place / f"{place.name}.log"
         super().__init__(
             bench.program, bench.workspace, place.name, place, {
-                "max_pool_size": WORKERS, "spawn_method": method, "health_path": "/up"},
+                "max_pool_size": WORKERS, "spawn_method": method, "health_path": "/up", "health_successes": 1},
             "--log-file", str(self.log))
-        self.server.run("scale", str(WORKERS), "--root", str(self.directory))
-        deadline = time.monotonic() + 120
-        while len(self._ready_times()) < WORKERS:
+        for count in range(2, WORKERS + 1):
+            self.server.run("scale", str(count), "--root", str(self.directory))
+            self._wait_for_workers(count)
+
+    def _wait_for_workers(self, count):
+        deadline = time.monotonic() + 60
+        while len(self._ready_times()) < count:
             if time.monotonic() > deadline:
-                raise StepFailed(f"{len(self._ready_times())} of {WORKERS} workers came up")
-            time.sleep(0.2)
+                raise StepFailed(f"{len(self._ready_times())} of {count} workers came up")
+            time.sleep(0.1)
 
     def _ready_times(self):
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
