@@ -12,6 +12,7 @@ package final class LogWriter: Sendable {
         var buffer: [UInt8] = []
         var dropped = 0
         var isFailing = false
+        var ended: (@Sendable () -> Void)?
     }
     private let descriptor: Int32
     private let failed: @Sendable (SystemError) -> Void
@@ -34,7 +35,9 @@ package final class LogWriter: Sendable {
         wakeWriter = try pipe.writer.duplicate().release()
         startThread(name: "log") { [self] in
             while let bytes = try? readSome(wakeReader, limit: 64), !bytes.isEmpty { writeWaiting() }
+            writeWaiting()
             Glibc.close(wakeReader)
+            state.withLock { $0.ended }?()
         }
     }
 
@@ -52,9 +55,10 @@ package final class LogWriter: Sendable {
         if mustWake { try? writeAll(wakeWriter, [0]) }
     }
 
-    /// Writes what waits, and ends the thread. Nothing may be written any more.
-    package func close() {
-        flush()
+    /// Nothing may be written any more. The thread writes what waits, runs `ended`, in which the descriptor may be closed, and
+    /// ends.
+    package func close(ended: @escaping @Sendable () -> Void) {
+        state.withLock { $0.ended = ended }
         Glibc.close(wakeWriter)
     }
 

@@ -247,18 +247,26 @@ final class FakeCommands: CommandRunning {
     struct State {
         var ran: [String] = []
         var environments: [String: [[String: String]]] = [:]
+        /// Commands that wait there.
+        var gates: [String: Gate] = [:]
         var ends: [String: RecordedEnd] = [:]
         var recorded: [String: RecordedEnd] = [:]
     }
     let state = Mutex(State())
     var ran: [String] { state.withLock { $0.ran } }
     var environments: [String: [[String: String]]] { state.withLock { $0.environments } }
+    func hold(_ command: String) -> Gate {
+        let gate = Gate()
+        state.withLock { $0.gates[command] = gate }
+        return gate
+    }
     func end(_ command: String, _ end: RecordedEnd) { state.withLock { $0.ends[command] = end } }
 
     func run(
         _ command: RunnerCommand, record: String, output: @escaping @Sendable (String) -> Void
     ) async throws(DeployFailure) -> RecordedEnd {
         output("output of \(command.command)")
+        await state.withLock { $0.gates[command.command] }?.pass()
         return state.withLock { state in
             state.ran.append(command.command)
             state.environments[command.command, default: []].append(command.environment)

@@ -2,6 +2,7 @@ import Deploys
 import Foundation
 import Model
 import Pool
+import Synchronization
 import Testing
 
 /// Which hooks run when, and that nothing hangs on those that come after the fact.
@@ -74,6 +75,59 @@ struct HookTests {
         }
         #expect(warnings.count == 2 && warnings[0].contains("`purge` ended with exit status 3"), "\(warnings)")
         #expect(await fixture.state(of: 1) == .stable)
+    }
+
+    @Test func `only its own followers wait for a hook, no other operation, and not the end of the server`()
+        async throws
+    {
+        let fixture = try fixture()
+        let gate = fixture.commands.hold("tell")
+        fixture.builder.change { $0.commit = String(repeating: "a", count: 40) }
+        let deploy = try await fixture.operations.deploy(DeployRequest(requester: somebody))
+        await fixture.waitForBake(deploy)
+        fixture.clock.advance(.seconds(60))
+        await fixture.operations.tick()
+        await gate.waitForVisitor()
+        #expect(await fixture.state(of: 1) == .stable && deploy.log.outcome == nil)
+        // Its own has no hook.
+        let restart = try await fixture.operations.restart(restartRequest)
+        #expect(await restart.log.waitForOutcome()?.result == .done)
+        #expect(deploy.log.outcome == nil)
+        await fixture.operations.shutDown()
+        #expect(deploy.log.outcome?.result == .done)
+    }
+
+    @Test func `after a loss of power an irreversible release is booted once its hooks have run, another is not`()
+        async throws
+    {
+        for (isIrreversible, hasRun, live) in [
+            (true, true, "2-bbbbbbb"), (true, false, "1-aaaaaaa"), (false, true, "1-aaaaaaa"),
+        ] {
+            let first = try fixture()
+            try await first.deploy("a")
+            var settings = first.settings.state.withLock { $0.settings }
+            settings.deploy.irreversible = isIrreversible
+            var record = DeployRecord(
+                number: DeployNumber(2), request: DeployRequest(requester: somebody), requestedAt: Date())
+            record.state = hasRun ? .beforeBoot : .proved
+            record.settings = settings
+            record.release = ReleaseLocation(
+                label: ReleaseLabel(
+                    number: DeployNumber(2), name: "2-bbbbbbb", revision: String(repeating: "b", count: 40)),
+                directory: "/srv/app/releases/2-bbbbbbb")
+            var step = StepRecord(step: .beforeBoot, title: "", start: Date())
+            // Without an end it was cut off in the middle.
+            if hasRun { (step.result, step.end) = (.done, Date()) }
+            record.steps = [step]
+            first.journal.record(record)
+            _ = await first.journal.flush()
+            let second = try Fixture(continuing: first)
+            _ = try await second.operations.start(requester: somebody)
+            let booted = second.host.calls.filter { $0.hasPrefix("bootLive") }
+            #expect(booted.count == 1 && booted[0].hasSuffix(live), "\(booted)")
+            #expect(await second.operations.overview().live?.label.name == live)
+            #expect(await second.state(of: 2) == .interrupted)
+        }
     }
 
     @Test func `a bad bake and a rollback by hand run on_rollback of what serves again`() async throws {

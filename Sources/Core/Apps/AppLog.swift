@@ -78,8 +78,9 @@ final class AppLog: Sendable {
             defer { state = State(asked: state.asked + 1) }
             return (state.writer, state.descriptor)
         }
-        writer?.close()
-        if let descriptor { _ = Descriptor(owning: descriptor) }
+        // They were made together.
+        guard let writer, let descriptor else { return }
+        writer.close { _ = Descriptor(owning: descriptor) }
     }
 
     /// Before the process ends.

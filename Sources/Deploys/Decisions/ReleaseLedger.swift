@@ -71,11 +71,25 @@ package struct ReleaseLedger: Sendable {
     }
 
     /// What a server that starts has to boot: the live release, or, when it had not survived its bake, the last stable
-    /// one before it.
+    /// one before it; but nothing that is older than a release whose hooks it cannot live with.
     package var startTarget: DeployRecord? {
+        if let beyond = pointOfNoReturn { return beyond }
         guard let live, let record = record(live) else { return nil }
         if record.wasStable { return record }
         return (try? rollbackTarget(nil)) ?? record  // no earlier one: an unproved version is better than none
+    }
+
+    /// An irreversible deploy that came to no end of its own, and whose hooks have run. One that a person has rolled back from
+    /// since, or that another has followed, is none any more.
+    private var pointOfNoReturn: DeployRecord? {
+        records.last { record in
+            guard record.state == .interrupted || record.state == .baking || record.state == .switched,
+                let settings = record.settings?.deploy, settings.irreversible, record.release != nil,
+                !record.isWithdrawn, !record.isPruned, record.number >= live ?? DeployNumber(0)
+            else { return false }
+            return record.hasRun(.beforeBoot, settings.beforeBoot)
+                || record.hasRun(.beforeSwitch, settings.beforeSwitch)
+        }
     }
 
     /// The newest release that waits for a server, unless something newer is live.

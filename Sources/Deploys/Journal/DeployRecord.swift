@@ -79,3 +79,10 @@ package struct DeployRecord: Sendable, Equatable, Codable {
         self.reached = .requested
     }
 }
+
+extension DeployRecord {
+    /// Whether a hook of these commands was run to its good end.
+    func hasRun(_ step: DeployStep, _ commands: [String]) -> Bool {
+        !commands.isEmpty && steps.contains { $0.step == step && $0.result == .done }
+    }
+}

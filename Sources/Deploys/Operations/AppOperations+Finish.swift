@@ -27,13 +27,8 @@ extension AppOperations {
         if run.deploy != nil, parts.host != nil, !isShuttingDown {
             prune(keep: (live?.settings.deploy ?? DeploySettings()).keepReleases)
         }
-        guard followEnd(ending, run), let hookTask else { return run.ticket.log.append(.finished(outcome)) }
-        // Followers see the hooks to their end; nobody else waits for it.
-        let log = run.ticket.log
-        Task {
-            await hookTask.value
-            log.append(.finished(outcome))
-        }
+        followEnd(ending, run)
+        tellEnd(outcome, of: run.ticket)
     }
 
     func announceIrreversible() {

@@ -5,10 +5,18 @@ import Pool
 /// A hook of what has happened already: which commands, and who is told of them.
 struct Hook {
     var batch: CommandBatch
+    /// Whose followers see it to its end; nil: nobody's.
+    var operation: OperationNumber?
     /// Whose journal it is in.
     var deploy: DeployNumber?
-    /// Nil once the operation is over for its followers.
     var log: OperationLog?
+}
+
+/// An operation that is over for everybody but its followers, who see its hooks to their end.
+struct HeldEnd {
+    var operation: OperationNumber
+    var log: OperationLog
+    var outcome: OperationOutcome
 }
 
 /// Hooks from the switch on. What is live stays live whatever becomes of them, and no operation waits for one: a rollback can
@@ -20,8 +28,7 @@ extension AppOperations {
         follow(.afterSwitch, code, run, previous: run.old?.release) { $0.afterSwitch }
     }
 
-    /// True when the operation's followers have hooks to wait for.
-    func followEnd(_ ending: DeployStateMachine.Ending, _ run: OperationRun) -> Bool {
+    func followEnd(_ ending: DeployStateMachine.Ending, _ run: OperationRun) {
         let isDeploy = run.ticket.request.kind == .deploy
         switch ending {
         case .done where isDeploy:
@@ -36,7 +43,18 @@ extension AppOperations {
             follow(.onFailure, ownCode(run) ?? live, run, previous: live?.release, result: "aborted") { $0.onFailure }
         case .done, .pending, .failed, .aborted, .interrupted: break
         }
-        return hookTask != nil
+    }
+
+    /// At once when it has no hooks, or none any more.
+    func tellEnd(_ outcome: OperationOutcome, of ticket: OperationTicket) {
+        heldEnds.append(HeldEnd(operation: ticket.number, log: ticket.log, outcome: outcome))
+        tellEnds()
+    }
+
+    private func tellEnds() {
+        let waiting = Set((hooks + [runningHook].compactMap { $0 }).compactMap(\.operation))
+        for end in heldEnds where !waiting.contains(end.operation) { end.log.append(.finished(end.outcome)) }
+        heldEnds.removeAll { !waiting.contains($0.operation) }
     }
 
     /// The generation's last process is gone, or will be. Nothing is said of a restart's: its release goes on.
@@ -49,11 +67,11 @@ extension AppOperations {
         }
     }
 
-    /// When the server stops; what runs is ended, and what it had done is in its runner's record.
-    func stopHooks() async {
+    /// When the server stops; what runs is ended, and what it had done is in its runner's record. Does not wait for that.
+    func stopHooks() {
         hooks = []
         hookTask?.cancel()
-        await hookTask?.value
+        tellEnds()
     }
 
     /// A release that failed is asked itself, once its configuration was read.
@@ -71,12 +89,19 @@ extension AppOperations {
             step: step, commands: commands(code.settings.deploy), settings: code.settings, release: release)
         guard !batch.commands.isEmpty else { return }
         batch.environment = hookVariables(run?.deploy ?? release.label.number, previous: previous, result: result)
-        hooks.append(Hook(batch: batch, deploy: run?.deploy, log: run?.ticket.log))
+        hooks.append(
+            Hook(batch: batch, operation: run?.ticket.number, deploy: run?.deploy, log: run?.ticket.log))
         if hookTask == nil { hookTask = Task { await self.runHooks() } }
     }
 
     private func runHooks() async {
-        while !hooks.isEmpty, !Task.isCancelled { await run(hooks.removeFirst()) }
+        while !hooks.isEmpty, !Task.isCancelled {
+            let hook = hooks.removeFirst()
+            runningHook = hook
+            await run(hook)
+            runningHook = nil
+            tellEnds()
+        }
         hookTask = nil
     }
 

@@ -20,6 +20,11 @@ extension AppOperations {
         if let release = ledger.startTarget?.release ?? liveRecord.live {
             let settings = try await settingsForStart(release)
             let isOther = liveRecord.live != release
+            if isOther, release.label.number > liveRecord.live?.label.number ?? DeployNumber(0) {
+                startProblems.append(
+                    "\(release.label.name) is booted: its deploy was interrupted after hooks that the older version cannot live with"
+                )
+            }
             bootLive(host, release: release, settings)
             if isOther { moveCurrent(to: release) }
         }
@@ -89,20 +94,6 @@ extension AppOperations {
         startProblems.append("which release was live is lost; \(release.label.name), the last stable one, is taken")
     }
 
-    /// The old version cannot live with what its hooks have done: the new one is booted, though its deploy never ended.
-    private func goOnAfterIrreversible(_ record: DeployRecord) {
-        guard record.state == .interrupted, let settings = record.settings, settings.deploy.irreversible,
-            let release = record.release, release != liveRecord.live,
-            record.steps.contains(where: { $0.step == .beforeBoot && $0.result == .done && !$0.output.isEmpty })
-        else { return }
-        liveRecord.live = release
-        liveRecord.settings = settings
-        saveLive()
-        startProblems.append(
-            "deploy \(record.number) is irreversible and had run its before_boot commands: \(release.label.name) is booted"
-        )
-    }
-
     /// Whether the unfinished deploys in the journal are nobody's: another process may be at work on one right now.
     private func takesOver() -> Bool {
         guard let lock = parts.lock else { return true }
@@ -126,7 +117,6 @@ extension AppOperations {
             if record.state.isEnd { record.finishedAt = parts.date() }
             save(record)
             startProblems.append("deploy \(record.number) is \(record.state.rawValue): \(reason)")
-            goOnAfterIrreversible(record)
         }
     }
 }

@@ -68,6 +68,8 @@ package actor AppOperations {
     /// Hooks that are to be run, and what runs them, if there are any.
     var hooks: [Hook] = []
     var hookTask: Task<Void, Never>?
+    var runningHook: Hook?
+    var heldEnds: [HeldEnd] = []
     private var loading: Task<Void, Never>?
     private(set) var isShuttingDown = false
 
@@ -108,11 +110,12 @@ package actor AppOperations {
         isShuttingDown = true
         for ticket in waiting { close(ticket, .init(.interrupted, summary: "the server is shutting down")) }
         waiting = []
-        await stopHooks()
+        stopHooks()
         if let log = run?.ticket.log {
             feed(.interrupt)
             _ = await log.waitForOutcome()
         }
+        await hookTask?.value
         _ = await parts.journal?.flush()
     }
 
