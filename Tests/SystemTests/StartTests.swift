@@ -109,6 +109,22 @@ extension SystemTests {
             #expect(access(pidFile, F_OK) != 0, "the pid file is left behind")
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `as a daemon it returns when a release that was left pending serves`() throws {
+            let place = try Place()
+            let repository = try TestRepository(.python, in: place)
+            let server = TestServer(try place.makeAppDirectory("root"), in: place)
+            let made = try server.run("deploy", "--root", server.directory, "--repo", repository.path)
+            try #require(made.status == 0, "\(made.everything)")
+            let log = "\(place.path)/server.log"
+            let start = try server.run("start", server.directory, "--port", "0", "--daemonize", "--log-file", log)
+            #expect(start.status == 0, "\(start.everything)\n\(text(of: log))")
+            let record = try #require(server.instance())
+            let port = try #require(Int(record.listen[0].split(separator: ":").last ?? ""))
+            #expect(try fetch("/version", port: port).text == "1\n", "\(text(of: log))")
+            #expect(try server.command("stop").status == 0)
+        }
+
         @Test(.enabled(if: AppUser.isSwitched, "only root can switch users"), .timeLimit(.minutes(1)))
         func `a daemon of the app's owner makes the place of its pid file, or does without`() throws {
             let place = try Place()
