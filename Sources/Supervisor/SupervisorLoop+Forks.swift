@@ -5,7 +5,7 @@ import Model
 /// Preloaders, and the workers that they fork. A worker's parent is this process: a preloader forks twice.
 extension SupervisorLoop {
     /// Taken in one go, so that one preloader cannot keep everything else waiting.
-    private static let mostMessages = 16
+    private static let mostPreloaderMessages = 16
 
     func launchPreloader(
         plan: Int32, _ moves: [DescriptorMove], _ credentials: Credentials, group: Int32?
@@ -71,7 +71,7 @@ extension SupervisorLoop {
 
     func servePreloader(_ child: ChildProcess) {
         guard let control = child.forks else { return }
-        for _ in 0..<Self.mostMessages {
+        for _ in 0..<Self.mostPreloaderMessages {
             switch control.receive() {
             case .message(.born(let ticket), let sender):
                 perform(

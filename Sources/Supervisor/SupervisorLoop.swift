@@ -15,15 +15,15 @@ final class SupervisorLoop {
     }
 
     /// Messages taken in one go, so that a talkative core cannot keep signals and exits waiting.
-    private static let mostMessages = 64
+    static let mostMessages = 64
 
     private let plan: SupervisorPlan
-    private let log: SupervisorLog
-    private var policy: SpawnPolicy
+    let log: SupervisorLog
+    var policy: SpawnPolicy
     let epoll: Epoll
     private let signals: SignalDescriptor
     private let listeners: Listeners
-    private let readableFiles: ReadableFiles
+    let readableFiles: ReadableFiles
     let launcher: Launcher
     private let coreLauncher: CoreLauncher
     var machine: SupervisorStateMachine
@@ -31,11 +31,11 @@ final class SupervisorLoop {
     var children: [Int32: ChildProcess] = [:]
     /// Output of workers that are being forked, by ticket.
     var forkedOutput: [UInt64: OutputPipes] = [:]
-    private var connection: CoreConnection?
+    var connection: CoreConnection?
     private var drain = OutputDrain()
     private let groupGuard: GroupGuard
-    private let apps: AppsWatcher?
-    private let meter: Meter
+    let apps: AppsWatcher?
+    let meter: Meter
     /// Nil where the server may make none.
     private let controlGroups: ControlGroups?
     private let controlGroupNote: String
@@ -174,7 +174,7 @@ final class SupervisorLoop {
         self.connection = nil
     }
 
-    private func ignoringClosedCore(_ body: () throws(SystemError) -> Void) {
+    func ignoringClosedCore(_ body: () throws(SystemError) -> Void) {
         do throws(SystemError) {
             try body()
         } catch  where error.errno == EPIPE || error.errno == ECONNRESET {
@@ -262,61 +262,6 @@ final class SupervisorLoop {
         return try start(entrance.number)
     }
 
-    private func open(_ path: String) {
-        guard let connection else { return }
-        ignoringClosedCore { () throws(SystemError) in
-            let file: Descriptor
-            do throws(SystemError) {
-                file = try readableFiles.open(path)
-            } catch {
-                return try connection.send(.fileOpened(path: path, errno: error.errno))
-            }
-            try connection.send(.fileOpened(path: path, errno: 0), descriptors: [file.number])
-        }
-    }
-
-    // MARK: The directory of apps
-
-    private func startAppsWatcher() {
-        guard let apps, !machine.isEnding else { return }
-        do throws(SystemError) {
-            keep(try apps.start(using: launcher))
-            if let number = apps.number { try epoll.add(number, .readable, token: Token.apps) }
-        } catch {
-            log.write("the watcher of the apps directory could not be started: \(error)")
-            apps.ended(now: monotonicNow())
-        }
-    }
-
-    private func hearAppsWatcher() {
-        guard let apps else { return }
-        for _ in 0..<Self.mostMessages {
-            switch apps.receive() {
-            case .messages(let messages):
-                policy.setOwners(apps.users)
-                for message in messages { send(.apps(message)) }
-            case .nothingMore: return
-            case .closed(let reason):
-                if let number = apps.number { try? epoll.remove(number) }  // it may be closed already
-                if !machine.isEnding { log.write("the watcher of the apps directory is lost: \(reason)") }
-                return apps.ended(now: monotonicNow())
-            }
-        }
-    }
-
-    private func startMeter() {
-        guard let connection else { return }
-        ignoringClosedCore { () throws(SystemError) in
-            let socket: Descriptor
-            do throws(SystemError) {
-                socket = try meter.start()
-            } catch {
-                return try connection.send(.meterStarted(errno: error.errno))
-            }
-            try connection.send(.meterStarted(errno: 0), descriptors: [socket.number])
-        }
-    }
-
     // MARK: Children
 
     func keep(_ child: ChildProcess) {
@@ -387,7 +332,7 @@ final class SupervisorLoop {
         }
     }
 
-    private func send(_ message: SupervisorMessage) {
+    func send(_ message: SupervisorMessage) {
         guard let connection else { return }
         var descriptors: [Int32] = []
         if case .spawned(let entry) = message { descriptors = children[entry.pid]?.outputDescriptors ?? [] }
