@@ -4,9 +4,6 @@ import Synchronization
 
 /// One process of a companion, from the wish for it to its end.
 final class CompanionProcess: ChildHandler {
-    /// How long output that is still in the pipes is waited for after the process ended.
-    private static let outputPatience = Duration.milliseconds(300)
-
     struct Listeners: Sendable {
         var output: @Sendable (StandardStream, String) -> Void
         var spawned: @Sendable (_ pid: Int32) -> Void
@@ -16,7 +13,6 @@ final class CompanionProcess: ChildHandler {
 
     private struct State {
         var tag: ChildTag?
-        var openStreams = 0
         var lastLine: String?
         var end: ToolEnd?
         var isReported = false
@@ -24,10 +20,12 @@ final class CompanionProcess: ChildHandler {
 
     private let parts: SpawningParts
     private let listeners: Listeners
+    private let output: ChildOutput
     private let state = Mutex(State())
 
     init(parts: SpawningParts, listeners: Listeners) {
         self.parts = parts
+        output = ChildOutput(reader: parts.reader)
         self.listeners = listeners
     }
 
@@ -48,10 +46,10 @@ final class CompanionProcess: ChildHandler {
     }
 
     func childSpawned(_ entry: ChildEntry, standardOutput: Int32?, standardError: Int32?) {
-        state.withLock { $0.openStreams = (standardOutput == nil ? 0 : 1) + (standardError == nil ? 0 : 1) }
         listeners.spawned(entry.pid)
-        if let standardOutput { read(Descriptor(owning: standardOutput), .stdout) }
-        if let standardError { read(Descriptor(owning: standardError), .stderr) }
+        output.read(
+            standardOutput: standardOutput, standardError: standardError, lines: { [self] in lines($1, $0) },
+            over: { [self] in if state.withLock({ $0.end != nil }) { report() } })
     }
 
     func childRefused(_ reason: String) {
@@ -60,28 +58,12 @@ final class CompanionProcess: ChildHandler {
     }
 
     func childExited(_ reason: ExitReason, launchFailure: LaunchFailure?) {
-        let isComplete = state.withLock { state in
-            state.end =
-                launchFailure.map { .notStarted("\($0.step) \($0.subject): \(SystemError.describe($0.errno))") }
-                ?? .exited(reason)
-            return state.openStreams == 0
-        }
-        if isComplete { return report() }
-        parts.schedule(Self.outputPatience) { [self] in report() }
-    }
-
-    private func read(_ descriptor: consuming Descriptor, _ stream: StandardStream) {
-        let splitter = LineSplitter()
-        parts.reader.add(
-            descriptor, receive: { [self] bytes in lines(splitter.receive(bytes), stream) },
-            ended: { [self] in
-                lines(splitter.ended(), stream)
-                let isComplete = state.withLock { state in
-                    state.openStreams -= 1
-                    return state.openStreams == 0 && state.end != nil
-                }
-                if isComplete { report() }
-            })
+        let end: ToolEnd =
+            launchFailure.map { .notStarted("\($0.step) \($0.subject): \(SystemError.describe($0.errno))") }
+            ?? .exited(reason)
+        state.withLock { $0.end = end }
+        if output.isOver { return report() }
+        parts.schedule(ChildOutput.patience) { [self] in report() }
     }
 
     private func lines(_ lines: [String], _ stream: StandardStream) {

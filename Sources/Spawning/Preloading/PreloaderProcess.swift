@@ -20,7 +20,6 @@ final class PreloaderProcess: ChildHandler {
         var failure: BootFailure?
         var isReady = false
         var isStopping = false
-        var openStreams = 0
         var tail = OutputTail()
         var end: (reason: ExitReason?, launchFailure: LaunchFailure?)?
         var isReported = false
@@ -31,6 +30,7 @@ final class PreloaderProcess: ChildHandler {
     private let parts: SpawningParts
     private let variables: [String]
     private let tell: @Sendable (Event) -> Void
+    private let output: ChildOutput
     private let state = Mutex(State())
 
     /// - Parameter variables: the environment of the generation, whatever has become of env files since.
@@ -41,6 +41,7 @@ final class PreloaderProcess: ChildHandler {
         self.generation = generation
         self.spec = spec
         self.parts = parts
+        output = ChildOutput(reader: parts.reader)
         self.variables = variables
         self.tell = tell
     }
@@ -92,45 +93,27 @@ final class PreloaderProcess: ChildHandler {
     // MARK: What the supervisor says
 
     func childSpawned(_ entry: ChildEntry, standardOutput: Int32?, standardError: Int32?) {
-        state.withLock { state in
-            state.pid = entry.pid
-            state.openStreams = (standardOutput == nil ? 0 : 1) + (standardError == nil ? 0 : 1)
-        }
-        if let standardOutput { read(Descriptor(owning: standardOutput), .stdout) }
-        if let standardError { read(Descriptor(owning: standardError), .stderr) }
+        state.withLock { $0.pid = entry.pid }
+        output.read(
+            standardOutput: standardOutput, standardError: standardError, lines: { [self] in lines($1, $0) },
+            over: { [self] in if state.withLock({ $0.end != nil }) { report() } })
     }
 
     func childRefused(_ reason: String) { fail(reason) }
 
     func childExited(_ reason: ExitReason, launchFailure: LaunchFailure?) {
-        let isComplete = state.withLock { state in
+        let isReady = state.withLock { state in
             state.end = (reason, launchFailure)
-            // Once it was ready nobody waits for its last words, but for the next one.
-            return state.openStreams == 0 || state.isReady
+            return state.isReady
         }
-        if isComplete { return report() }
-        parts.schedule(WorkerProcess.outputPatience) { [self] in report() }
+        // Once it was ready nobody waits for its last words, but for the next one.
+        if isReady || output.isOver { return report() }
+        parts.schedule(ChildOutput.patience) { [self] in report() }
     }
 
     // MARK: Output and handshake
 
-    private func read(_ descriptor: consuming Descriptor, _ stream: StandardStream) {
-        let splitter = LineSplitter()
-        parts.reader.add(
-            descriptor,
-            receive: { [self] bytes in lines(splitter.receive(bytes), stream) },
-            ended: { [self] in
-                lines(splitter.ended(), stream)
-                let isComplete = state.withLock { state in
-                    state.openStreams -= 1
-                    return state.openStreams == 0 && state.end != nil
-                }
-                if isComplete { report() }
-            })
-    }
-
     private func lines(_ lines: [String], _ stream: StandardStream) {
-        guard !lines.isEmpty else { return }
         state.withLock { $0.tail.append(lines) }
         for line in lines { parts.output(spec.app, .preloader(generation), stream, line) }
     }

@@ -52,16 +52,15 @@ package final class ToolProcess: ChildHandler {
     private struct State {
         var tag: ChildTag?
         var input: Int32 = -1
-        var openStreams = 0
         var end: ToolEnd?
         var isReported = false
     }
 
     private let link: SupervisorLink
-    private let reader: OutputReader
     private let schedule: SpawningParts.Schedule
     private let line: @Sendable (StandardStream, String) -> Void
     private let ended: @Sendable (ToolEnd) -> Void
+    private let output: ChildOutput
     private let state = Mutex(State())
 
     /// `line` and `ended` run on the reader's or the link's thread; `ended` is the last call, once. A failure to ask for
@@ -71,7 +70,7 @@ package final class ToolProcess: ChildHandler {
         line: @escaping @Sendable (StandardStream, String) -> Void, ended: @escaping @Sendable (ToolEnd) -> Void
     ) {
         self.link = link
-        self.reader = reader
+        output = ChildOutput(reader: reader, maxLine: Self.maxLine)
         self.schedule = schedule
         self.line = line
         self.ended = ended
@@ -121,12 +120,11 @@ package final class ToolProcess: ChildHandler {
     }
 
     package func childSpawned(_ entry: ChildEntry, standardOutput: Int32?, standardError: Int32?) {
-        state.withLock { state in
-            state.tag = entry.tag
-            state.openStreams = (standardOutput == nil ? 0 : 1) + (standardError == nil ? 0 : 1)
-        }
-        if let standardOutput { read(Descriptor(owning: standardOutput), .stdout) }
-        if let standardError { read(Descriptor(owning: standardError), .stderr) }
+        state.withLock { $0.tag = entry.tag }
+        output.read(
+            standardOutput: standardOutput, standardError: standardError,
+            lines: { [self] stream, lines in for text in lines { line(stream, text) } },
+            over: { [self] in if let end = state.withLock({ $0.end }) { finish(end) } })
     }
 
     package func childRefused(_ reason: String) { finish(.notStarted(reason)) }
@@ -136,27 +134,9 @@ package final class ToolProcess: ChildHandler {
             launchFailure.map {
                 .notStarted("\($0.step) \($0.subject): \(SystemError.describe($0.errno))")
             } ?? .exited(reason)
-        let isComplete = state.withLock { state in
-            state.end = end
-            return state.openStreams == 0
-        }
-        if isComplete { return finish(end) }
+        state.withLock { $0.end = end }
+        if output.isOver { return finish(end) }
         schedule(.milliseconds(500)) { [self] in finish(end) }
-    }
-
-    private func read(_ descriptor: consuming Descriptor, _ stream: StandardStream) {
-        let splitter = LineSplitter(maxLine: Self.maxLine)
-        reader.add(
-            descriptor,
-            receive: { [self] bytes in for text in splitter.receive(bytes) { line(stream, text) } },
-            ended: { [self] in
-                for text in splitter.ended() { line(stream, text) }
-                let end = state.withLock { state in
-                    state.openStreams -= 1
-                    return state.openStreams == 0 ? state.end : nil
-                }
-                if let end { finish(end) }
-            })
     }
 
     private func finish(_ end: ToolEnd) {

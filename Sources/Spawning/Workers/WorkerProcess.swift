@@ -7,8 +7,6 @@ import Synchronization
 /// One worker from the wish for it to its end: asks the supervisor, listens to the handshake, keeps the last lines of
 /// its output, and gives the pool one last word about it.
 final class WorkerProcess: ChildHandler {
-    /// How long output that is still in the pipes is waited for after the process ended.
-    static let outputPatience = Duration.milliseconds(300)
     /// How long a process that reported its own failure may take to exit.
     static let exitPatience = Duration.seconds(3)
 
@@ -23,7 +21,6 @@ final class WorkerProcess: ChildHandler {
         var speaksSession = false
         var teller: PhaseTeller?
         var isStopping = false
-        var openStreams = 0
         var tail = OutputTail()
         var end: (reason: ExitReason?, launchFailure: LaunchFailure?)?
         var isReported = false
@@ -41,6 +38,7 @@ final class WorkerProcess: ChildHandler {
     private let ended: @Sendable (WorkerNumber) -> Void
     private let socketPath: String
     private let variables: [String]
+    private let output: ChildOutput
     private let state = Mutex(State())
 
     init(
@@ -52,6 +50,7 @@ final class WorkerProcess: ChildHandler {
         self.spec = spec
         self.parts = parts
         self.pool = pool
+        output = ChildOutput(reader: parts.reader)
         self.ended = ended
         socketPath = "\(parts.socketDirectory)/\(worker).sock"
         variables = parts.environment(spec.settings)
@@ -162,14 +161,14 @@ final class WorkerProcess: ChildHandler {
         let preloader = state.withLock { state in
             state.tag = entry.tag
             state.pid = entry.pid
-            state.openStreams = (standardOutput == nil ? 0 : 1) + (standardError == nil ? 0 : 1)
             return state.preloader
         }
         preloader?.forked(worker)
         pool.workerSpawned(worker, pid: entry.pid)
         parts.meter.started(worker, pid: entry.pid, hardLimit: spec.settings.pool.hardMemoryLimit)
-        if let standardOutput { read(Descriptor(owning: standardOutput), .stdout) }
-        if let standardError { read(Descriptor(owning: standardError), .stderr) }
+        output.read(
+            standardOutput: standardOutput, standardError: standardError, lines: { [self] in lines($1, $0) },
+            over: { [self] in if state.withLock({ $0.end != nil }) { report() } })
     }
 
     func childRefused(_ reason: String) {
@@ -178,34 +177,14 @@ final class WorkerProcess: ChildHandler {
     }
 
     func childExited(_ reason: ExitReason, launchFailure: LaunchFailure?) {
-        let isComplete = state.withLock { state in
-            state.end = (reason, launchFailure)
-            return state.openStreams == 0
-        }
-        if isComplete { return report() }
-        // A grandchild may hold the pipes open: the last words are waited for, not for ever.
-        parts.schedule(Self.outputPatience) { [self] in report() }
+        state.withLock { $0.end = (reason, launchFailure) }
+        if output.isOver { return report() }
+        parts.schedule(ChildOutput.patience) { [self] in report() }
     }
 
     // MARK: Output
 
-    private func read(_ descriptor: consuming Descriptor, _ stream: StandardStream) {
-        let splitter = LineSplitter()
-        parts.reader.add(
-            descriptor,
-            receive: { [self] bytes in lines(splitter.receive(bytes), stream) },
-            ended: { [self] in
-                lines(splitter.ended(), stream)
-                let isComplete = state.withLock { state in
-                    state.openStreams -= 1
-                    return state.openStreams == 0 && state.end != nil
-                }
-                if isComplete { report() }
-            })
-    }
-
     private func lines(_ lines: [String], _ stream: StandardStream) {
-        guard !lines.isEmpty else { return }
         state.withLock { $0.tail.append(lines) }
         for line in lines { parts.output(spec.app, .worker(worker), stream, line) }
     }
