@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from control import StepFailed
-from measure import Load, Measurement, memory_bytes, middle
+from measure import Load, Measurement, in_rounds, memory_bytes, middle
 from report import OURS, Goal
 
 CLIENT = Path(__file__).with_name("idle_client.py")
@@ -16,14 +16,8 @@ ROUNDS_AT_MOST = 3
 
 
 def measure(bench, makers, count):
-    found, left_out = {name: [] for name in makers}, {}
-    for _ in range(min(bench.options.rounds, ROUNDS_AT_MOST)):
-        for name in list(found):
-            try:
-                found[name].append(measure_one(bench, makers[name], count))
-            except (StepFailed, OSError, subprocess.SubprocessError) as problem:
-                left_out[name] = str(problem)
-                del found[name]
+    found, left_out = in_rounds(
+        makers, min(bench.options.rounds, ROUNDS_AT_MOST), lambda make: measure_one(bench, make, count))
     rows = []
     for name, measurements in found.items():
         values = middle([some.values for some in measurements])

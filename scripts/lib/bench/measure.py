@@ -179,6 +179,19 @@ def rotated(items, by):
     return items[by:] + items[:by]
 
 
+def in_rounds(makers, rounds, measure_one):
+    """The measurements of each contender by its name, and why some have none: who fails once is left out."""
+    found, left_out = {name: [] for name in makers}, {}
+    for _ in range(rounds):
+        for name in list(found):
+            try:
+                found[name].append(measure_one(makers[name]))
+            except (StepFailed, OSError, subprocess.SubprocessError) as problem:
+                left_out[name] = str(problem)
+                del found[name]
+    return found, left_out
+
+
 def middle(values):
     """The median of several dictionaries, each figure for itself."""
     return {name: median(some[name] for some in values) for name in values[0] if all(name in some for some in values)}

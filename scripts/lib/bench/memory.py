@@ -10,7 +10,7 @@ from statistics import median
 import appservers
 from contenders import APPS, Ours, fetch
 from control import StepFailed
-from measure import Measurement, middle, shares_of, with_descendants
+from measure import Measurement, in_rounds, middle, shares_of, with_descendants
 from report import OURS, Goal
 
 WORKERS = 10
@@ -37,14 +37,8 @@ def measure(bench):
 
 
 def compare(bench, title, makers):
-    found, left_out = {name: [] for name in makers}, {}
-    for _ in range(min(bench.options.rounds, ROUNDS_AT_MOST)):
-        for name in list(found):
-            try:
-                found[name].append(measure_one(bench, makers[name]))
-            except (StepFailed, OSError, subprocess.SubprocessError) as problem:
-                left_out[name] = str(problem)
-                del found[name]
+    found, left_out = in_rounds(
+        makers, min(bench.options.rounds, ROUNDS_AT_MOST), lambda make: measure_one(bench, make))
     rows = []
     for name, measurements in found.items():
         values = middle([some.values for some in measurements])
