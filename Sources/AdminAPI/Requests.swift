@@ -25,12 +25,16 @@ package struct DeployRequest: Sendable, Codable, Equatable {
     package var ref: String?
     /// Takes the place of the configured `deploy.repo`.
     package var repo: String?
-    /// Deploy a withdrawn commit, or the one that is live already.
+    /// Deploy a commit whose release was rolled back from.
     package var force: Bool = false
+    /// Deploy a commit that is older than the live one.
+    package var allowOlder: Bool = false
     /// Takes the place of the configured `deploy.bake`.
     package var bakeSeconds: Double?
     /// When another operation runs: wait for it, instead of being refused.
     package var wait: Bool = false
+    /// When another operation runs: wait for it, in the place of what waits already.
+    package var queueLatest: Bool = false
     package var origin: RequestOrigin?
     package init() {}
 
@@ -40,7 +44,9 @@ package struct DeployRequest: Sendable, Codable, Equatable {
         ref = try container.decodeIfPresent(String.self, forKey: .ref)
         repo = try container.decodeIfPresent(String.self, forKey: .repo)
         force = try container.decodeIfPresent(Bool.self, forKey: .force) ?? false
+        allowOlder = try container.decodeIfPresent(Bool.self, forKey: .allowOlder) ?? false
         bakeSeconds = try container.decodeIfPresent(Double.self, forKey: .bakeSeconds)
+        queueLatest = try container.decodeIfPresent(Bool.self, forKey: .queueLatest) ?? false
         wait = try container.decodeIfPresent(Bool.self, forKey: .wait) ?? false
         origin = try container.decodeIfPresent(RequestOrigin.self, forKey: .origin)
     }
@@ -52,6 +58,8 @@ package struct RollbackRequest: Sendable, Codable, Equatable {
     package var to: DeployNumber?
     /// Switch to the standby as it is, without growing it to the capacity in use first.
     package var now: Bool = false
+    /// Also to a release that was rolled back from.
+    package var force: Bool = false
     package var origin: RequestOrigin?
     package init() {}
 
@@ -59,8 +67,15 @@ package struct RollbackRequest: Sendable, Codable, Equatable {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         to = try container.decodeIfPresent(DeployNumber.self, forKey: .to)
         now = try container.decodeIfPresent(Bool.self, forKey: .now) ?? false
+        force = try container.decodeIfPresent(Bool.self, forKey: .force) ?? false
         origin = try container.decodeIfPresent(RequestOrigin.self, forKey: .origin)
     }
+}
+
+/// `POST /apps/{app}/deploys/{n}/abort`, `…/resume`, `…/approve`.
+package struct DeployOrder: Sendable, Codable, Equatable {
+    package var origin: RequestOrigin?
+    package init() {}
 }
 
 /// `POST /apps/{app}/restart`.

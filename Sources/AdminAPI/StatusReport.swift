@@ -62,6 +62,8 @@ package struct AppStatus: Sendable, Codable, Equatable {
     /// Workers that it is kept at by hand (`passenger scale`); nil is as many as are needed.
     package var scale: Int?
     package var operation: OperationStatus?
+    /// `passenger lock`: nothing is deployed.
+    package var lock: LockStatus?
     /// The last boot or operation that failed, until one succeeds.
     package var lastFailure: FailureReport?
     package var warnings: [String] = []

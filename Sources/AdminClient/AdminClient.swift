@@ -114,6 +114,20 @@ extension AdminClient {
         try post("/apps/\(app)/deploys/\(number)/abort", RestartRequest(), as: OperationAccepted.self)
     }
 
+    package func resumeDeploy(
+        _ app: AppName, deploy number: DeployNumber, _ order: DeployOrder
+    ) throws(ControlError) -> OperationAccepted {
+        try post("/apps/\(app)/deploys/\(number)/resume", order, as: OperationAccepted.self)
+    }
+
+    package func lock(_ app: AppName, _ request: LockRequest) throws(ControlError) -> LockAnswer {
+        try post("/apps/\(app)/lock", request, as: LockAnswer.self)
+    }
+
+    package func unlock(_ app: AppName, _ request: UnlockRequest) throws(ControlError) -> LockAnswer {
+        try post("/apps/\(app)/unlock", request, as: LockAnswer.self)
+    }
+
     package func deploys(_ app: AppName) throws(ControlError) -> [DeploySummary] {
         try get("/apps/\(app)/deploys", as: [DeploySummary].self)
     }

@@ -45,6 +45,24 @@ struct AdminRoutes {
             let (app, number) = (try await app(context), try deployNumber(context))
             return try json(await plane.abort(app, deploy: number, caller: context.caller), .accepted)
         }
+        group.post("deploys/:n/resume") { request, context in
+            let order = try await body(DeployOrder.self, of: request)
+            let (app, number) = (try await app(context), try deployNumber(context))
+            return try json(
+                await plane.resumeDeploy(app, deploy: number, order, caller: context.caller), .accepted)
+        }
+        group.post("lock") { request, context in
+            let order = try await body(LockRequest.self, of: request)
+            let isText = order.message.unicodeScalars.allSatisfy { !CharacterClass.isControl($0) }
+            guard !order.message.isEmpty, order.message.count <= 1000, isText else {
+                throw ControlError(.usage, "message is a line of text of at most 1000 characters.")
+            }
+            return try json(await plane.lock(try await app(context), order, caller: context.caller))
+        }
+        group.post("unlock") { request, context in
+            let order = try await body(UnlockRequest.self, of: request)
+            return try json(await plane.unlock(try await app(context), order, caller: context.caller))
+        }
         group.post("rollback") { request, context in
             let order = try await body(RollbackRequest.self, of: request)
             return try json(await plane.startRollback(try await app(context), order, caller: context.caller), .accepted)
@@ -157,6 +175,10 @@ struct AdminRoutes {
         }
         return Response(status: .ok, headers: [.contentType: "application/x-ndjson"], body: body)
     }
+}
+
+private enum CharacterClass {
+    static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control }
 }
 
 extension DecodingError {

@@ -29,6 +29,14 @@ package protocol ControlPlane: Sendable {
     /// Asks the running deploy to stop; returns the operation whose `finished` tells when it has.
     func abort(_ app: AppName, deploy: DeployNumber, caller: Caller) async throws(ControlError) -> OperationAccepted
 
+    /// Goes on with a deploy that was interrupted, or left pending.
+    func resumeDeploy(_ app: AppName, deploy: DeployNumber, _ order: DeployOrder, caller: Caller)
+        async throws(ControlError)
+        -> OperationAccepted
+    /// Nothing is deployed until `unlock`.
+    func lock(_ app: AppName, _ request: LockRequest, caller: Caller) async throws(ControlError) -> LockAnswer
+    func unlock(_ app: AppName, _ request: UnlockRequest, caller: Caller) async throws(ControlError) -> LockAnswer
+
     /// Done at once, whatever operation runs; kept over restarts of the server.
     func scale(_ app: AppName, _ request: ScaleRequest, caller: Caller) async throws(ControlError) -> ScaleAnswer
     func pause(_ app: AppName, _ request: PauseRequest, caller: Caller) async throws(ControlError) -> PauseAnswer

@@ -20,14 +20,25 @@ struct DeployCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How long to watch after the switch, such as 60s.", valueName: "time"))
     var bake: TimeSpan?
 
-    @Flag(help: "Deploy a withdrawn commit, or the one that is live already.")
+    @Flag(help: "Deploy a commit that was rolled back from before.")
     var force = false
+
+    @Flag(help: "Deploy a commit that is older than the live one.")
+    var allowOlder = false
 
     @Flag(help: "Return when the deploy is accepted.")
     var detach = false
 
     @Flag(help: "Wait for a running operation, instead of being refused.")
     var wait = false
+
+    @Flag(help: "Wait for a running operation, in the place of deploys that wait already.")
+    var queueLatest = false
+
+    @Option(help: ArgumentHelp("Return when it is switched, or when it is stable (the default).", valueName: "point"))
+    var until = Point.stable
+
+    enum Point: String, ExpressibleByArgument, CaseIterable { case switched, stable }
 
     @Flag(name: .shortAndLong, help: "Show what commands write, also off a terminal.")
     var verbose = false
@@ -36,6 +47,7 @@ struct DeployCommand: ParsableCommand {
         if target.app != nil && target.root != nil {
             throw ValidationError("--app and --root both name the app: give one of them.")
         }
+        if wait && queueLatest { throw ValidationError("--wait and --queue-latest: give one of them.") }
     }
 
     func run() throws {
@@ -45,6 +57,7 @@ struct DeployCommand: ParsableCommand {
         let accepted = try app.client.deploy(app.app, request(context))
         if detach { return try OperationAnswer(context: context).tell(accepted) }
         var follower = OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose)
+        follower.leavesAtSwitch = until == .switched
         if server.instance.isTransient { follower.whenFinished = { TransientServer.end(server.instance) } }
         try follower.run()
     }
@@ -54,6 +67,8 @@ struct DeployCommand: ParsableCommand {
         request.ref = ref
         request.repo = repo.map(Paths.repository)
         request.force = force
+        request.allowOlder = allowOlder
+        request.queueLatest = queueLatest
         request.wait = wait
         request.bakeSeconds = bake?.duration.inSeconds
         let command = ["passenger", "deploy", ref].compactMap { $0 }.joined(separator: " ")

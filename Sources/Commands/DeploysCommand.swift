@@ -6,8 +6,8 @@ import Terminal
 
 struct DeploysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "deploys", abstract: "List deploys, show one, follow one, or stop one.",
-        subcommands: [List.self, Show.self, Attach.self, Abort.self], defaultSubcommand: List.self)
+        commandName: "deploys", abstract: "List deploys; show, follow, stop or resume one.",
+        subcommands: [List.self, Show.self, Attach.self, Abort.self, Resume.self], defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(commandName: "list", abstract: "List deploys, newest first.")
@@ -66,6 +66,36 @@ struct DeploysCommand: ParsableCommand {
                 return
             }
             let accepted = OperationAccepted(app: app.app, operation: operation, deploy: deploy)
+            try OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose).run()
+        }
+    }
+
+    struct Resume: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "resume", abstract: "Go on with a deploy that was interrupted.",
+            discussion: "Commands that had ended are not run again; one whose end is not known needs deploy.idempotent."
+        )
+
+        @Argument(help: "The deploy's number.")
+        var number: Int
+
+        @Flag(help: "Return when it is accepted.")
+        var detach = false
+
+        @Flag(name: .shortAndLong, help: "Show what commands write, also off a terminal.")
+        var verbose = false
+
+        @OptionGroup var target: TargetOptions
+        @OptionGroup var global: GlobalOptions
+
+        func run() throws {
+            let context = CommandContext(global)
+            let app = try context.app(target)
+            var order = DeployOrder()
+            order.origin = RequestOrigin(
+                command: "passenger deploys resume \(number)", environment: context.environment)
+            let accepted = try app.client.resumeDeploy(app.app, deploy: DeployNumber(number), order)
+            if detach { return try OperationAnswer(context: context).tell(accepted) }
             try OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose).run()
         }
     }

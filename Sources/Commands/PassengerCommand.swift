@@ -9,7 +9,8 @@ struct PassengerCommand: ParsableCommand {
         version: "passenger \(ProductVersion.current)",
         subcommands: [
             StartCommand.self, StopCommand.self, StatusCommand.self, DeployCommand.self, RollbackCommand.self,
-            ReleasesCommand.self, DeploysCommand.self, RestartCommand.self, PauseCommand.self, ResumeCommand.self,
+            ReleasesCommand.self, DeploysCommand.self, LockCommand.self, UnlockCommand.self, RestartCommand.self,
+            PauseCommand.self, ResumeCommand.self,
             ScaleCommand.self, DetachProcessCommand.self, ConfigCommand.self, APICommand.self,
         ])
 }

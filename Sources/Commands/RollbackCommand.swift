@@ -17,11 +17,15 @@ struct RollbackCommand: ParsableCommand {
     @Flag(help: "Switch at once, before as many workers are ready as are live now.")
     var now = false
 
+    @Flag(help: "Also to a release that was rolled back from before.")
+    var force = false
+
     @Flag(help: "Return when the rollback is accepted.")
     var detach = false
 
     func validate() throws {
         if let to, to < 1 { throw ValidationError("Releases are numbered from 1.") }
+        if force, to == nil { throw ValidationError("--force needs --to: say which release.") }
     }
 
     func run() throws {
@@ -30,6 +34,7 @@ struct RollbackCommand: ParsableCommand {
         var request = RollbackRequest()
         request.to = to.map { DeployNumber($0) }
         request.now = now
+        request.force = force
         request.origin = RequestOrigin(command: "passenger rollback", environment: context.environment)
         let accepted = try app.client.rollback(app.app, request)
         if detach { return try OperationAnswer(context: context).tell(accepted) }

@@ -72,6 +72,23 @@ final class FakeControlPlane: ControlPlane {
         return OperationAccepted(app: app, operation: OperationID(.deploy, deploy.rawValue), deploy: deploy)
     }
 
+    func resumeDeploy(
+        _ app: AppName, deploy: DeployNumber, _ order: DeployOrder, caller: Caller
+    ) async throws(ControlError) -> OperationAccepted {
+        note("resume \(app) \(deploy)", caller)
+        return OperationAccepted(app: app, operation: OperationID(.deploy, deploy.rawValue), deploy: deploy)
+    }
+
+    func lock(_ app: AppName, _ request: LockRequest, caller: Caller) async throws(ControlError) -> LockAnswer {
+        note("lock \(app) \(request.message)", caller)
+        return LockAnswer(app: app, lock: nil)
+    }
+
+    func unlock(_ app: AppName, _ request: UnlockRequest, caller: Caller) async throws(ControlError) -> LockAnswer {
+        note("unlock \(app)", caller)
+        return LockAnswer(app: app, lock: nil)
+    }
+
     func scale(_ app: AppName, _ request: ScaleRequest, caller: Caller) async throws(ControlError) -> ScaleAnswer {
         note("scale \(app) \(request.workers.map { "\($0)" } ?? "-")", caller)
         return ScaleAnswer(app: app, wanted: request.workers, kept: 2)

@@ -181,6 +181,8 @@ final class FakeBuilder: ReleaseBuilding {
         var calls: [String] = []
         var commit = String(repeating: "a", count: 40)
         var failures: [String: DeployFailure] = [:]
+        /// Commits that are part of the history of whatever is live.
+        var older: Set<String> = []
         var onDisk: [ReleaseLocation] = []
         var current: String?
     }
@@ -211,6 +213,10 @@ final class FakeBuilder: ReleaseBuilding {
     func resolve(_ ref: String?) async throws(DeployFailure) -> ResolvedCommit {
         try call("resolve")
         return ResolvedCommit(id: state.withLock { $0.commit }, author: "Ann", subject: "Change", ref: ref ?? "main")
+    }
+    func isAncestor(_ commit: ResolvedCommit, of revision: String) async throws(DeployFailure) -> Bool {
+        try call("isAncestor")
+        return state.withLock { $0.older.contains(commit.id) }
     }
     func checkOut(
         _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping NewsHandler

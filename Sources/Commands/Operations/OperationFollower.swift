@@ -9,6 +9,7 @@ import Terminal
 struct OperationFollower: Sendable {
     enum End: Sendable, Equatable {
         case finished(OperationResult)
+        case switched(release: String?)
         case detached
     }
 
@@ -16,6 +17,8 @@ struct OperationFollower: Sendable {
     let target: AppTarget
     let accepted: OperationAccepted
     var showsOutput = false
+    /// What comes after the switch is not waited for.
+    var leavesAtSwitch = false
     /// Called when the operation is over; not when its user has only seen enough.
     var whenFinished: @Sendable () -> Void = {}
 
@@ -23,6 +26,10 @@ struct OperationFollower: Sendable {
     func run() throws {
         switch try follow() {
         case .detached: context.console.error(detachedText)
+        case .switched(let release):
+            if !context.global.json {
+                context.console.line("\(release ?? "The new version") has the traffic. \(detachedText)")
+            }
         case .finished(let result):
             whenFinished()
             try OperationReport(context: context, accepted: accepted).tell(result)
@@ -43,6 +50,9 @@ struct OperationFollower: Sendable {
             case .event(.finished(let result)):
                 screen.show(.finished(result))
                 return .finished(result)
+            case .event(.switched(let release, let milliseconds)):
+                screen.show(.switched(release: release, milliseconds: milliseconds))
+                if leavesAtSwitch { return .switched(release: release) }
             case .event(let event): screen.show(event)
             case .timedOut: screen.tick()
             case .interrupted: return .detached

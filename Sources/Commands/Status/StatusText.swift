@@ -40,6 +40,11 @@ struct StatusText: Sendable {
             let text = "paused since \(since): requests are held; go on with: passenger resume \(app.name)"
             lines.append("  \(Style.warning.applied(to: text, traits))")
         }
+        if let lock = app.lock {
+            let text =
+                "locked since \(lock.since) by \(lock.by): \(lock.message); let deploys go on with: passenger unlock"
+            lines.append("  \(Style.warning.applied(to: text, traits))")
+        }
         if let scale = app.scale {
             lines.append("  kept at \(scale) by hand; undo with: passenger scale \(app.name) --reset")
         }

@@ -65,9 +65,9 @@ struct CoreControlPlane: ControlPlane {
         let ours = Deploys.DeployRequest(
             ref: request.ref, repository: request.repo,
             bake: request.bakeSeconds.map { .milliseconds(Int64(min(max($0, 0), 1e9) * 1000)) }, force: request.force,
-            requester: Requester(caller, request.origin, "passenger deploy"))
+            allowOlder: request.allowOlder, requester: Requester(caller, request.origin, "passenger deploy"))
         return try await accept(app, wait: request.wait) { () async throws(OperationRefusal) in
-            try await app.operations.deploy(ours)
+            try await app.operations.deploy(ours, replacingQueued: request.queueLatest)
         }
     }
 
@@ -76,7 +76,8 @@ struct CoreControlPlane: ControlPlane {
     ) async throws(ControlError) -> OperationAccepted {
         let app = try await started(name)
         let ours = Deploys.RollbackRequest(
-            target: request.to, now: request.now, requester: Requester(caller, request.origin, "passenger rollback"))
+            target: request.to, now: request.now, force: request.force,
+            requester: Requester(caller, request.origin, "passenger rollback"))
         return try await accept(app) { () async throws(OperationRefusal) in try await app.operations.rollback(ours) }
     }
 
@@ -96,6 +97,31 @@ struct CoreControlPlane: ControlPlane {
         let requester = Requester(caller, nil, "passenger deploys abort \(deploy)")
         return try await accept(app) { () async throws(OperationRefusal) in
             try await app.operations.abort(deploy, by: requester)
+        }
+    }
+
+    func resumeDeploy(
+        _ name: AppName, deploy: DeployNumber, _ order: DeployOrder, caller: Caller
+    ) async throws(ControlError) -> OperationAccepted {
+        let app = try await started(name)
+        let requester = Requester(caller, order.origin, "passenger deploys resume \(deploy)")
+        return try await accept(app) { () async throws(OperationRefusal) in
+            try await app.operations.resume(deploy, by: requester)
+        }
+    }
+
+    func lock(_ name: AppName, _ request: LockRequest, caller: Caller) async throws(ControlError) -> LockAnswer {
+        let app = try app(name)
+        do throws(OperationRefusal) {
+            let requester = Requester(caller, request.origin, "passenger lock")
+            return LockAnswer(name, try await app.operations.lock(request.message, by: requester))
+        } catch { throw ControlError(error) }
+    }
+
+    func unlock(_ name: AppName, _ request: UnlockRequest, caller: Caller) async throws(ControlError) -> LockAnswer {
+        let app = try app(name)
+        do throws(OperationRefusal) { return LockAnswer(name, try await app.operations.unlock()) } catch {
+            throw ControlError(error)
         }
     }
 

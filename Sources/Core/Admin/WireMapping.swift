@@ -115,6 +115,8 @@ extension ControlError {
         case .busy, .locked:
             self.init(
                 .refused, "\(refusal)", hint: "Wait for it with --wait, or stop it with `passenger deploys abort`.")
+        case .frozen:
+            self.init(.refused, "Nothing is deployed: \(refusal)", hint: "`passenger unlock` lets deploys go on.")
         case .notADeployRoot:
             self.init(.usage, "\(refusal)", hint: "`passenger deploy --root DIR --repo URL` makes a deploy root.")
         case .noSuchDeploy: self.init(.notFound, "\(refusal)")
@@ -122,6 +124,13 @@ extension ControlError {
             self.init(.refused, failure.summary, hint: failure.hint, details: failure.details.map { [$0] } ?? [])
         case .shuttingDown: self.init(.notRunning, "\(refusal)")
         }
+    }
+}
+
+extension LockAnswer {
+    init(_ app: AppName, _ freeze: Freeze?) {
+        self.init(
+            app: app, lock: freeze.map { LockStatus(message: $0.message, by: $0.owner, since: WallTime($0.since)) })
     }
 }
 

@@ -117,6 +117,7 @@ struct ServedApp: Sendable {
             length: snapshot?.queueLength ?? 0, max: (live ?? plan.settings).queue.maxRequestQueueSize)
         status.scale = snapshot?.scale
         status.pausedSince = snapshot?.isPaused == true ? await operations.pausedSince().map { WallTime($0) } : nil
+        status.lock = LockAnswer(name, overview.freeze).lock
         status.operation = overview.running.map { running in
             OperationStatus(
                 operation: OperationID(AdminAPI.OperationKind(running.kind), running.operation.rawValue),

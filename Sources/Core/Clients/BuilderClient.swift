@@ -42,6 +42,13 @@ actor BuilderClient: ReleaseBuilding {
         return ResolvedCommit(id: info.id.rawValue, author: info.author, subject: info.subject, ref: name)
     }
 
+    func isAncestor(_ commit: ResolvedCommit, of revision: String) async throws(DeployFailure) -> Bool {
+        guard let older = CommitID(commit.id), let newer = CommitID(revision) else { return false }
+        let answer = try await ask(.isAncestor(root: root, commit: older, descendant: newer))
+        guard case .truth(let isAncestor) = answer else { throw Self.nonsense }
+        return isAncestor
+    }
+
     func checkOut(
         _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping NewsHandler
     ) async throws(DeployFailure) -> ReleaseLocation {

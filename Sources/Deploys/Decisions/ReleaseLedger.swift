@@ -42,8 +42,8 @@ package struct ReleaseLedger: Sendable {
 
     /// Without a wish: the newest older release that was stable and was not withdrawn. Older, so that two rollbacks in
     /// a row never lead forward again.
-    package func rollbackTarget(_ wish: DeployNumber?) throws(DeployFailure) -> DeployRecord {
-        if let wish { return try explicitTarget(wish) }
+    package func rollbackTarget(_ wish: DeployNumber?, force: Bool = false) throws(DeployFailure) -> DeployRecord {
+        if let wish { return try explicitTarget(wish, force) }
         let target = records.last { record in
             record.wasStable && !record.isWithdrawn && !record.isPruned && record.number != live
                 && live.map { record.number < $0 } ?? true
@@ -56,18 +56,40 @@ package struct ReleaseLedger: Sendable {
         return target
     }
 
-    private func explicitTarget(_ number: DeployNumber) throws(DeployFailure) -> DeployRecord {
+    private func explicitTarget(_ number: DeployNumber, _ force: Bool) throws(DeployFailure) -> DeployRecord {
         guard let record = record(number), record.release != nil else {
             throw DeployFailure(.noTarget, "there is no release \(number)", hint: "see `passenger releases`")
         }
         if number == live { throw DeployFailure(.noTarget, "release \(number) is live already") }
         if record.isPruned { throw DeployFailure(.releaseMissing, "release \(number) was deleted (keep_releases)") }
+        if record.isWithdrawn, !force {
+            throw DeployFailure(
+                .withdrawn, "release \(number) was rolled back from before",
+                hint: "`passenger rollback --to \(number) --force` goes back to it all the same")
+        }
         guard record.wasStable else {
             throw DeployFailure(
                 .noTarget, "release \(number) was never stable (\(record.state.rawValue))",
                 hint: "deploy its commit again instead")
         }
         return record
+    }
+
+    /// Whether a person may have it gone on with.
+    package func checkResumable(_ record: DeployRecord) throws(DeployFailure) {
+        guard record.state == .interrupted || record.state == .pending else {
+            throw DeployFailure(
+                .noTarget, "deploy \(record.number) was not interrupted: it is \(record.state.rawValue)",
+                hint: "deploy its commit again")
+        }
+        if record.isPruned {
+            throw DeployFailure(.releaseMissing, "release \(record.number) was deleted (keep_releases)")
+        }
+        if let live, record.number < live {
+            throw DeployFailure(
+                .older, "release \(live), which is live, is newer than deploy \(record.number)",
+                hint: "deploy its commit again: `passenger deploy --allow-older \(record.commit?.id ?? "COMMIT")`")
+        }
     }
 
     /// What a server that starts has to boot: the live release, or, when it had not survived its bake, the last stable

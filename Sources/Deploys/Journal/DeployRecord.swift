@@ -81,6 +81,15 @@ package struct DeployRecord: Sendable, Equatable, Codable {
 }
 
 extension DeployRecord {
+    /// Its release is whole.
+    var isSealed: Bool {
+        switch reached {
+        case .sealed, .pending, .proved, .beforeBoot, .booted, .healthy, .switched, .baking, .stable: release != nil
+        case .requested, .fetched, .resolved, .checkedOut, .linked, .built: false
+        case .failed, .aborted, .rolledBack, .interrupted: false
+        }
+    }
+
     /// Whether a hook of these commands was run to its good end.
     func hasRun(_ step: DeployStep, _ commands: [String]) -> Bool {
         !commands.isEmpty && steps.contains { $0.step == step && $0.result == .done }

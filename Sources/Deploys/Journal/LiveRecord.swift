@@ -13,7 +13,7 @@ package struct LiveRecord: Sendable, Equatable, Codable {
     package var switchedAt: Date?
     /// What a rollback would switch to without a boot.
     package var standby: ReleaseLocation?
-    /// `passenger lock`: lasting, with its owner and reason. Kept when read, not yet acted on.
+    /// `passenger lock`: lasting, with its owner and reason.
     package var lock: Freeze?
 
     /// `passenger pause`: since when requests are held, and for how long each.

@@ -48,7 +48,10 @@ extension AppOperations {
             liveRecord.standby = nil
         }
         // Withdrawn in memory at once: a second rollback that comes right now must not choose it.
-        if run.ticket.request.kind == .rollback { change(live?.release?.label.number) { $0.isWithdrawn = true } }
+        if run.ticket.request.kind == .rollback {
+            change(live?.release?.label.number) { $0.isWithdrawn = true }
+            change(run.release?.label.number) { $0.isWithdrawn = false }
+        }
         becomeLive(BootedCode(generation: generation, release: run.release, settings: settings), in: time)
         change(run.deploy) { record in
             record.switchNanoseconds = time

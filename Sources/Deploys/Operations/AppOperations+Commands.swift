@@ -23,7 +23,8 @@ extension AppOperations {
         }
         var batch = CommandBatch(step: step, commands: commands(settings.deploy), settings: settings, release: release)
         batch.environment = hookVariables(run.deploy, previous: live?.release)
-        if case .resume = run.ticket.request { batch.isResumed = true }
+        // A build is begun anew with its release; what hooks did is done.
+        if case .resume = run.ticket.request { batch.isResumed = step.isHook }
         try await execute(batch, run.output)
         return .nothing
     }

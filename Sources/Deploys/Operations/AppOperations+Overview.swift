@@ -10,6 +10,8 @@ package struct OperationsOverview: Sendable {
     package var standbyGeneration: GenerationNumber?
     package var running: OperationSummary?
     package var waiting: [OperationSummary]
+    /// `passenger lock`.
+    package var freeze: Freeze?
     /// Of the last operation that ended, whatever kind.
     package var lastOutcome: OperationOutcome?
     /// Things a person should see to: a journal that cannot be written, a damaged file, a configuration not used.
@@ -27,7 +29,8 @@ extension AppOperations {
                     operation: ticket.number, kind: ticket.request.kind, deploy: nil,
                     requester: ticket.request.requester, since: ticket.since, step: nil, outcome: nil)
             },
-            lastOutcome: lastOutcome, warnings: startProblems + [parts.journal?.problem].compactMap { $0 })
+            freeze: liveRecord.lock, lastOutcome: lastOutcome,
+            warnings: startProblems + [parts.journal?.problem].compactMap { $0 })
     }
 
     /// Configuration of what is live.

@@ -4,18 +4,49 @@ import Pool
 
 extension AppOperations {
     /// Accepts a deploy, or names whoever was first. Everything else is in the handle's events.
-    package func deploy(_ request: DeployRequest) async throws(OperationRefusal) -> OperationHandle {
+    ///
+    /// `replacingQueued`: it waits for what runs, and of those that wait for it only the latest is done.
+    package func deploy(
+        _ request: DeployRequest, replacingQueued: Bool = false
+    ) async throws(OperationRefusal) -> OperationHandle {
+        try await accept(deploy: .deploy(request), replacingQueued: replacingQueued)
+    }
+
+    /// Goes on with a deploy that the end of a server interrupted, or one that was left pending.
+    package func resume(_ number: DeployNumber, by requester: Requester) async throws(OperationRefusal)
+        -> OperationHandle
+    {
+        await loadOnce()
+        guard let record = records[number] else { throw .noSuchDeploy(number) }
+        do throws(DeployFailure) { try ledger.checkResumable(record) } catch { throw .invalid(error) }
+        return try await accept(deploy: .resume(number, requester), replacingQueued: false)
+    }
+
+    private func accept(
+        deploy request: OperationRequest, replacingQueued: Bool
+    ) async throws(OperationRefusal) -> OperationHandle {
         guard parts.builder != nil else { throw .notADeployRoot }
         await loadOnce()
         if isShuttingDown { throw .shuttingDown }
-        let ticket = makeTicket(.deploy(request))
+        if let freeze = liveRecord.lock { throw .frozen(freeze) }
+        let ticket = makeTicket(request)
         guard let run else { return try begin(ticket) }
-        // A restart is short: wait for it. Anything else is somebody's deploy.
-        guard run.ticket.request.kind == .restart, !waiting.contains(where: { $0.request.kind != .restart }) else {
-            throw .busy(summary(of: run))
+        if replacingQueued {
+            closeQueued(.deploy, "a later deploy took its place in the queue")
+        } else {
+            // A restart is short: wait for it. Anything else is somebody's deploy.
+            guard run.ticket.request.kind == .restart, !waiting.contains(where: { $0.request.kind != .restart })
+            else { throw .busy(summary(of: run)) }
         }
         waiting.append(ticket)
         return ticket.handle()
+    }
+
+    private func closeQueued(_ kind: OperationKind, _ reason: String) {
+        for ticket in waiting where ticket.request.kind == kind {
+            close(ticket, OperationOutcome(.aborted, summary: reason))
+        }
+        waiting.removeAll { $0.request.kind == kind }
     }
 
     /// Pre-empts whatever runs: before a deploy's switch that is its abort, in its bake the switch back.
@@ -28,6 +59,7 @@ extension AppOperations {
         let isSecond = waiting.contains { $0.request.kind == .rollback }
         if run.ticket.request.kind == .rollback || isSecond { throw .busy(summary(of: run)) }
         ticket.stopped = run.deploy
+        closeQueued(.deploy, "a rollback was asked for: what waited to be deployed is not")
         ticket.log.append(
             .notice(.info, "stopping the \(run.ticket.request.kind.rawValue) of \(run.ticket.request.requester)"))
         waiting.append(ticket)
@@ -86,7 +118,11 @@ extension AppOperations {
         parts.journal?.restoreReserve()
         self.run = run
         parts.logger.info("\(ticket.request.kind.rawValue) begins", metadata: ["by": "\(ticket.request.requester)"])
-        if case .deploy(let request) = ticket.request { openRecord(request) }
+        switch ticket.request {
+        case .deploy(let request): openRecord(request)
+        case .resume(let number, _): reopenRecord(number)
+        case .rollback, .restart: break
+        }
         let handle = ticket.handle(deploy: self.run?.deploy)
         feed(.begin)
         return handle
@@ -99,11 +135,7 @@ extension AppOperations {
             let plan: OperationPlan = parts.host == nil ? .preparationOnly : .deploy(bake: request.bake ?? .zero)
             return OperationRun(ticket: ticket, plan: plan, now: now)
         case .resume(let number, _):
-            var run = OperationRun(ticket: ticket, plan: .resume(bake: .zero), now: now)
-            run.deploy = number
-            run.release = records[number]?.release
-            run.commit = records[number]?.commit
-            return run
+            return resumedRun(ticket, number, now)
         case .restart:
             guard parts.host != nil, live != nil || parts.builder == nil else {
                 throw .invalid(
@@ -117,6 +149,19 @@ extension AppOperations {
         }
     }
 
+    /// What was sealed is not built again; what was not is begun anew, from the commit that it had found.
+    private func resumedRun(_ ticket: OperationTicket, _ number: DeployNumber, _ now: Instant) -> OperationRun {
+        let isSealed = records[number]?.isSealed ?? false
+        let bake = records[number]?.request.bake ?? .zero
+        let plan: OperationPlan =
+            isSealed ? .resume(bake: bake) : parts.host == nil ? .preparationOnly : .deploy(bake: bake)
+        var run = OperationRun(ticket: ticket, plan: plan, now: now)
+        run.deploy = number
+        run.commit = records[number]?.commit
+        if isSealed { run.release = records[number]?.release }
+        return run
+    }
+
     private func rollbackRun(
         _ ticket: OperationTicket, _ request: RollbackRequest, _ now: Instant
     ) throws(OperationRefusal) -> OperationRun {
@@ -124,7 +169,9 @@ extension AppOperations {
             throw .invalid(DeployFailure(.noTarget, "no server is running: there is no traffic to switch back"))
         }
         let target: DeployRecord
-        do throws(DeployFailure) { target = try ledger.rollbackTarget(request.target) } catch { throw .invalid(error) }
+        do throws(DeployFailure) {
+            target = try ledger.rollbackTarget(request.target, force: request.force)
+        } catch { throw .invalid(error) }
         if let standby, standby.code.release?.label.number == target.number {
             let plan = OperationPlan.warmRollback(standby.code.generation, now: request.now)
             var run = OperationRun(ticket: ticket, plan: plan, now: now)
@@ -144,6 +191,15 @@ extension AppOperations {
         var record = DeployRecord(number: number, request: request, requestedAt: parts.date())
         record.previous = live?.release ?? liveRecord.live
         save(record)
+    }
+
+    private func reopenRecord(_ number: DeployNumber) {
+        change(number) { record in
+            record.state = record.reached
+            record.failure = nil
+            record.failedStep = nil
+            record.finishedAt = nil
+        }
     }
 
     private func takeLock(_ ticket: OperationTicket) throws(OperationRefusal) {

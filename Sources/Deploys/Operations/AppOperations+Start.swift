@@ -29,6 +29,10 @@ extension AppOperations {
             if isOther { moveCurrent(to: release) }
         }
         guard let pending = ledger.pending else { return nil }
+        if let freeze = liveRecord.lock {
+            startProblems.append("deploy \(pending.number) is pending: \(OperationRefusal.frozen(freeze))")
+            return nil
+        }
         do throws(OperationRefusal) {
             return try begin(makeTicket(.resume(pending.number, requester)))
         } catch {

@@ -71,7 +71,7 @@ extension AppOperations {
     // MARK: Making a release
 
     private func fetch(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
-        guard let builder = parts.builder, case .deploy(let request) = run.ticket.request else { throw .cancelled }
+        guard let builder = parts.builder, let request = deployRequest(of: run) else { throw .cancelled }
         try await builder.prepareRoot()
         let settings = try await parts.settings.deploySettings()
         guard let repository = request.repository ?? settings.repo ?? lastRepository else {
@@ -89,18 +89,35 @@ extension AppOperations {
     }
 
     private func resolve(_ run: OperationRun) async throws(DeployFailure) -> ResolvedCommit {
-        guard let builder = parts.builder, case .deploy(let request) = run.ticket.request else { throw .cancelled }
+        guard let builder = parts.builder, let request = deployRequest(of: run) else { throw .cancelled }
+        // One object id per deploy, also when it is resumed: the branch may have moved meanwhile.
+        if let commit = run.commit { return commit }
         let commit = try await builder.resolve(request.ref ?? run.deploySettings?.branch)
         if ledger.isWithdrawn(commit: commit.id), !request.force {
             throw DeployFailure(
                 .withdrawn, "commit \(commit.id.prefix(7)) was rolled back from before",
                 hint: "`passenger deploy --force` deploys it all the same")
         }
+        if let live = live?.release?.label ?? liveRecord.live?.label, !request.allowOlder, live.revision != commit.id,
+            try await builder.isAncestor(commit, of: live.revision)
+        {
+            throw DeployFailure(
+                .older, "commit \(commit.id.prefix(7)) is older than \(live.name), which is live",
+                hint: "`passenger rollback` goes back; `passenger deploy --allow-older` deploys it all the same")
+        }
         return commit
+    }
+
+    /// What was asked for when the deploy began.
+    private func deployRequest(of run: OperationRun) -> DeployRequest? {
+        if case .deploy(let request) = run.ticket.request { return request }
+        return run.deploy.flatMap { records[$0]?.request }
     }
 
     private func checkOut(_ run: OperationRun) async throws(DeployFailure) -> ReleaseLocation {
         guard let builder = parts.builder, let commit = run.commit, let number = run.deploy else { throw .cancelled }
+        // Of an attempt that was interrupted: nobody knows how far its build came.
+        if let half = records[number]?.release { _ = await builder.prune([half]) }
         return try await builder.checkOut(commit, as: number, progress: follower(of: .checkout, run))
     }
 

@@ -43,6 +43,8 @@ package protocol ReleaseBuilding: Sendable {
     func prepareRoot() async throws(DeployFailure)
     func fetch(_ repository: String, progress: @escaping NewsHandler) async throws(DeployFailure)
     func resolve(_ ref: String?) async throws(DeployFailure) -> ResolvedCommit
+    /// Whether it is older than `revision`: part of its history, as far as that is known.
+    func isAncestor(_ commit: ResolvedCommit, of revision: String) async throws(DeployFailure) -> Bool
     /// Writes the tree to a temporary directory, verifies it, renames it to its final path.
     func checkOut(
         _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping NewsHandler

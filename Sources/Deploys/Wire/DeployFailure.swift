@@ -12,7 +12,7 @@ package struct DeployFailure: Error, Sendable, Equatable, Codable, CustomStringC
         case bootFailed, unhealthy
         /// The new version's errors or crashes during the bake.
         case badBake
-        case withdrawn, noTarget, releaseMissing
+        case withdrawn, older, noTarget, releaseMissing
         case cancelled, interrupted, internalError
     }
 

@@ -129,6 +129,8 @@ package enum OperationRefusal: Error, Sendable, Equatable, CustomStringConvertib
     case locked(holder: String)
     /// A deploy or a rollback of an app that is served in place.
     case notADeployRoot
+    /// `passenger lock`: a person wants nothing to be deployed.
+    case frozen(Freeze)
     case noSuchDeploy(DeployNumber)
     case invalid(DeployFailure)
     case shuttingDown
@@ -139,6 +141,8 @@ package enum OperationRefusal: Error, Sendable, Equatable, CustomStringConvertib
             "\(first.kind.rawValue) \(first.deploy.map { "\($0) " } ?? "")by \(first.requester) has been running since "
                 + first.since.formatted(.iso8601)
         case .locked(let holder): "another process deploys this app: \(holder)"
+        case .frozen(let freeze):
+            "deploys are locked by \(freeze.owner) since \(freeze.since.formatted(.iso8601)): \(freeze.message)"
         case .notADeployRoot: "this app is served in place: it has no releases to deploy or to go back to"
         case .noSuchDeploy(let number): "there is no deploy \(number)"
         case .invalid(let failure): failure.summary

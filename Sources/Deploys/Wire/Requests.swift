@@ -31,16 +31,19 @@ package struct DeployRequest: Sendable, Equatable, Codable {
     package var bake: Duration?
     /// Deploy a commit whose release was withdrawn.
     package var force: Bool
+    /// Deploy a commit that is part of the live one's history.
+    package var allowOlder: Bool
     package var requester: Requester
 
     package init(
         ref: String? = nil, repository: String? = nil, bake: Duration? = nil, force: Bool = false,
-        requester: Requester
+        allowOlder: Bool = false, requester: Requester
     ) {
         self.ref = ref
         self.repository = repository
         self.bake = bake
         self.force = force
+        self.allowOlder = allowOlder
         self.requester = requester
     }
 }
@@ -50,11 +53,14 @@ package struct RollbackRequest: Sendable, Equatable, Codable {
     package var target: DeployNumber?
     /// Switch before the standby has grown to the live worker count.
     package var now: Bool
+    /// Also to a release that was rolled back from by hand.
+    package var force: Bool
     package var requester: Requester
 
-    package init(target: DeployNumber? = nil, now: Bool = false, requester: Requester) {
+    package init(target: DeployNumber? = nil, now: Bool = false, force: Bool = false, requester: Requester) {
         self.target = target
         self.now = now
+        self.force = force
         self.requester = requester
     }
 }

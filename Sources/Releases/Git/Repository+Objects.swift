@@ -19,6 +19,12 @@ extension Repository {
         return ObjectID(tree.pointee)
     }
 
+    /// False also when the mirror does not have one of them (any more): then nothing can be said.
+    func isAncestor(_ commit: CommitID, of descendant: CommitID) -> Bool {
+        var (older, newer) = (ObjectID(commit).raw, ObjectID(descendant).raw)
+        return git_graph_descendant_of(pointer, &newer, &older) == 1
+    }
+
     func entries(ofTree id: ObjectID) throws(BuilderFailure) -> [RawTreeEntry] {
         var pointer: OpaquePointer?
         var oid = id.raw

@@ -15,6 +15,9 @@ struct RequestHandler {
         case .resolve(let path, let reference):
             let mirror = try Repository.open(DeployRoot.open(path).mirrorPath)
             return .commit(try ReferenceResolver().resolve(reference, in: mirror))
+        case .isAncestor(let path, let commit, let descendant):
+            let mirror = try Repository.open(DeployRoot.open(path).mirrorPath)
+            return .truth(mirror.isAncestor(commit, of: descendant))
         case .checkout(let path, let number, let commit):
             let checkout = ReleaseCheckout(events: events, cancellation: cancellation)
             return .checkedOut(try checkout.run(root: DeployRoot.open(path), number: number, commit: commit))

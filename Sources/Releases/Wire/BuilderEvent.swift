@@ -15,6 +15,7 @@ package enum BuilderEvent: Codable, Sendable, Equatable {
 
 package enum BuilderResult: Codable, Sendable, Equatable {
     case done
+    case truth(Bool)
     case commit(CommitInfo)
     case checkedOut(CheckedOutRelease)
     case linked([SharedLink])

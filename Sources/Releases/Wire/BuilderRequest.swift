@@ -12,6 +12,8 @@ package enum BuilderRequest: Codable, Sendable, Equatable {
     /// Looks `ref` up in the mirror as it is: branch, tag, full ref name, full or short commit id, `HEAD`; nil means the
     /// remote's default branch. Answer: `.commit`.
     case resolve(root: String, ref: String?)
+    /// Whether `commit` is another one and part of `descendant`'s history, as far as the mirror has both. Answer: `.truth`.
+    case isAncestor(root: String, commit: CommitID, descendant: CommitID)
     /// Writes the commit's tree to `releases/<number>-<sha7>/`, whole or not at all. Answer: `.checkedOut`.
     case checkout(root: String, number: DeployNumber, commit: CommitID)
     /// Makes the shared paths of a release links into `shared/`. A path that ends in `/` is a directory. `writer` is the uid of
