@@ -31,6 +31,8 @@ package struct DeployRequest: Sendable, Codable, Equatable {
     package var allowOlder: Bool = false
     /// Takes the place of the configured `deploy.bake`.
     package var bakeSeconds: Double?
+    /// Percent of the requests that it gets first: over the configured `deploy.strategy`.
+    package var canaryPercent: Double?
     /// When another operation runs: wait for it, instead of being refused.
     package var wait: Bool = false
     /// When another operation runs: wait for it, in the place of what waits already.
@@ -46,6 +48,7 @@ package struct DeployRequest: Sendable, Codable, Equatable {
         force = try container.decodeIfPresent(Bool.self, forKey: .force) ?? false
         allowOlder = try container.decodeIfPresent(Bool.self, forKey: .allowOlder) ?? false
         bakeSeconds = try container.decodeIfPresent(Double.self, forKey: .bakeSeconds)
+        canaryPercent = try container.decodeIfPresent(Double.self, forKey: .canaryPercent)
         queueLatest = try container.decodeIfPresent(Bool.self, forKey: .queueLatest) ?? false
         wait = try container.decodeIfPresent(Bool.self, forKey: .wait) ?? false
         origin = try container.decodeIfPresent(RequestOrigin.self, forKey: .origin)

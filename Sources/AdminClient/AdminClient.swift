@@ -120,6 +120,12 @@ extension AdminClient {
         try post("/apps/\(app)/deploys/\(number)/resume", order, as: OperationAccepted.self)
     }
 
+    package func approve(
+        _ app: AppName, deploy number: DeployNumber, _ order: DeployOrder
+    ) throws(ControlError) -> OperationAccepted {
+        try post("/apps/\(app)/deploys/\(number)/approve", order, as: OperationAccepted.self)
+    }
+
     package func lock(_ app: AppName, _ request: LockRequest) throws(ControlError) -> LockAnswer {
         try post("/apps/\(app)/lock", request, as: LockAnswer.self)
     }

@@ -51,6 +51,11 @@ struct AdminRoutes {
             return try json(
                 await plane.resumeDeploy(app, deploy: number, order, caller: context.caller), .accepted)
         }
+        group.post("deploys/:n/approve") { request, context in
+            let order = try await body(DeployOrder.self, of: request)
+            let (app, number) = (try await app(context), try deployNumber(context))
+            return try json(await plane.approve(app, deploy: number, order, caller: context.caller), .accepted)
+        }
         group.post("lock") { request, context in
             let order = try await body(LockRequest.self, of: request)
             let isText = order.message.unicodeScalars.allSatisfy { !CharacterClass.isControl($0) }

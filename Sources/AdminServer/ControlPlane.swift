@@ -33,6 +33,9 @@ package protocol ControlPlane: Sendable {
     func resumeDeploy(_ app: AppName, deploy: DeployNumber, _ order: DeployOrder, caller: Caller)
         async throws(ControlError)
         -> OperationAccepted
+    /// A person has seen enough: what waits for that goes on, a canary gets everything, a watch is over.
+    func approve(_ app: AppName, deploy: DeployNumber, _ order: DeployOrder, caller: Caller) async throws(ControlError)
+        -> OperationAccepted
     /// Nothing is deployed until `unlock`.
     func lock(_ app: AppName, _ request: LockRequest, caller: Caller) async throws(ControlError) -> LockAnswer
     func unlock(_ app: AppName, _ request: UnlockRequest, caller: Caller) async throws(ControlError) -> LockAnswer

@@ -20,6 +20,9 @@ struct DeployCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How long to watch after the switch, such as 60s.", valueName: "time"))
     var bake: TimeSpan?
 
+    @Option(help: ArgumentHelp("Give it a part of the traffic first, such as 5%.", valueName: "percent"))
+    var canary: Percent?
+
     @Flag(help: "Deploy a commit that was rolled back from before.")
     var force = false
 
@@ -66,6 +69,7 @@ struct DeployCommand: ParsableCommand {
         var request = DeployRequest()
         request.ref = ref
         request.repo = repo.map(Paths.repository)
+        request.canaryPercent = canary?.value
         request.force = force
         request.allowOlder = allowOlder
         request.queueLatest = queueLatest

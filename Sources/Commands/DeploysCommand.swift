@@ -6,8 +6,9 @@ import Terminal
 
 struct DeploysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "deploys", abstract: "List deploys; show, follow, stop or resume one.",
-        subcommands: [List.self, Show.self, Attach.self, Abort.self, Resume.self], defaultSubcommand: List.self)
+        commandName: "deploys", abstract: "List deploys; show, follow, approve, stop or resume one.",
+        subcommands: [List.self, Show.self, Attach.self, Approve.self, Abort.self, Resume.self],
+        defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(commandName: "list", abstract: "List deploys, newest first.")
@@ -67,6 +68,29 @@ struct DeploysCommand: ParsableCommand {
             }
             let accepted = OperationAccepted(app: app.app, operation: operation, deploy: deploy)
             try OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose).run()
+        }
+    }
+
+    struct Approve: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "approve", abstract: "Let a deploy go on that waits, or that is watched.",
+            discussion: "A canary gets all of the traffic, a bake is over, a switch that waits for it is made.")
+
+        @Argument(help: "The deploy's number.")
+        var number: Int
+
+        @OptionGroup var target: TargetOptions
+        @OptionGroup var global: GlobalOptions
+
+        func run() throws {
+            let context = CommandContext(global)
+            let app = try context.app(target)
+            var order = DeployOrder()
+            order.origin = RequestOrigin(
+                command: "passenger deploys approve \(number)", environment: context.environment)
+            let accepted = try app.client.approve(app.app, deploy: DeployNumber(number), order)
+            if global.json { return try context.console.json(accepted) }
+            context.console.line("Deploy \(number) is approved.")
         }
     }
 

@@ -34,16 +34,18 @@ package final class Pool: Sendable {
     /// - Parameters:
     ///   - preferring: the worker of a sticky session. While it serves, the request goes there, and waits for it when it is
     ///     busy; else it is routed as if there were no session.
+    ///   - generation: while two share the traffic, the one that the client was with before.
     ///   - unlimited: takes no place of a worker's concurrency, and waits only while no worker is available at all. The
     ///     claim counts as a stream from the start.
     ///   - ahead: when all are busy, it may be sent to one that is nearly done, to be read when that is free: for a request
     ///     that can be taken back and sent to another worker as long as it has not been read.
     ///   - first: it was taken back, and goes before all that wait.
     package func checkout(
-        _ app: AppIndex, waiter: any CheckoutWaiter, preferring sticky: StickyID? = nil, unlimited: Bool = false,
-        ahead: Bool = false, first: Bool = false
+        _ app: AppIndex, waiter: any CheckoutWaiter, preferring sticky: StickyID? = nil,
+        of generation: GenerationNumber? = nil, unlimited: Bool = false, ahead: Bool = false, first: Bool = false
     ) -> CheckoutAnswer {
-        let wish = CheckoutWish(sticky: sticky, isUnlimited: unlimited, mayGoAhead: ahead, goesFirst: first)
+        let wish = CheckoutWish(
+            sticky: sticky, generation: generation, isUnlimited: unlimited, mayGoAhead: ahead, goesFirst: first)
         let (answer, actions) = shared.withLock { shared in
             let answer = shared.machine.checkout(app, waiter, wish, now: now)
             guard case .queued = answer else { return (answer, [PoolAction]()) }
@@ -215,7 +217,15 @@ package final class Pool: Sendable {
         return previous
     }
 
-    /// The generation that most traffic goes to.
+    /// A generation that is proved gets so many of ten thousand requests, and what is live the rest; nil: all of them go to
+    /// what is live. Nothing happens when it cannot take requests, or nothing is live.
+    package func share(_ app: AppIndex, with generation: GenerationNumber, tenThousandths: Int?) {
+        decide { machine, now in
+            machine.share(app, with: generation, tenThousandths: tenThousandths, now: now)
+        }
+    }
+
+    /// The generation that the traffic belongs to.
     package func liveGeneration(_ app: AppIndex) -> GenerationNumber? {
         shared.withLock { $0.machine.apps[app.rawValue].table.primary }
     }
@@ -230,7 +240,8 @@ package final class Pool: Sendable {
     package func park(_ generation: GenerationNumber, of app: AppIndex, workers: Int) {
         decide { machine, now in machine.park(generation, of: app, workers: workers, now: now) }
     }
-    /// Grows or shrinks within `PoolLimits`. The target is kept from then on.
+    /// Grows or shrinks within `PoolLimits`. The target is kept from then on. With 0 all of its workers stop after their
+    /// requests, and none boots before it is scaled again: not for what gets requests, unless they are held.
     package func scale(_ generation: GenerationNumber, of app: AppIndex, workers: Int) {
         decide { machine, now in machine.scale(generation, of: app, workers: workers, now: now) }
     }
@@ -259,6 +270,10 @@ package final class Pool: Sendable {
         _ generation: GenerationNumber, of app: AppIndex, workers: Int, deadline: Instant
     ) async -> Bool {
         await wait(for: .ready(app, generation, workers: workers, deadline: deadline))
+    }
+    /// Returns when it has no worker (`scale` to 0), or is not known any more. False at the deadline.
+    package func waitUntilEmpty(_ generation: GenerationNumber, of app: AppIndex, deadline: Instant) async -> Bool {
+        await wait(for: .empty(app, generation, deadline: deadline))
     }
     /// Returns when every worker has exited, at once for a generation that is not known (any more).
     package func waitUntilGone(_ generation: GenerationNumber, of app: AppIndex) async {

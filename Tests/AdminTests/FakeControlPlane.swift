@@ -79,6 +79,13 @@ final class FakeControlPlane: ControlPlane {
         return OperationAccepted(app: app, operation: OperationID(.deploy, deploy.rawValue), deploy: deploy)
     }
 
+    func approve(
+        _ app: AppName, deploy: DeployNumber, _ order: DeployOrder, caller: Caller
+    ) async throws(ControlError) -> OperationAccepted {
+        note("approve \(app) \(deploy)", caller)
+        return OperationAccepted(app: app, operation: OperationID(.deploy, deploy.rawValue), deploy: deploy)
+    }
+
     func lock(_ app: AppName, _ request: LockRequest, caller: Caller) async throws(ControlError) -> LockAnswer {
         note("lock \(app) \(request.message)", caller)
         return LockAnswer(app: app, lock: nil)

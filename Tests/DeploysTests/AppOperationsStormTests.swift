@@ -13,7 +13,7 @@ import Testing
     {
         let seed = UInt64.random(in: 0 ... .max)
         print("operations storm test, seed \(seed)")
-        var random = DeployStateMachineModelTests.Random(state: seed)
+        var random = SeededRandom(state: seed)
         let fixture = try Fixture()
         try await fixture.deploy("a")
         var handles: [OperationHandle] = []
@@ -52,7 +52,7 @@ import Testing
 
     /// A refusal is an answer.
     private func wish(
-        _ fixture: Fixture, _ random: inout DeployStateMachineModelTests.Random
+        _ fixture: Fixture, _ random: inout SeededRandom
     ) async -> OperationHandle? {
         switch Int.random(in: 0..<10, using: &random) {
         case 0..<4: try? await fixture.operations.deploy(DeployRequest(force: true, requester: somebody))

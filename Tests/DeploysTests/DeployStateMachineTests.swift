@@ -39,9 +39,9 @@ import Testing
             ])
         #expect(actions == [.switchTraffic(to: new)])
         let until = now + .seconds(10)
-        #expect(machine.handle(.switched(previous: old), now: now) == [.moveCurrent, .startBake(until: until)])
-        #expect(machine.handle(.bakeSampled(.good), now: now) == [])
-        #expect(machine.handle(.bakeSampled(.good), now: until) == [.keepStandby(old), .finish(.done)])
+        #expect(machine.handle(.switched(previous: old), now: now) == [.moveCurrent, .startWatch(.bake, until: until)])
+        #expect(machine.handle(.sampled(.good), now: now) == [])
+        #expect(machine.handle(.sampled(.good), now: until) == [.keepStandby(old), .finish(.done)])
         #expect(machine.isFinished)
     }
 
@@ -95,7 +95,7 @@ import Testing
 
     @Test func `a bad bake switches back, and only then drains the new generation`() {
         var machine = baking(previous: old)
-        #expect(machine.handle(.bakeSampled(.rollBack("errors")), now: now) == [.switchBack(to: old)])
+        #expect(machine.handle(.sampled(.rollBack("errors")), now: now) == [.switchBack(to: old)])
         let ending = DeployStateMachine.Ending.rolledBack(DeployFailure(.badBake, "errors"), byHand: false)
         #expect(machine.handle(.switchedBack, now: now) == [.moveCurrentBack, .drain(new), .finish(ending)])
     }
@@ -111,24 +111,24 @@ import Testing
 
     @Test func `when both versions worsen it holds, alarms once, and ends with the bake`() {
         var machine = baking(previous: old)
-        #expect(machine.handle(.bakeSampled(.hold("database")), now: now) == [.alarm("database")])
-        #expect(machine.handle(.bakeSampled(.hold("database")), now: now) == [])
+        #expect(machine.handle(.sampled(.hold("database")), now: now) == [.alarm("database")])
+        #expect(machine.handle(.sampled(.hold("database")), now: now) == [])
         #expect(
-            machine.handle(.bakeSampled(.hold("database")), now: now + .seconds(10))
+            machine.handle(.sampled(.hold("database")), now: now + .seconds(10))
                 == [.keepStandby(old), .finish(.done)])
     }
 
     @Test func `workers may die and come up again in the bake, but not be gone at its end`() {
         var machine = baking(previous: old)
-        #expect(machine.handle(.bakeSampled(.deserted("all died")), now: now) == [])
-        #expect(machine.handle(.bakeSampled(.good), now: now) == [])
-        #expect(machine.handle(.bakeSampled(.deserted("all died")), now: now + .seconds(10)) == [.switchBack(to: old)])
+        #expect(machine.handle(.sampled(.deserted("all died")), now: now) == [])
+        #expect(machine.handle(.sampled(.good), now: now) == [])
+        #expect(machine.handle(.sampled(.deserted("all died")), now: now + .seconds(10)) == [.switchBack(to: old)])
     }
 
     @Test func `a first deploy with a bad bake stays, with an alarm`() {
         var machine = baking(previous: nil)
-        #expect(machine.handle(.bakeSampled(.rollBack("errors")), now: now) == [.alarm("errors")])
-        #expect(machine.handle(.bakeSampled(.good), now: now + .seconds(10)) == [.finish(.done)])
+        #expect(machine.handle(.sampled(.rollBack("errors")), now: now) == [.alarm("errors")])
+        #expect(machine.handle(.sampled(.good), now: now + .seconds(10)) == [.finish(.done)])
     }
 
     @Test func `a server that stops in the bake leaves the new version live and both whole`() {

@@ -76,6 +76,10 @@ final class FakeHost: GenerationHost {
         var trialFailure: BootFailure?
         var isReady = true
         var refusesSwitch = false
+        /// Not gone yet.
+        var draining: [GenerationNumber] = []
+        var perWorker: Int?
+        var available: Int?
     }
     let state = Mutex(State())
     let bootGate = Gate()
@@ -145,6 +149,30 @@ final class FakeHost: GenerationHost {
             return previous
         }
     }
+
+    func share(_ generation: GenerationNumber, percent: Double?) {
+        state.withLock { state in
+            state.calls.append("share \(generation) \(percent.map { "\($0)" } ?? "-")")
+            precondition(percent == nil || state.whole.contains(generation), "a share for what is not there")
+        }
+    }
+    func waitUntilEmpty(_ generation: GenerationNumber, deadline: Instant) async -> Bool {
+        state.withLock { state in
+            state.calls.append("empty \(generation)")
+            return state.isReady
+        }
+    }
+    func drainingGenerations() -> [GenerationNumber] { state.withLock { $0.draining } }
+    func generationCount() -> Int { state.withLock { $0.whole.count + $0.draining.count } }
+    func hurry(_ generation: GenerationNumber) {
+        state.withLock { state in
+            state.calls.append("hurry \(generation)")
+            state.draining.removeAll { $0 == generation }
+        }
+    }
+    func memoryPerWorker(of generation: GenerationNumber) -> Int? { state.withLock { $0.perWorker } }
+    func availableMemory() -> Int? { state.withLock { $0.available } }
+    func memoryPressure() -> Double? { nil }
 
     func drain(_ generation: GenerationNumber, within: Duration) { end("drain", generation) }
     func discard(_ generation: GenerationNumber) { end("discard", generation) }

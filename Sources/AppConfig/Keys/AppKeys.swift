@@ -94,6 +94,9 @@ extension KeyTable {
             "spawn_method", .app, .oneOf(SpawnMethod.self), \.app.pool.spawnMethod, by: .restart,
             "smart: Ruby and Python apps are loaded once, and workers forked from there; direct: each loads the app"),
         ConfigKey(
+            "max_generations", .app, .integer(2...20, 3), \.app.deploy.maxGenerations, by: .deploy,
+            "Versions of an app that run at a time; a further deploy ends the oldest one's last streams"),
+        ConfigKey(
             "max_preloader_idle_time", .app, .duration("300s", zeroIsUnlimited: true),
             \.app.pool.maxPreloaderIdleTime, by: .restart,
             "How long the process that workers are forked from stays when none is needed (0: no limit)"),

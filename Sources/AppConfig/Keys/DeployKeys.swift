@@ -76,6 +76,21 @@ extension KeyTable {
                 draft.app.http.files.assetOverlapTime = overlap.time ?? draft.app.http.files.assetOverlapTime
             }),
         ConfigKey(
+            "deploy.strategy", .app, .oneOf(DeployStrategy.self), \.app.deploy.strategy, by: .deploy,
+            "How the traffic comes to the new version: all at once, in batches, a part first, or stop and start"),
+        ConfigKey(
+            "deploy.surge", .app, .surge, \.app.deploy.surge, by: .deploy,
+            "Workers that a rolling deploy boots at a time beyond those that serve: a number, a percentage, or a size"),
+        ConfigKey(
+            "deploy.canary.percent", .app, .percentage("5%"), \.app.deploy.canary.percent, by: .deploy,
+            "Part of the requests that a canary gets"),
+        ConfigKey(
+            "deploy.canary.for", .app, .positiveDuration("5m"), \.app.deploy.canary.time, by: .deploy,
+            "How long a canary is compared with the old version before it gets all of the traffic"),
+        ConfigKey(
+            "deploy.approve", .app, .boolean, \.app.deploy.approve, by: .deploy,
+            "The switch waits for a person: passenger deploys approve N"),
+        ConfigKey(
             "deploy.bake", .app, .duration("30s"), \.app.deploy.bake, by: .deploy,
             "How long a new generation is watched after a switch"),
         ConfigKey(

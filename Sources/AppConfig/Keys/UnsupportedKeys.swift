@@ -6,8 +6,7 @@ extension KeyTable {
     private static let planned: Set<String> = [
         "shutdown_delay",
         "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",
-        "deploy.strategy", "deploy.surge",
-        "deploy.auto_rollback.latency_factor", "deploy.canary", "deploy.approve", "deploy.webhook", "max_generations",
+        "deploy.auto_rollback.latency_factor", "deploy.webhook",
     ]
 
     /// Of Phusion Passenger, standalone and integrated.

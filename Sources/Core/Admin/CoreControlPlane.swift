@@ -61,11 +61,15 @@ struct CoreControlPlane: ControlPlane {
     func startDeploy(
         _ name: AppName, _ request: AdminAPI.DeployRequest, caller: Caller
     ) async throws(ControlError) -> OperationAccepted {
+        if let percent = request.canaryPercent, !(percent > 0 && percent < 100) {
+            throw ControlError(.usage, "canary_percent is a number between 0 and 100.")
+        }
         let app = try await started(name)
         let ours = Deploys.DeployRequest(
             ref: request.ref, repository: request.repo,
-            bake: request.bakeSeconds.map { .milliseconds(Int64(min(max($0, 0), 1e9) * 1000)) }, force: request.force,
-            allowOlder: request.allowOlder, requester: Requester(caller, request.origin, "passenger deploy"))
+            bake: request.bakeSeconds.map { .milliseconds(Int64(min(max($0, 0), 1e9) * 1000)) },
+            canary: request.canaryPercent, force: request.force, allowOlder: request.allowOlder,
+            requester: Requester(caller, request.origin, "passenger deploy"))
         return try await accept(app, wait: request.wait) { () async throws(OperationRefusal) in
             try await app.operations.deploy(ours, replacingQueued: request.queueLatest)
         }
@@ -107,6 +111,16 @@ struct CoreControlPlane: ControlPlane {
         let requester = Requester(caller, order.origin, "passenger deploys resume \(deploy)")
         return try await accept(app) { () async throws(OperationRefusal) in
             try await app.operations.resume(deploy, by: requester)
+        }
+    }
+
+    func approve(
+        _ name: AppName, deploy: DeployNumber, _ order: DeployOrder, caller: Caller
+    ) async throws(ControlError) -> OperationAccepted {
+        let app = try app(name)
+        let requester = Requester(caller, order.origin, "passenger deploys approve \(deploy)")
+        return try await accept(app) { () async throws(OperationRefusal) in
+            try await app.operations.approve(deploy, by: requester)
         }
     }
 

@@ -72,12 +72,16 @@ final class AppRoutes: Sendable {
         table.set(route(settings, beside, past))
     }
 
+    /// The traffic is shared between two, or not any more.
+    private var isShared: Bool { (pool.snapshot(of: app)?.table.entries.count ?? 0) > 1 }
+
     private func route(_ settings: AppSettings, _ beside: [AppSettings], _ past: [StaticSite.Release]) -> Route {
         var releases = [release(settings)]
         for other in beside.map(release) + past where !releases.contains(other) { releases.append(other) }
         return Route(
             app: app, settings: settings, releases: releases,
-            shared: location.isDeployRoot ? "\(location.path)/shared" : nil, errorPage: errorPage(settings))
+            shared: location.isDeployRoot ? "\(location.path)/shared" : nil, errorPage: errorPage(settings),
+            isShared: isShared)
     }
 
     private func release(_ settings: AppSettings) -> StaticSite.Release {

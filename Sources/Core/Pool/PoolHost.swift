@@ -1,11 +1,14 @@
 import Deploys
+import Linux
 import Model
 import Pool
+import Spawning
 
 /// `GenerationHost` over the pool, for one app.
 struct PoolHost: GenerationHost {
     let pool: Pool
     let app: AppIndex
+    let meter: MemoryMeter
     let routes: AppRoutes
 
     func liveGeneration() -> LiveGeneration? {
@@ -44,9 +47,30 @@ struct PoolHost: GenerationHost {
         return previous
     }
 
+    func share(_ generation: GenerationNumber, percent: Double?) {
+        pool.share(app, with: generation, tenThousandths: percent.map { Int(($0 * 100).rounded()) })
+        routes.refresh()
+    }
+
     func drain(_ generation: GenerationNumber, within: Duration) { pool.drain(generation, of: app, within: within) }
     func park(_ generation: GenerationNumber, workers: Int) { pool.park(generation, of: app, workers: workers) }
     func scale(_ generation: GenerationNumber, workers: Int) { pool.scale(generation, of: app, workers: workers) }
+
+    func waitUntilEmpty(_ generation: GenerationNumber, deadline: Instant) async -> Bool {
+        await pool.waitUntilEmpty(generation, of: app, deadline: deadline)
+    }
+
+    private static let lastMoments = Duration.seconds(5)
+
+    func drainingGenerations() -> [GenerationNumber] {
+        pool.snapshot(of: app)?.generations.filter { $0.state == .draining }.map(\.number) ?? []
+    }
+
+    func generationCount() -> Int { pool.generationCount(app) }
+
+    func hurry(_ generation: GenerationNumber) {
+        pool.drain(generation, of: app, within: Self.lastMoments, streams: Self.lastMoments)
+    }
 
     func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool {
         await pool.waitUntilReady(generation, of: app, workers: workers, deadline: deadline)
@@ -64,6 +88,18 @@ struct PoolHost: GenerationHost {
         }
         return found.target == 0 ? 1 : found.workers.count { $0.state == .available }
     }
+
+    func memoryPerWorker(of generation: GenerationNumber) -> Int? {
+        guard let found = pool.snapshot(of: app)?.generations.first(where: { $0.number == generation }) else {
+            return nil
+        }
+        let figures = found.workers.compactMap { meter.figures($0.number) }
+        guard !figures.isEmpty else { return nil }
+        return figures.reduce(0) { $0 + $1.proportionalBytes + $1.swapBytes } / figures.count
+    }
+
+    func availableMemory() -> Int? { MemoryState().available() }
+    func memoryPressure() -> Double? { MemoryState().pressure() }
 
     func traffic(of generation: GenerationNumber) -> TrafficCounts { pool.traffic(app, generation) }
 }

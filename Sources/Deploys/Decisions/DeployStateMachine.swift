@@ -3,15 +3,16 @@ package import Model
 /// The life of one operation: which step is next, what a failure, an abort or a rollback means at each point, and when
 /// the old generation may go. No clock, no I/O: events in, actions out.
 ///
-/// Two rules are worth more than the rest. Until `finish(.done)` the old generation is whole: nothing here drains or
-/// parks it before. And a stop before the switch leaves the routing table alone.
+/// Three rules are worth more than the rest. Until `finish(.done)` the old generation can be gone back to: nothing here drains
+/// or parks it before. A stop before any traffic went to the new one leaves the routing table alone; after that, the old one
+/// has all of it again before anything ends. And only a generation that is healthy is ever routed to.
 package struct DeployStateMachine: Sendable {
     package enum Ending: Sendable, Equatable {
         case done
         case pending
         case failed(DeployStep, DeployFailure)
         case aborted(by: String)
-        /// Switched back after the switch. `byHand`: a person asked, so the release is withdrawn.
+        /// It had traffic, and has none any more. `byHand`: a person asked, so the release is withdrawn.
         case rolledBack(DeployFailure, byHand: Bool)
         case interrupted(DeployStep)
     }
@@ -23,8 +24,16 @@ package struct DeployStateMachine: Sendable {
         case stepFailed(DeployStep, DeployFailure)
         case switched(previous: GenerationNumber?)
         case switchedBack
-        case bakeSampled(BakeVerdict)
-        /// A person's abort or rollback: before the switch it is an abort, after it the switch back.
+        /// The old generation is as large as it was.
+        case restored
+        /// What the new version's traffic says of it; while it has none, that there is nothing to say.
+        case sampled(BakeVerdict)
+        /// The old version began to fail while this deploy changed what both live with.
+        case oldFails(DeployFailure)
+        /// A person has seen enough: what waits for that goes on, and a watch is over. Before there is anything to wait for,
+        /// the word is kept.
+        case approve
+        /// A person's abort or rollback: before the new version has traffic it is an abort, after that the way back.
         case stop(by: String)
         /// The server goes away: leave everything so that a later core can go on.
         case interrupt
@@ -34,9 +43,17 @@ package struct DeployStateMachine: Sendable {
         case run(DeployStep)
         /// Ask the running step to give up; its end is still reported.
         case cancel(DeployStep)
+        /// A step of looking, until then or until somebody says so.
+        case startWatch(DeployStep, until: Instant)
+        case endWatch(DeployStep)
+        /// The new generation gets its part.
+        case shareTraffic(with: GenerationNumber)
+        /// The old generation gets all of it again.
+        case takeTrafficBack
+        /// Bring the old generation back to its size, and say `restored` when it is, or cannot be.
+        case restoreOld
         case switchTraffic(to: GenerationNumber)
         case switchBack(to: GenerationNumber)
-        case startBake(until: Instant)
         /// `current` follows traffic; nothing waits for it.
         case moveCurrent
         case moveCurrentBack
@@ -53,26 +70,39 @@ package struct DeployStateMachine: Sendable {
 
     package enum State: Sendable, Equatable {
         case idle
-        /// `plan.steps[index]` runs -> stopping, switching, finished
+        /// `plan.steps[index]` runs -> running, watching, stopping, switching, finished
         case running(index: Int)
-        /// The step at `index` was told to give up -> finished
+        /// `plan.steps[index]` looks -> running, switching, restoring, finished
+        case watching(index: Int, until: Instant)
+        /// The step at `index` was told to give up -> restoring, finished
         case stopping(index: Int, Ending)
-        /// The pool is switching; a stop that comes meanwhile is kept -> baking, returning, finished
+        /// The pool is switching; a stop that comes meanwhile is kept -> baking, returning, restoring, finished
         case switching(stopBy: String?)
-        /// The new generation has the traffic, the old one is whole -> returning, finished
+        /// The new generation has the traffic -> returning, restoring, finished
         case baking(until: Instant)
+        /// The old generation comes back to its size -> returning, finished
+        case restoring(Ending, isSwitched: Bool)
         /// Switching back -> finished
         case returning(Ending)
         case finished(Ending)
     }
 
+    /// How long a canary that nobody can judge (both versions fail) is left as it is before its traffic is taken back, and how
+    /// long a person is waited for.
+    package static let patience = Duration.seconds(24 * 3600)
+
     package private(set) var plan: OperationPlan
-    package private(set) var state: State = .idle
+    package internal(set) var state: State = .idle
     /// The generation this operation booted or, for a warm rollback, grew.
-    package private(set) var fresh: GenerationNumber?
+    package internal(set) var fresh: GenerationNumber?
     /// What was live at the switch.
-    package private(set) var previous: GenerationNumber?
-    private var alarmed = false
+    package internal(set) var previous: GenerationNumber?
+    /// Both versions get requests.
+    package internal(set) var isSharing = false
+    /// The old generation has fewer workers than it had.
+    package internal(set) var isOldSmaller = false
+    package internal(set) var isApproved = false
+    package internal(set) var alarmed = false
 
     package init(plan: OperationPlan) {
         self.plan = plan
@@ -87,6 +117,11 @@ package struct DeployStateMachine: Sendable {
     /// Also the release's own configuration: from now on only a person switches back.
     package mutating func setIrreversible() { plan.isReversible = false }
 
+    /// And so is this.
+    package mutating func rollOut(_ strategy: DeployStrategy, canary: Duration = .zero, approve: Bool) {
+        plan.rollOut(strategy, canary: canary, approve: approve)
+    }
+
     /// Whether the configuration that will be live is fixed: a change after that needs another restart.
     package var hasReadSettings: Bool {
         guard case .running(let index) = state else { return true }
@@ -95,148 +130,45 @@ package struct DeployStateMachine: Sendable {
 
     package var isFinished: Bool { if case .finished = state { true } else { false } }
 
-    /// Whether the pool's routing was changed, or is being changed, by this operation.
+    /// Whether the pool's routing was switched, or is being switched, by this operation.
     package var hasSwitched: Bool {
         switch state {
         case .switching, .baking, .returning: true
-        case .idle, .running, .stopping, .finished: false
+        case .restoring(_, let isSwitched): isSwitched
+        case .idle, .running, .watching, .stopping, .finished: false
         }
     }
 
     package var currentStep: DeployStep? {
         switch state {
-        case .running(let index), .stopping(let index, _): plan.steps[index]
+        case .running(let index), .watching(let index, _), .stopping(let index, _): plan.steps[index]
         case .switching: .switchTraffic
+        case .restoring(_, let isSwitched): isSwitched ? .bake : plan.steps.last
         case .baking, .returning: .bake
         case .idle, .finished: nil
         }
     }
 
+    /// Between the first change that hooks make and the switch: what fails now in the old version is this deploy's doing.
+    package var isChangingWhatBothLiveWith: Bool {
+        let index: Int
+        switch state {
+        case .running(let running): index = running
+        case .watching(let watching, _): index = watching
+        default: return false
+        }
+        guard let hook = plan.steps.firstIndex(of: .beforeBoot) else { return false }
+        return index >= hook && !isOldSmaller
+    }
+
     package mutating func handle(_ event: Event, now: Instant) -> [Action] {
         switch (state, event) {
-        case (.idle, .begin):
-            return enter(step: 0)
-        case (.idle, .stop(let by)):
-            return finish(.aborted(by: by))
-        case (.running(let index), .stepDone(let step)) where plan.steps[index] == step && step != .boot:
-            return enter(step: index + 1)
-        case (.running(let index), .booted(let generation)) where plan.steps[index] == .boot:
-            fresh = generation
-            return enter(step: index + 1)
-        case (.running(let index), .stepFailed(let step, let failure)) where plan.steps[index] == step:
-            return finishUnswitched(.failed(step, failure))
-        case (.running(let index), .stop(let by)):
-            return giveUp(index, .aborted(by: by))
-        case (.running(let index), .interrupt):
-            return giveUp(index, .interrupted(plan.steps[index]))
-        case (.stopping(let index, let ending), .stepDone(let step)) where plan.steps[index] == step:
-            return finishUnswitched(ending)
-        case (.stopping(let index, let ending), .stepFailed(let step, _)) where plan.steps[index] == step:
-            return finishUnswitched(ending)
-        case (.stopping(let index, let ending), .booted(let generation)) where plan.steps[index] == .boot:
-            fresh = generation
-            return finishUnswitched(ending)
-        default:
-            return handleSwitched(event, now: now)
+        case (.idle, .begin): return enter(step: 0, now: now)
+        case (.idle, .stop(let by)): return finish(.aborted(by: by))
+        case (.running(let index), _): return handleRunning(index, event, now: now)
+        case (.watching(let index, let until), _): return handleWatching(index, until, event, now: now)
+        case (.stopping(let index, let ending), _): return handleStopping(index, ending, event)
+        default: return handleSwitched(event, now: now)
         }
-    }
-
-    /// Events at and after the switch.
-    private mutating func handleSwitched(_ event: Event, now: Instant) -> [Action] {
-        switch (state, event) {
-        case (.switching(let stopBy), .switched(let previous)):
-            self.previous = previous
-            return afterSwitch(stopBy: stopBy, now: now)
-        case (.switching(nil), .stop(let by)):
-            state = .switching(stopBy: by)
-            return []
-        case (.switching, .stepFailed(.switchTraffic, let failure)):
-            // A worker of it died between its proof and now: the pool did not switch.
-            return finishUnswitched(.failed(.switchTraffic, failure))
-        case (.returning, .stepFailed(.bake, let failure)):
-            // The old generation is gone for a reason of its own. What is live stays.
-            return [.alarm(failure.summary)] + finish(.failed(.bake, failure))
-        case (.baking(let until), .bakeSampled(let verdict)):
-            return judge(verdict, until: until, now: now)
-        case (.baking, .stop(let by)):
-            return switchBack(DeployFailure(.cancelled, "rolled back by \(by)"), byHand: true)
-        case (.baking, .interrupt):
-            return finish(.interrupted(.bake))
-        case (.returning(let ending), .switchedBack):
-            guard let fresh else { return finish(ending) }
-            return (plan.movesCurrent ? [.moveCurrentBack] : []) + [.drain(fresh)] + finish(ending)
-        default:
-            // Late or doubled: the answer to a step that is over, a stop after the end.
-            return []
-        }
-    }
-
-    private mutating func enter(step index: Int) -> [Action] {
-        guard index < plan.steps.count else { return finish(.pending) }
-        if plan.steps[index] == .switchTraffic, let fresh {
-            state = .switching(stopBy: nil)
-            return [.switchTraffic(to: fresh)]
-        }
-        state = .running(index: index)
-        return [.run(plan.steps[index])]
-    }
-
-    private mutating func afterSwitch(stopBy: String?, now: Instant) -> [Action] {
-        let moves: [Action] = plan.movesCurrent ? [.moveCurrent] : []
-        guard let bake = plan.bake else { return moves + settle() }
-        let until = now + bake
-        state = .baking(until: until)
-        if let stopBy { return switchBack(DeployFailure(.cancelled, "rolled back by \(stopBy)"), byHand: true) }
-        return moves + [.startBake(until: until)]
-    }
-
-    private mutating func judge(_ verdict: BakeVerdict, until: Instant, now: Instant) -> [Action] {
-        var actions: [Action] = []
-        switch verdict {
-        case .rollBack(let reason) where previous != nil && plan.isReversible:
-            return switchBack(DeployFailure(.badBake, reason), byHand: false)
-        case .rollBack(let reason), .hold(let reason):
-            // Nothing to go back to, or the old version is as badly off, or cannot run any more: a switch would mend nothing.
-            if !alarmed { actions.append(.alarm(reason)) }
-            alarmed = true
-        case .deserted(let reason) where now >= until:
-            return judge(.rollBack(reason), until: until, now: now)
-        case .deserted, .good:
-            break
-        }
-        return now >= until ? actions + settle() : actions
-    }
-
-    private mutating func switchBack(_ failure: DeployFailure, byHand: Bool) -> [Action] {
-        guard let previous else {
-            // The first version ever: keeping it is better than serving nobody.
-            return [.alarm("there is no earlier version to switch back to")] + settle()
-        }
-        state = .returning(.rolledBack(failure, byHand: byHand))
-        return [.switchBack(to: previous)]
-    }
-
-    /// The only place where the old generation may start to go.
-    private mutating func settle() -> [Action] {
-        guard let previous, previous != fresh else { return finish(.done) }
-        switch plan.oldGeneration {
-        case .keptAsStandby: return [.keepStandby(previous)] + finish(.done)
-        case .drained: return [.drain(previous)] + finish(.done)
-        }
-    }
-
-    private mutating func giveUp(_ index: Int, _ ending: Ending) -> [Action] {
-        state = .stopping(index: index, ending)
-        return [.cancel(plan.steps[index])]
-    }
-
-    private mutating func finishUnswitched(_ ending: Ending) -> [Action] {
-        guard let fresh else { return finish(ending) }
-        return [plan.warm == nil ? .discard(fresh) : .parkAgain(fresh)] + finish(ending)
-    }
-
-    private mutating func finish(_ ending: Ending) -> [Action] {
-        state = .finished(ending)
-        return [.finish(ending)]
     }
 }

@@ -13,6 +13,14 @@ package enum DeployStep: String, Sendable, Codable, CaseIterable {
     /// All of its workers are still there just before they get the traffic.
     case health
     case beforeSwitch
+    /// A part of the traffic goes to the new version, and the two are compared.
+    case canary
+    /// A person says whether it goes on.
+    case approve
+    /// The new version takes over in batches, and the old one shrinks by as many workers.
+    case roll
+    /// Requests are held, and the old version stops: the new one cannot run beside it.
+    case replace
     case switchTraffic
     case bake
     /// Hooks of what has happened already; in no plan, and no operation waits for one.
@@ -20,4 +28,7 @@ package enum DeployStep: String, Sendable, Codable, CaseIterable {
 
     /// A command of the app's that may change more than its release.
     var isHook: Bool { self == .beforeBoot || self == .beforeSwitch }
+
+    /// Nothing is done but to look: no task runs, and what ends it comes from outside.
+    package var isWatch: Bool { self == .canary || self == .approve || self == .bake }
 }

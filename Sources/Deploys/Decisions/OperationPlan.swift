@@ -1,6 +1,7 @@
 package import Model
 
-/// Which steps an operation takes, fixed when it begins.
+/// Which steps an operation takes. Fixed when it begins, but for the way in which the traffic comes to the new version: that
+/// is the release's own configuration, which is read on the way.
 package struct OperationPlan: Sendable, Equatable {
     package enum OldGeneration: Sendable, Equatable {
         /// Kept warm: a rollback may want it.
@@ -10,16 +11,59 @@ package struct OperationPlan: Sendable, Equatable {
     }
 
     /// Ends with `switchTraffic`, or with `seal` when no server runs.
-    package var steps: [DeployStep]
+    package private(set) var steps: [DeployStep]
     /// Nil: done as soon as the switch is made.
     package var bake: Duration?
-    package var oldGeneration: OldGeneration
+    package private(set) var oldGeneration: OldGeneration
     /// Already booted: a standby that a rollback switches to.
-    package var warm: GenerationNumber?
+    package let warm: GenerationNumber?
     /// Whether `current` follows the switch.
-    package var movesCurrent: Bool
+    package let movesCurrent: Bool
     /// Whether the old version can live with what this has changed.
     package var isReversible = true
+    package private(set) var strategy = DeployStrategy.blueGreen
+    /// How long a canary is compared.
+    package private(set) var canaryTime = Duration.zero
+
+    /// As if nothing was said about how the traffic comes.
+    private let plain: [DeployStep]
+    private let plainOld: OldGeneration
+
+    private init(
+        _ steps: [DeployStep], bake: Duration? = nil, old: OldGeneration, warm: GenerationNumber? = nil,
+        movesCurrent: Bool
+    ) {
+        self.steps = steps
+        plain = steps
+        self.bake = bake
+        oldGeneration = old
+        plainOld = old
+        self.warm = warm
+        self.movesCurrent = movesCurrent
+    }
+
+    /// Rearranges what follows the reading of the configuration. May be called again with another answer, up to the boot.
+    package mutating func rollOut(_ strategy: DeployStrategy, canary: Duration = .zero, approve: Bool) {
+        self.strategy = strategy
+        canaryTime = canary
+        oldGeneration = plainOld
+        steps = plain
+        switch strategy {
+        case .blueGreen: insert(approve ? [.approve] : [], before: .switchTraffic)
+        case .canary: insert([.canary] + (approve ? [.approve] : []) + [.grow], before: .switchTraffic)
+        case .rolling: insert((approve ? [.approve] : []) + [.roll], before: .switchTraffic)
+        case .replace:
+            // Even a trial boot would run twice.
+            steps.removeAll { $0 == .prove }
+            insert((approve ? [.approve] : []) + [.replace], before: .boot)
+            oldGeneration = .drained
+        }
+    }
+
+    private mutating func insert(_ new: [DeployStep], before step: DeployStep) {
+        guard let index = steps.firstIndex(of: step) else { return }
+        steps.insert(contentsOf: new, at: index)
+    }
 
     private static let preparation: [DeployStep] = [.fetch, .resolve, .checkout, .link, .build, .seal]
     private static let activation: [DeployStep] = [
@@ -27,26 +71,20 @@ package struct OperationPlan: Sendable, Equatable {
     ]
 
     package static func deploy(bake: Duration) -> OperationPlan {
-        OperationPlan(
-            steps: preparation + activation, bake: bake, oldGeneration: .keptAsStandby, warm: nil, movesCurrent: true)
+        OperationPlan(preparation + activation, bake: bake, old: .keptAsStandby, movesCurrent: true)
     }
     /// Without a running server.
-    package static let preparationOnly = OperationPlan(
-        steps: preparation, bake: nil, oldGeneration: .keptAsStandby, warm: nil, movesCurrent: false)
+    package static let preparationOnly = OperationPlan(preparation, old: .keptAsStandby, movesCurrent: false)
     /// A release that was left sealed and pending.
     package static func resume(bake: Duration) -> OperationPlan {
-        OperationPlan(
-            steps: [.inspect] + activation, bake: bake, oldGeneration: .keptAsStandby, warm: nil, movesCurrent: true)
+        OperationPlan([.inspect] + activation, bake: bake, old: .keptAsStandby, movesCurrent: true)
     }
     package static let restart = OperationPlan(
-        steps: [.inspect, .boot, .health, .switchTraffic], bake: nil, oldGeneration: .drained, warm: nil,
-        movesCurrent: false)
+        [.inspect, .boot, .health, .switchTraffic], old: .drained, movesCurrent: false)
     package static func warmRollback(_ standby: GenerationNumber, now: Bool) -> OperationPlan {
         OperationPlan(
-            steps: now ? [.switchTraffic] : [.grow, .switchTraffic], bake: nil, oldGeneration: .drained, warm: standby,
-            movesCurrent: true)
+            now ? [.switchTraffic] : [.grow, .switchTraffic], old: .drained, warm: standby, movesCurrent: true)
     }
     package static let coldRollback = OperationPlan(
-        steps: [.inspect, .prove, .boot, .health, .switchTraffic], bake: nil, oldGeneration: .drained, warm: nil,
-        movesCurrent: true)
+        [.inspect, .prove, .boot, .health, .switchTraffic], old: .drained, movesCurrent: true)
 }

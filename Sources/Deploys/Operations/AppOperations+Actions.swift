@@ -11,7 +11,11 @@ extension AppOperations {
         case .cancel: run?.task?.cancel()
         case .switchTraffic(let generation): return switchTraffic(to: generation)
         case .switchBack(let generation): return switchBack(to: generation)
-        case .startBake: startBake()
+        case .startWatch(let step, let until): startWatch(step, until: until)
+        case .endWatch(let step): endWatch(step)
+        case .shareTraffic(let generation): shareTraffic(with: generation)
+        case .takeTrafficBack: takeTrafficBack()
+        case .restoreOld: restoreOld()
         case .moveCurrent: moveCurrent(to: run?.release)
         case .moveCurrentBack: moveCurrent(to: run?.old?.release)
         case .discard(let generation): parts.host?.discard(generation)
@@ -43,6 +47,7 @@ extension AppOperations {
         run.switchNanoseconds = time
         run.bake = BakeWatch(limits: settings.deploy.autoRollback, old: previous.map(host.traffic(of:)))
         self.run = run
+        releaseHold()
         if standby?.code.generation == generation {
             standby = nil
             liveRecord.standby = nil
@@ -72,6 +77,7 @@ extension AppOperations {
                 .bake, DeployFailure(.badBake, "the old generation is gone: there is nothing to switch back to"))
         }
         run?.switchNanoseconds = time
+        releaseHold()
         becomeLive(old, in: time)
         return .switchedBack
     }
@@ -114,22 +120,6 @@ extension AppOperations {
 
     // MARK: After the switch
 
-    private func startBake() {
-        run?.stepBegan = parts.now()
-        run?.ticket.log.append(.stepStarted(step: .bake, title: "watch the new version"))
-        change(run?.deploy) { record in
-            record.state = .baking
-            record.steps.append(StepRecord(step: .bake, title: "watch the new version", start: parts.date()))
-        }
-    }
-
-    func bakeVerdict() -> BakeVerdict {
-        guard let run, let host = parts.host, let watch = run.bake, let fresh = run.machine.fresh else { return .good }
-        return watch.verdict(
-            new: host.traffic(of: fresh), oldNow: run.machine.previous.map(host.traffic(of:)),
-            alive: host.readyWorkers(of: fresh))
-    }
-
     private func drain(_ generation: GenerationNumber) {
         let settings = run?.old?.generation == generation ? run?.old?.settings : run?.settings
         parts.host?.drain(generation, within: drainTimeout(settings))
@@ -169,7 +159,7 @@ extension AppOperations {
         }
     }
 
-    private func drainTimeout(_ settings: AppSettings?) -> Duration {
+    func drainTimeout(_ settings: AppSettings?) -> Duration {
         guard let settings else { return DeploySettings().drainTimeout }
         return settings.http.maxRequestTime > .zero ? settings.http.maxRequestTime : settings.deploy.drainTimeout
     }

@@ -7,7 +7,7 @@ import Pool
 extension AppOperations {
     func finish(_ ending: DeployStateMachine.Ending) {
         guard let run else { return }
-        closeBake(run, ending)
+        closeWatch(run, ending)
         change(run.deploy) { record in
             end(&record, ending)
             record.finishedAt = record.state == .pending ? nil : parts.date()
@@ -39,21 +39,19 @@ extension AppOperations {
                 .warning, "this release is irreversible (deploy.irreversible): it is not rolled back automatically"))
     }
 
-    private func closeBake(_ run: OperationRun, _ ending: DeployStateMachine.Ending) {
-        guard let deploy = run.deploy, records[deploy]?.state == .baking else { return }
-        let time = (parts.now() - run.stepBegan).wholeNanoseconds
+    /// A watch that the end of the operation has cut short.
+    private func closeWatch(_ run: OperationRun, _ ending: DeployStateMachine.Ending) {
+        guard let deploy = run.deploy,
+            let open = records[deploy]?.steps.last(where: { $0.step.isWatch && $0.end == nil })
+        else { return }
         let failure: DeployFailure? =
             switch ending {
             case .rolledBack(let failure, _), .failed(_, let failure): failure
-            default: nil
+            case .aborted(let by): DeployFailure(.cancelled, "aborted by \(by)")
+            case .interrupted: DeployFailure(.interrupted, "the server was stopped")
+            case .done, .pending: nil
             }
-        run.ticket.log.append(.stepFinished(step: .bake, nanoseconds: time, failure: failure?.summary))
-        change(deploy) { record in
-            guard let index = record.steps.lastIndex(where: { $0.step == .bake }) else { return }
-            record.steps[index].end = parts.date()
-            record.steps[index].nanoseconds = time
-            record.steps[index].result = failure == nil ? .done : .failed
-        }
+        closeWatch(open.step, failure)
     }
 
     private func end(_ record: inout DeployRecord, _ ending: DeployStateMachine.Ending) {

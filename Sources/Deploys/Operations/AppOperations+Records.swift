@@ -54,6 +54,7 @@ extension AppOperations {
         case .inspected(let settings):
             run?.settings = settings
             run?.machine.setBake(wantedBake(current) ?? settings.deploy.bake)
+            decideRollout(settings)
             if settings.deploy.irreversible { announceIrreversible() }
             change(run?.deploy ?? run?.release?.label.number) { $0.settings = settings }
         case .fetched(let repository, let settings):
@@ -97,6 +98,7 @@ extension DeployStep {
     var milestone: DeployState? {
         switch self {
         case .inspect, .grow, .beforeSwitch, .switchTraffic, .bake: nil
+        case .canary, .approve, .roll, .replace: nil
         case .afterSwitch, .afterStable, .afterDrain, .onFailure, .onRollback: nil
         case .fetch: .fetched
         case .resolve: .resolved

@@ -94,6 +94,18 @@ extension AppOperations {
         return run.ticket.handle(deploy: deploy)
     }
 
+    /// What a person has seen is enough: a canary gets everything, the switch is made, the bake is over. Before any of these
+    /// it is taken for the wait that comes.
+    package func approve(
+        _ number: DeployNumber, by requester: Requester
+    ) throws(OperationRefusal) -> OperationHandle {
+        guard let run, run.deploy == number else { throw .noSuchDeploy(number) }
+        run.ticket.log.append(.notice(.info, "approved by \(requester)"))
+        let handle = run.ticket.handle(deploy: number)
+        feed(.approve)
+        return handle
+    }
+
     /// A deploy of this core's life, running or over, to follow from its start.
     package func attach(_ number: DeployNumber?) throws(OperationRefusal) -> OperationHandle {
         if let run, let deploy = run.deploy, number == nil || number == deploy {

@@ -57,13 +57,16 @@ extension AppOperations {
             do throws(GenerationFailure) { try await host.trial(spec) } catch { throw DeployFailure(error) }
             return .nothing
         case .beforeBoot:
+            if run.settings?.deploy.beforeBoot.isEmpty == false { beginGuard() }
             return try await runCommands(step, run) { $0.beforeBoot }
         case .grow: return try await grow(run)
         case .boot: return try await boot(run)
         case .health: return try await confirm(run)
         case .beforeSwitch:
             return try await runCommands(step, run) { $0.beforeSwitch }
-        case .switchTraffic, .bake: return .nothing
+        case .roll: return try await roll(run)
+        case .replace: return try await stopOld(run)
+        case .switchTraffic, .canary, .approve, .bake: return .nothing
         case .afterSwitch, .afterStable, .afterDrain, .onFailure, .onRollback: return .nothing
         }
     }
@@ -109,7 +112,7 @@ extension AppOperations {
     }
 
     /// What was asked for when the deploy began.
-    private func deployRequest(of run: OperationRun) -> DeployRequest? {
+    func deployRequest(of run: OperationRun) -> DeployRequest? {
         if case .deploy(let request) = run.ticket.request { return request }
         return run.deploy.flatMap { records[$0]?.request }
     }
@@ -144,46 +147,13 @@ extension AppOperations {
         }
     }
 
-    private func boot(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
-        let host = try host()
-        let asMany = max(host.liveGeneration()?.workers ?? 0, run.settings?.pool.minInstances ?? 1, 1)
-        let isDevelopment = parts.builder == nil && run.settings?.environment == "development"
-        let spec = try spec(run, workers: asMany, proof: isDevelopment ? .handshake : .health)
-        do throws(GenerationFailure) { return .booted(try await host.boot(spec)) } catch { throw DeployFailure(error) }
-    }
-
-    /// A worker may have died between its own proof and the last one's; the pool replaces it.
-    private func confirm(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
-        let host = try host()
-        guard let settings = run.settings, let generation = run.machine.fresh else { throw .cancelled }
-        let asMany = max(host.liveGeneration()?.workers ?? 0, settings.pool.minInstances, 1)
-        let deadline = parts.now() + settings.pool.startTimeout
-        guard await host.waitUntilReady(generation, workers: asMany, deadline: deadline) else {
-            throw DeployFailure(.unhealthy, "workers of the new version died after they had proved themselves")
-        }
-        return .nothing
-    }
-
-    private func grow(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
-        let host = try host()
-        guard let settings = run.settings, let generation = run.machine.fresh else { throw .cancelled }
-        let workers = max(host.liveGeneration()?.workers ?? 1, 1)
-        host.scale(generation, workers: workers)
-        let deadline = parts.now() + settings.pool.startTimeout
-        if await !host.waitUntilReady(generation, workers: workers, deadline: deadline), !Task.isCancelled {
-            // Fewer workers of a good version are better than all of a bad one.
-            run.ticket.log.append(.notice(.warning, "the standby did not grow to \(workers) workers in time"))
-        }
-        return .nothing
-    }
-
-    private func spec(_ run: OperationRun, workers: Int, proof: Proof) throws(DeployFailure) -> GenerationSpec {
+    func spec(_ run: OperationRun, workers: Int, proof: Proof) throws(DeployFailure) -> GenerationSpec {
         guard let settings = run.settings else { throw .cancelled }
         return GenerationSpec(
             app: app, settings: settings, release: run.release?.label, workers: workers, proof: proof)
     }
 
-    private func host() throws(DeployFailure) -> any GenerationHost {
+    func host() throws(DeployFailure) -> any GenerationHost {
         guard let host = parts.host else { throw DeployFailure(.internalError, "no server is running") }
         return host
     }
@@ -224,6 +194,10 @@ extension AppOperations {
         case .boot: return "boot \(release ?? "the new generation")"
         case .health: return "confirm that all workers are healthy"
         case .beforeSwitch: return "before_switch commands"
+        case .canary: return "compare the canary with the old version"
+        case .approve: return "wait for a person's approval"
+        case .roll: return "replace the old version's workers"
+        case .replace: return "stop the old version"
         case .switchTraffic: return "switch traffic"
         case .bake: return "watch the new version"
         case .afterSwitch: return "after_switch commands"

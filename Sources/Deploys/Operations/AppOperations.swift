@@ -97,10 +97,7 @@ package actor AppOperations {
 
     /// Call every 100 ms while the app is served: the bake's verdicts, and the standby's age, companions once it serves.
     package func tick() {
-        if case .baking? = run?.machine.state {
-            noteTroubles()
-            feed(.bakeSampled(bakeVerdict()))
-        }
+        look()
         tickStandby()
         manWhenServing()
     }

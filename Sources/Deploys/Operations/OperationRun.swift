@@ -74,6 +74,13 @@ struct OperationRun {
     /// What was live before the switch.
     var old: BootedCode?
     var bake: BakeWatch?
+    var guardian: MigrationGuard?
+    /// Workers that the live generation had when the new one was booted, and that it is to have.
+    var capacity = 1
+    /// Workers of the new generation that have to be there now.
+    var freshWorkers = 1
+    /// Workers that a rolling deploy takes at a time.
+    var batch = 1
     /// Companions whose trouble has been told.
     var troubled: Set<String> = []
     var switchNanoseconds: Int64?

@@ -15,14 +15,26 @@ package protocol GenerationHost: Sendable {
     /// The atomic switch; returns the generation that was live. Only a proved generation or a standby can be switched
     /// to, else nothing happens: `liveGeneration` says afterwards what is true.
     func switchTraffic(to generation: GenerationNumber) -> GenerationNumber?
+    /// The generation gets so many percent (more than 0, less than 100) of the requests, and what is live the rest; nil: all
+    /// of them go to what is live again. Clients that keep cookies stay with one of the two.
+    func share(_ generation: GenerationNumber, percent: Double?)
     /// No new requests, finish those in flight, then stop; at the deadline stop anyway.
     func drain(_ generation: GenerationNumber, within: Duration)
     /// Shrink to a standby, never below one worker.
     func park(_ generation: GenerationNumber, workers: Int)
+    /// Zero: all of its workers stop after their requests; it can be grown again.
     func scale(_ generation: GenerationNumber, workers: Int)
+    /// Returns when it has no process, false at the deadline.
+    func waitUntilEmpty(_ generation: GenerationNumber, deadline: Instant) async -> Bool
     /// False when there are fewer than `workers` proved workers at the deadline.
     func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool
     /// All processes of it have ended.
+    /// What drains, oldest first.
+    func drainingGenerations() -> [GenerationNumber]
+    /// Those that are not gone, whatever their state.
+    func generationCount() -> Int
+    /// What it still has is cut short, streams too.
+    func hurry(_ generation: GenerationNumber)
     func waitUntilGone(_ generation: GenerationNumber) async
     /// Stop everything of it now; it has no traffic.
     func discard(_ generation: GenerationNumber)
@@ -33,6 +45,12 @@ package protocol GenerationHost: Sendable {
     /// Workers that take requests now; one that sleeps counts as one.
     func readyWorkers(of generation: GenerationNumber) -> Int
     func traffic(of generation: GenerationNumber) -> TrafficCounts
+    /// Proportional set size of one worker, on average; nil where nothing was measured yet.
+    func memoryPerWorker(of generation: GenerationNumber) -> Int?
+    /// Bytes that can be taken without swapping; nil where the system does not say.
+    func availableMemory() -> Int?
+    /// Percent of the last ten seconds in which something waited for memory (PSI, `some avg10`); nil where it is not told.
+    func memoryPressure() -> Double?
 }
 
 package struct LiveGeneration: Sendable, Equatable {

@@ -12,6 +12,12 @@ package struct DeployFailure: Error, Sendable, Equatable, Codable, CustomStringC
         case bootFailed, unhealthy
         /// The new version's errors or crashes during the bake.
         case badBake
+        /// A person had to say yes, and nobody did.
+        case notApproved
+        /// The version that serves fails since hooks of the new one changed what both live with.
+        case oldVersionFails
+        /// There is not enough for the workers that were to be booted.
+        case memoryShort
         case withdrawn, older, noTarget, releaseMissing
         case cancelled, interrupted, internalError
     }

@@ -29,6 +29,8 @@ package struct DeployRequest: Sendable, Equatable, Codable {
     package var repository: String?
     /// Over the configured `deploy.bake`.
     package var bake: Duration?
+    /// Percent of the requests that the new version gets first: over the configured strategy.
+    package var canary: Double?
     /// Deploy a commit whose release was withdrawn.
     package var force: Bool
     /// Deploy a commit that is part of the live one's history.
@@ -36,12 +38,14 @@ package struct DeployRequest: Sendable, Equatable, Codable {
     package var requester: Requester
 
     package init(
-        ref: String? = nil, repository: String? = nil, bake: Duration? = nil, force: Bool = false,
+        ref: String? = nil, repository: String? = nil, bake: Duration? = nil, canary: Double? = nil,
+        force: Bool = false,
         allowOlder: Bool = false, requester: Requester
     ) {
         self.ref = ref
         self.repository = repository
         self.bake = bake
+        self.canary = canary
         self.force = force
         self.allowOlder = allowOlder
         self.requester = requester

@@ -136,7 +136,7 @@ extension ClientConnection {
         if let compression { dropping = dropping.union(compression.dropping) }
         let isStickyNew = isNewSticky
         if answer.isMissingAsset, answer.status == 404 { dropping.insert(.cacheControl) }
-        let sticky = isStickyNew ? route?.sticky?.encodedSize(valueLength: 16) ?? 0 : 0
+        let sticky = cookieSize(isStickyNew)
         let extra = fields.count + (route?.setFields.count ?? 0) + sticky + bytes.count + 256
         loop.scratch.removeAll()
         return loop.scratch.write(AnswerHead.encodedSize(response, headLength: bytes.count, extra: extra)) { memory in
@@ -156,6 +156,7 @@ extension ClientConnection {
             }
             if answer.isMissingAsset, answer.status == 404 { writer.write("Cache-Control: no-store\r\n") }
             if isStickyNew { writeSticky(to: &writer) }
+            if isVersionNew { writeVersion(to: &writer) }
             if let route, !route.setFields.isEmpty { route.setFields.withUnsafeBytes { writer.write($0) } }
             return AnswerHead.end(&writer)
         }
@@ -209,6 +210,23 @@ extension ClientConnection {
     private var isNewSticky: Bool {
         guard let cookie = route?.sticky, let claim else { return false }
         return StickyText.id(cookie.value(head, headBytes.bytes), headBytes.bytes) != claim.endpoint.sticky
+    }
+
+    private func cookieSize(_ isStickyNew: Bool) -> Int {
+        let sticky = isStickyNew ? route?.sticky?.encodedSize(valueLength: 16) ?? 0 : 0
+        return sticky + (route?.version?.encodedSize(valueLength: VersionText.longest) ?? 0)
+    }
+
+    /// The client is to learn which version it is with.
+    private var isVersionNew: Bool {
+        guard let cookie = route?.version, let claim else { return false }
+        let known = VersionText.generation(cookie.value(head, headBytes.bytes), headBytes.bytes)
+        return known != claim.endpoint.generation
+    }
+
+    private func writeVersion(to writer: inout ByteWriter) {
+        guard let cookie = route?.version, let claim else { return }
+        VersionText.text(claim.endpoint.generation).withUnsafeBytes { cookie.write($0, to: &writer) }
     }
 
     private func writeSticky(to writer: inout ByteWriter) {
@@ -288,6 +306,7 @@ extension ClientConnection {
                 replaced: route?.replaced, to: &writer)
             plan.writeFields(omitting: said, to: &writer)
             if isStickyNew { writeSticky(to: &writer) }
+            if isVersionNew { writeVersion(to: &writer) }
         }
         guard isWritten else { return false }
         outgoing.assign(loop.scratch.bytes)

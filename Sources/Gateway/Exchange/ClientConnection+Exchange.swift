@@ -51,7 +51,7 @@ extension ClientConnection {
         guard let route, case .waiting(let request) = exchange.state else { return }
         let isUnlimited = route.isUnlimited(head.path.of(headBytes.bytes))
         let answer = loop.pool.checkout(
-            route.app, waiter: waiter, preferring: stickyWish, unlimited: isUnlimited,
+            route.app, waiter: waiter, preferring: stickyWish, of: versionWish, unlimited: isUnlimited,
             ahead: request.mayGoAhead && !isUnlimited, first: request.wasRecalled)
         switch answer {
         case .granted(let claim): granted(claim)
@@ -66,6 +66,12 @@ extension ClientConnection {
     private var stickyWish: StickyID? {
         guard let cookie = route?.sticky else { return nil }
         return StickyText.id(cookie.value(head, headBytes.bytes), headBytes.bytes)
+    }
+
+    /// The generation that the client is with, while two share the traffic.
+    private var versionWish: GenerationNumber? {
+        guard let cookie = route?.version else { return nil }
+        return VersionText.generation(cookie.value(head, headBytes.bytes), headBytes.bytes)
     }
 
     private func giveBack(_ outcome: ExchangeOutcome) {

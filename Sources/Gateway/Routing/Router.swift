@@ -18,6 +18,8 @@ package final class Route: Sendable {
     /// What an app may name in X-Sendfile and X-Accel-Redirect.
     let sendfile: SendfileResolver?
     let sticky: StickyCookie?
+    /// While two generations share the traffic: which of them the client is with.
+    let version: StickyCookie?
     let errorTemplate: ErrorTemplate?
     /// `set_headers`: written as they are, and the app's own of the same names dropped.
     let setFields: [UInt8]
@@ -29,13 +31,19 @@ package final class Route: Sendable {
     /// - Parameters:
     ///   - releases: live first, then those that other generations run, then past ones whose assets are still served.
     ///   - errorPage: the app's own, as text.
+    ///   - isShared: two generations get requests now.
     package init(
         app: AppIndex, settings: AppSettings, releases: [StaticSite.Release] = [], shared: String? = nil,
-        errorPage: String? = nil
+        errorPage: String? = nil, isShared: Bool = false
     ) {
         self.app = app
         name = settings.name
         var http = settings.http
+        // What one version answered is not for those who are with the other.
+        if isShared { http.cache.isOn = false }
+        version =
+            isShared
+            ? StickyCookie(name: Route.versionCookie, attributes: "SameSite=Lax", basePath: http.baseURI) : nil
         // 0 is no limit; the limits over all bodies still hold.
         if http.maxRequestBody == 0 { http.maxRequestBody = .max }
         self.http = http
@@ -58,6 +66,8 @@ package final class Route: Sendable {
         unlimitedPaths = http.unlimitedConcurrencyPaths.map { Array($0.utf8) }
         basePath = http.baseURI == "/" ? [] : Array(http.baseURI.utf8)
     }
+
+    package static let versionCookie = "_passenger_version"
 
     /// `path` begins with `base`, and ends or goes on with a slash behind it.
     static func isBeneath(_ path: UnsafeRawBufferPointer, _ base: [UInt8]) -> Bool {

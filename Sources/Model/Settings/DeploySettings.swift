@@ -1,3 +1,31 @@
+/// How the traffic comes from the old version to the new one.
+package enum DeployStrategy: String, Sendable, Codable, CaseIterable {
+    /// All of the new version boots beside the old one, then one switch.
+    case blueGreen = "blue_green"
+    /// Worker by worker, or in batches: never more memory than one batch above what it takes anyway.
+    case rolling
+    /// A part of the traffic first, compared with the rest for a while.
+    case canary
+    /// For apps that cannot run twice: requests are held while the old version stops and the new one boots.
+    case replace
+}
+
+/// How many workers of the new version boot at a time, beyond those that serve (`rolling`).
+package enum Surge: Sendable, Codable, Equatable {
+    case count(Int)
+    /// Of the workers that serve.
+    case percent(Double)
+    /// As many as fit in so many bytes, by what a worker takes now.
+    case bytes(Int)
+}
+
+package struct CanarySettings: Sendable, Codable, Equatable {
+    /// Of the requests, more than 0 and less than 100.
+    package var percent: Double = 5
+    package var time: Duration = .seconds(5 * 60)
+    package init() {}
+}
+
 package struct DeploySettings: Sendable, Codable, Equatable {
     package var repo: String?
     /// Nil means the remote's default branch.
@@ -27,6 +55,13 @@ package struct DeploySettings: Sendable, Codable, Equatable {
     package var streamDrain: Duration = .seconds(10 * 60)
     package var bake: Duration = .seconds(30)
     package var autoRollback = AutoRollbackSettings()
+    package var strategy = DeployStrategy.blueGreen
+    package var surge = Surge.percent(100)
+    package var canary = CanarySettings()
+    /// The switch waits for a person.
+    package var approve = false
+    /// Of one app, alive at a time: a further deploy ends the oldest.
+    package var maxGenerations: Int = 3
     package var rollbackWindow: Duration = .seconds(15 * 60)
     package var standbyFull: Duration = .seconds(5 * 60)
     package var standbyInstances: Int = 1

@@ -1,3 +1,5 @@
+import Model
+
 /// A request's claim on a worker. Whoever has one gives it back exactly once: `Pool.checkin`, `Pool.checkinUnreachable`, or
 /// `Pool.becomeStream` with `Pool.streamEnded` after it; also when the worker has died meanwhile.
 package struct Claim: Sendable, Equatable {
@@ -17,6 +19,8 @@ package struct Claim: Sendable, Equatable {
 struct CheckoutWish: Equatable {
     /// This one, as long as it serves.
     var sticky: StickyID?
+    /// Any worker of this one, as long as two generations share the traffic and this is one of them.
+    var generation: GenerationNumber?
     /// Takes no place of the worker's concurrency.
     var isUnlimited = false
     /// May be sent to a worker that is busy, and be taken back.

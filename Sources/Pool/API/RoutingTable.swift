@@ -31,12 +31,8 @@ package struct RoutingTable: Sendable, Equatable {
 
     package var isEmpty: Bool { entries.isEmpty }
 
-    /// The entry of greatest weight, the first of equals.
-    package var primary: GenerationNumber? {
-        var best: Entry?
-        for entry in entries where entry.weight > best?.weight ?? 0 { best = entry }
-        return best?.generation
-    }
+    /// The first: what the app's traffic belongs to. Others have a share of it.
+    package var primary: GenerationNumber? { entries.first?.generation }
 
     package func contains(_ generation: GenerationNumber) -> Bool {
         entries.contains { $0.generation == generation }

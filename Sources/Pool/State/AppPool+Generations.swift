@@ -40,6 +40,23 @@ extension AppPool {
         return previous == number ? nil : previous
     }
 
+    /// Two generations have the traffic; or one again, and the other waits like a standby.
+    mutating func share(with number: GenerationNumber, tenThousandths: Int?, _ context: inout PoolContext) {
+        guard closing == nil, let primary = table.primary else { return }
+        guard let parts = tenThousandths else {
+            route(by: RoutingTable(all: primary))
+            return dispatch(&context)
+        }
+        guard number != primary, mayTakeTraffic(number, context) else { return }
+        let share = min(max(parts, 1), 9_999)
+        route(
+            by: RoutingTable([
+                RoutingTable.Entry(generation: primary, weight: 10_000 - share),
+                RoutingTable.Entry(generation: number, weight: share),
+            ]))
+        dispatch(&context)
+    }
+
     /// Proved, and not dead since; unless what is live is dead as well.
     private func mayTakeTraffic(_ number: GenerationNumber, _ context: borrowing PoolContext) -> Bool {
         guard let position = position(of: number) else { return false }
@@ -53,7 +70,7 @@ extension AppPool {
 
     mutating func scale(_ position: Int, workers wanted: Int, room: Int, _ context: inout PoolContext) {
         guard generations[position].state.keepsWorkers else { return }
-        generations[position].wanted = max(1, wanted)
+        generations[position].wanted = max(0, wanted)
         let settings = generations[position].spec.settings.pool
         resize(position, to: AppPool.target(generations[position].wanted, settings, room: room), &context)
         settle(position, &context)

@@ -17,7 +17,9 @@ extension AppPool {
         if takesAhead { context.now = now() }
         var line = wish.isUnlimited ? CheckoutQueue.Line.unlimited : .anyPlace
         if closing == nil {
-            let sticky = wish.sticky.flatMap { routedWorker($0, context) }
+            let sticky =
+                wish.sticky.flatMap { routedWorker($0, context) }
+                ?? wish.generation.flatMap { sharingWorker(of: $0, &context) }
             if pause == nil, let claim = claim(wish, sticky, &context) {
                 totals.granted += 1
                 return .granted(claim)
@@ -64,6 +66,17 @@ extension AppPool {
             let position = position(of: context.workers[slot].generation)
         else { return nil }
         return (position, slot)
+    }
+
+    /// While two generations share the traffic: a worker of the client's own one, with room where there is one.
+    private func sharingWorker(
+        of number: GenerationNumber, _ context: inout PoolContext
+    ) -> (position: Int, slot: Int)? {
+        guard table.entries.count > 1, table.contains(number), let position = position(of: number) else { return nil }
+        if let slot = generations[position].ready.first { return (position, slot) }
+        var serving: [Int] = []
+        for slot in generations[position].slots where context.workers[slot].state == .available { serving.append(slot) }
+        return serving.randomElement(using: &context.random).map { (position, $0) }
     }
 
     /// False when it was answered already (a grant wins over a cancel).

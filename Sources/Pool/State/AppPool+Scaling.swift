@@ -40,6 +40,8 @@ extension AppPool {
         else { return 0 }
         let target = generations[position].target
         if target == 0 { return queue.isEmpty ? 0 : 1 }
+        // While two generations share the traffic, whoever shares it out says how many workers each has.
+        guard table.entries.count < 2 else { return 0 }
         if target < floor(position) { return floor(position) - target }
         guard target < ceiling(position), generations[position].bootFailure == nil, !isChangingInPlace(position) else {
             return 0
@@ -107,7 +109,7 @@ extension AppPool {
 
     /// Workers that were not needed for `pool_idle_time` stop, the longest unused first.
     mutating func shrink(_ position: Int, _ context: inout PoolContext) {
-        guard closing == nil, pause == nil, scale == nil,
+        guard closing == nil, pause == nil, scale == nil, table.entries.count < 2,
             generations[position].state == .live || generations[position].isPending,
             generations[position].spec.settings.pool.poolIdleTime > .zero, let peak = generations[position].demand.peak
         else { return }

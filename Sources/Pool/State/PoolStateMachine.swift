@@ -217,6 +217,14 @@ struct PoolStateMachine {
         return (previous, finish())
     }
 
+    mutating func share(
+        _ app: AppIndex, with number: GenerationNumber, tenThousandths: Int?, now: Instant
+    ) -> [PoolAction] {
+        begin(now)
+        apps[app.rawValue].share(with: number, tenThousandths: tenThousandths, &context)
+        return finish()
+    }
+
     mutating func drain(
         _ number: GenerationNumber, of app: AppIndex, within: Duration, streams: Duration? = nil, now: Instant
     ) -> [PoolAction] {

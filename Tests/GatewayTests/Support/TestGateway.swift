@@ -164,6 +164,17 @@ final class TestGateway: Sendable {
         return booted.number
     }
 
+    func bootBeside() async throws -> GenerationNumber {
+        let spec = GenerationSpec(app: settings.name, settings: settings, workers: options.workers, proof: .handshake)
+        return try await pool.boot(app, spec).number
+    }
+
+    /// With another generation, or not any more.
+    func share(with generation: GenerationNumber, tenThousandths: Int?) {
+        pool.share(app, with: generation, tenThousandths: tenThousandths)
+        gateway.setRoutes([Route(app: app, settings: settings, isShared: tenThousandths != nil)])
+    }
+
     /// A second app, with a worker of its own.
     func addApp(_ name: String, _ change: (inout AppSettings) -> Void) async throws -> Route {
         var settings = self.settings

@@ -1,0 +1,30 @@
+import Model
+
+extension ValueForm where Value == Double {
+    /// `5%`, or `5`.
+    static func percentage(_ example: String) -> ValueForm {
+        .scalar("a percentage between 0 and 100", example: example) { text in
+            Percentage.read(text).flatMap { $0 > 0 && $0 < 100 ? $0 : nil }
+        }
+    }
+}
+
+extension ValueForm where Value == Surge {
+    static var surge: ValueForm {
+        .scalar("a number of workers, a percentage of them such as 50%, or a size such as 1GB", example: "1") { text in
+            if text.hasSuffix("%") {
+                return Percentage.read(text).flatMap { $0 > 0 && $0 <= 100 ? .percent($0) : nil }
+            }
+            if let count = Int(text) { return (1...100_000).contains(count) ? .count(count) : nil }
+            return ValueForm<Int>.parseSize(text).flatMap { $0 > 0 ? .bytes($0) : nil }
+        }
+    }
+}
+
+private enum Percentage {
+    static func read(_ text: String) -> Double? {
+        let number = text.hasSuffix("%") ? text.dropLast() : text[...]
+        guard let value = Double(number.filter { $0 != " " }), value.isFinite else { return nil }
+        return value
+    }
+}
