@@ -76,6 +76,7 @@ package final class Gateway: Sendable {
     private struct Loop: Sendable {
         let eventLoop: SocketLoop
         let context: NIOLoopBoundBox<LoopContext>
+        let routeCounts: SharedRouteCounts
     }
 
     private let group: SocketLoopGroup
@@ -90,17 +91,17 @@ package final class Gateway: Sendable {
         self.parts = parts
         var loops: [Loop] = []
         for eventLoop in group.loops {
-            let context = try await eventLoop.submit {
-                let context = NIOLoopBoundBox(
-                    LoopContext(eventLoop: eventLoop, shared: parts), eventLoop: eventLoop)
+            let (context, routeCounts) = try await eventLoop.submit {
+                let own = LoopContext(eventLoop: eventLoop, shared: parts)
+                let context = NIOLoopBoundBox(own, eventLoop: eventLoop)
                 eventLoop.scheduleRepeatedTask(initialDelay: parts.sweepInterval, delay: parts.sweepInterval) { _ in
                     context.value.sweep()
                     // One cache for all loops.
                     if eventLoop.index == 0 { parts.cache?.tick(now: monotonicNow()) }
                 }
-                return context
+                return (context, own.routeCounts)
             }.get()
-            loops.append(Loop(eventLoop: eventLoop, context: context))
+            loops.append(Loop(eventLoop: eventLoop, context: context, routeCounts: routeCounts))
         }
         self.loops = loops
     }
@@ -216,6 +217,23 @@ package final class Gateway: Sendable {
     /// The generation is gone, and so is what its workers answered.
     package func forget(_ generation: GenerationNumber, of app: AppName) {
         parts.cache?.dropGeneration(generation, of: app, now: monotonicNow())
+    }
+
+    /// What a generation answered since it had its first request, by route; those with most requests first.
+    package func routes(of generation: GenerationNumber, _ app: AppIndex) -> [RouteTraffic] {
+        var merged: [String: RouteTraffic] = [:]
+        for loop in loops {
+            for route in loop.routeCounts.withLock({ $0.routes(of: generation, app) }) {
+                merged[route.name, default: RouteTraffic(name: route.name, requests: 0, errors: 0)].requests +=
+                    route.requests
+                merged[route.name]?.errors += route.errors
+            }
+        }
+        return merged.values.sorted { ($0.requests, $1.name) > ($1.requests, $0.name) }
+    }
+
+    package func forgetRoutes(of generation: GenerationNumber, _ app: AppIndex) {
+        for loop in loops { loop.routeCounts.withLock { $0.forget(generation, of: app) } }
     }
 
     /// Stops accepting, ends idle connections, lets busy ones finish (their answers say `Connection: close`).

@@ -37,6 +37,8 @@ final class LoopContext {
     let files: FileCache
     let gzip: GzipStreams
     let cache: ResponseCache?
+    /// Of the loop's own requests; whoever asks for them comes from another thread, and seldom.
+    let routeCounts: SharedRouteCounts
     private var accessLog: AccessLogBuffer?
     private var flushIsPlanned = false
     /// Wall clock minus monotonic clock, in nanoseconds; looked at once a second.
@@ -66,6 +68,7 @@ final class LoopContext {
         files = FileCache()
         gzip = GzipStreams(budget: shared.gzipBudget)
         cache = shared.cache
+        routeCounts = SharedRouteCounts()
         accessLog = shared.accessLog.map { AccessLogBuffer(writer: $0) }
         upstreams = Upstreams(loop: eventLoop, events: events)
         readWallClock()

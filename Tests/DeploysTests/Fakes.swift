@@ -78,6 +78,7 @@ final class FakeHost: GenerationHost {
         var refusesSwitch = false
         /// Not gone yet.
         var draining: [GenerationNumber] = []
+        var routes: [GenerationNumber: [RouteTraffic]] = [:]
         var perWorker: Int?
         var available: Int?
     }
@@ -170,6 +171,8 @@ final class FakeHost: GenerationHost {
             state.draining.removeAll { $0 == generation }
         }
     }
+    func routes(of generation: GenerationNumber) -> [RouteTraffic] { state.withLock { $0.routes[generation] ?? [] } }
+    func lastLines(of generation: GenerationNumber) -> [String] { ["a line of \(generation)"] }
     func memoryPerWorker(of generation: GenerationNumber) -> Int? { state.withLock { $0.perWorker } }
     func availableMemory() -> Int? { state.withLock { $0.available } }
     func memoryPressure() -> Double? { nil }

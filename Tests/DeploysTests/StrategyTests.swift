@@ -63,9 +63,15 @@ import Testing
         let fixture = try await fixture(.canary)
         let handle = try await begin(fixture)
         await wait(for: .canary, handle)
-        fixture.host.change { $0.counts[GenerationNumber(2)] = bad(60, 30) }
+        fixture.host.change { state in
+            state.counts[GenerationNumber(2)] = bad(60, 30)
+            state.routes[GenerationNumber(1)] = [RouteTraffic(name: "POST /orders", requests: 610, errors: 0)]
+            state.routes[GenerationNumber(2)] = [RouteTraffic(name: "POST /orders", requests: 52, errors: 30)]
+        }
         await fixture.operations.tick()
         let outcome = try await fixture.finish(handle)
+        #expect(outcome.failure?.details == "POST /orders: 0 of 610 before, 30 of 52 now")
+        #expect(outcome.failure?.outputTail == ["a line of g2"])
         #expect(outcome.result == .rolledBack && outcome.liveRelease == "1-aaaaaaa")
         #expect(outcome.failure?.summary.contains("30 of 60") == true)
         #expect(fixture.host.calls.suffix(2) == ["share g1 -", "drain g2"])

@@ -35,6 +35,7 @@ final class AppLog: Sendable {
     private let tools: Tools
     private let events: EventLog
     private let state = Mutex(State())
+    private let recent = Mutex(RecentLines())
 
     init(app: AppName, user: String?, tools: Tools, events: EventLog) {
         self.app = app
@@ -58,6 +59,7 @@ final class AppLog: Sendable {
     func reopen() { open() }
 
     func write(_ source: OutputSource, _ stream: StandardStream, _ text: String) {
+        recent.withLock { $0.note(source, stream, text) }
         let line = Line(source: source, stream: stream, text: text)
         let isTaken = state.withLock { state in
             if state.path == nil { return false }
@@ -82,6 +84,8 @@ final class AppLog: Sendable {
         guard let writer, let descriptor else { return }
         writer.close { _ = Descriptor(owning: descriptor) }
     }
+
+    func lastLines(of workers: Set<WorkerNumber>) -> [String] { recent.withLock { $0.of(workers) } }
 
     /// Before the process ends.
     func flush() { state.withLock { $0.writer }?.flush() }

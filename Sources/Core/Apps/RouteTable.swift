@@ -10,7 +10,7 @@ final class RouteTable: Sendable {
         var holds = 0
     }
 
-    private let gateway: Gateway
+    let gateway: Gateway
     private let state = Mutex(State())
 
     init(gateway: Gateway) { self.gateway = gateway }

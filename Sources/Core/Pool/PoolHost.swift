@@ -1,4 +1,5 @@
 import Deploys
+import Gateway
 import Linux
 import Model
 import Pool
@@ -9,6 +10,7 @@ struct PoolHost: GenerationHost {
     let pool: Pool
     let app: AppIndex
     let meter: MemoryMeter
+    let gateway: Gateway
     let routes: AppRoutes
 
     func liveGeneration() -> LiveGeneration? {
@@ -87,6 +89,13 @@ struct PoolHost: GenerationHost {
             return 0
         }
         return found.target == 0 ? 1 : found.workers.count { $0.state == .available }
+    }
+
+    func routes(of generation: GenerationNumber) -> [RouteTraffic] { gateway.routes(of: generation, app) }
+
+    func lastLines(of generation: GenerationNumber) -> [String] {
+        let workers = pool.snapshot(of: app)?.generations.first { $0.number == generation }?.workers ?? []
+        return routes.log.lastLines(of: Set(workers.map(\.number)))
     }
 
     func memoryPerWorker(of generation: GenerationNumber) -> Int? {

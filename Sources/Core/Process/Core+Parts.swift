@@ -75,7 +75,7 @@ extension Core {
         let log = AppLog(app: app.name, user: app.users.workers, tools: tools, events: events)
         let host = routes.map { [pool] routes in
             PoolHost(
-                pool: pool, app: index, meter: meter,
+                pool: pool, app: index, meter: meter, gateway: routes.gateway,
                 routes: AppRoutes(pool: pool, app: index, location: app.location, table: routes, log: log))
         }
         // What operations do is told by their events; of their own log only problems are wanted.

@@ -124,7 +124,10 @@ final class Core: Sendable {
             switch event.kind {
             case .wanted: Task { await table[event.app]?.start() }
             case .bootFailed, .switched: bootEnded.yield()
-            case .generationGone: if let generation = event.generation { gateway?.forget(generation, of: event.app) }
+            case .generationGone:
+                guard let generation = event.generation else { break }
+                gateway?.forget(generation, of: event.app)
+                if let index = table[event.app]?.index { gateway?.forgetRoutes(of: generation, index) }
             default: break
             }
         }

@@ -8,6 +8,8 @@ package enum BakeVerdict: Sendable, Equatable {
     case hold(String)
     /// No worker of the new version is alive right now. Another may be booting, so only the end of the bake decides.
     case deserted(String)
+
+    package var isBad: Bool { self != .good }
 }
 
 /// Judges a new generation during its bake, against what the old one used to do.

@@ -24,6 +24,7 @@ extension AppOperations {
         case .parkAgain: standby?.clock.grownAgain()
         case .alarm(let reason):
             run?.ticket.log.append(.notice(.alarm, reason))
+            for line in run?.evidence?.routes ?? [] { run?.ticket.log.append(.notice(.alarm, line)) }
             parts.logger.error("alarm", metadata: ["reason": "\(reason)"])
         case .finish(let ending): finish(ending)
         }

@@ -5,8 +5,12 @@ import Pool
 
 /// The end of an operation.
 extension AppOperations {
-    func finish(_ ending: DeployStateMachine.Ending) {
+    func finish(_ given: DeployStateMachine.Ending) {
         guard let run else { return }
+        var ending = given
+        if case .rolledBack(let failure, let byHand) = given {
+            ending = .rolledBack(withEvidence(failure), byHand: byHand)
+        }
         closeWatch(run, ending)
         change(run.deploy) { record in
             end(&record, ending)

@@ -41,11 +41,32 @@ extension AppOperations {
         }
     }
 
+    /// What is seen now, kept for as long as it is bad: after the way back the new generation is soon gone.
     private func verdict() -> BakeVerdict {
+        let verdict = compare()
+        if verdict.isBad, let host = parts.host, let fresh = run?.machine.fresh {
+            let old = run?.machine.previous ?? live?.generation
+            run?.evidence = BakeEvidence(
+                routes: ErrorDiff(old: old.map(host.routes(of:)) ?? [], new: host.routes(of: fresh)).lines,
+                output: host.lastLines(of: fresh))
+        }
+        return verdict
+    }
+
+    private func compare() -> BakeVerdict {
         guard let run, let host = parts.host, let watch = run.bake, let fresh = run.machine.fresh else { return .good }
         let old = run.machine.previous ?? (run.machine.isSharing ? live?.generation : nil)
         return watch.verdict(
             new: host.traffic(of: fresh), oldNow: old.map(host.traffic(of:)), alive: host.readyWorkers(of: fresh))
+    }
+
+    /// A failure of the bake's with what was seen of it.
+    func withEvidence(_ failure: DeployFailure) -> DeployFailure {
+        guard failure.code == .badBake, let evidence = run?.evidence else { return failure }
+        var failure = failure
+        if !evidence.routes.isEmpty { failure.details = evidence.routes.joined(separator: "\n") }
+        if failure.outputTail.isEmpty { failure.outputTail = evidence.output }
+        return failure
     }
 
     // MARK: The old version while hooks run

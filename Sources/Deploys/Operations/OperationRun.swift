@@ -74,6 +74,7 @@ struct OperationRun {
     /// What was live before the switch.
     var old: BootedCode?
     var bake: BakeWatch?
+    var evidence: BakeEvidence?
     var guardian: MigrationGuard?
     /// Workers that the live generation had when the new one was booted, and that it is to have.
     var capacity = 1
@@ -94,6 +95,13 @@ struct OperationRun {
         stepBegan = now
         output = StepOutput(.inspect, ticket.log)
     }
+}
+
+/// What was seen of a version that did badly.
+struct BakeEvidence: Sendable {
+    /// Lines of an `ErrorDiff`.
+    var routes: [String]
+    var output: [String]
 }
 
 /// What the commands of a step print: for followers, and its end for the record.

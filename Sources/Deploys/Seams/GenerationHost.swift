@@ -45,6 +45,10 @@ package protocol GenerationHost: Sendable {
     /// Workers that take requests now; one that sleeps counts as one.
     func readyWorkers(of generation: GenerationNumber) -> Int
     func traffic(of generation: GenerationNumber) -> TrafficCounts
+    /// Since it had its first request.
+    func routes(of generation: GenerationNumber) -> [RouteTraffic]
+    /// The last lines that its workers wrote, errors rather than others.
+    func lastLines(of generation: GenerationNumber) -> [String]
     /// Proportional set size of one worker, on average; nil where nothing was measured yet.
     func memoryPerWorker(of generation: GenerationNumber) -> Int?
     /// Bytes that can be taken without swapping; nil where the system does not say.

@@ -80,7 +80,18 @@ extension ClientConnection {
             isStream = false
             loop.pool.streamEnded(claim)
         } else {
+            countRoute(claim, outcome)
             loop.pool.checkin(claim, outcome)
+        }
+    }
+
+    private func countRoute(_ claim: Claim, _ outcome: ExchangeOutcome) {
+        guard outcome != .notForwarded else { return }
+        let bytes = headBytes.bytes
+        loop.routeCounts.withLock {
+            $0.count(
+                claim.endpoint.app, claim.endpoint.generation, isError: outcome != .ok,
+                method: head.methodRange.of(bytes), path: head.path.of(bytes))
         }
     }
 

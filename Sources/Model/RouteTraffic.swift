@@ -1,0 +1,13 @@
+/// What one generation answered on one of its routes.
+package struct RouteTraffic: Sendable, Equatable {
+    /// `POST /orders/*`: method and path, with a star for what looks like an id.
+    package var name: String
+    package var requests: Int
+    /// 5xx of the app's, and 502 and 504 because of it.
+    package var errors: Int
+    package init(name: String, requests: Int, errors: Int) {
+        self.name = name
+        self.requests = requests
+        self.errors = errors
+    }
+}
