@@ -107,7 +107,14 @@ class Passenger:
 
     def start(self, directory, *flags):
         """Starts a server in the background, on a free port of this machine. Returns the port."""
-        self.run("start", str(directory), "--address", "127.0.0.1", "--port", "0", "--daemonize", *flags)
+        return self._start(directory, str(directory), *flags)
+
+    def serve(self, config, directory):
+        """The same with the apps of a server file; `directory` is that of one of them."""
+        return self._start(directory, "--config", str(config))
+
+    def _start(self, directory, *arguments):
+        self.run("start", *arguments, "--address", "127.0.0.1", "--port", "0", "--daemonize")
         status = self.status(directory)
         self._supervisor = status["server"]["supervisor_pid"]
         return int(status["server"]["listeners"][0].rpartition(":")[2])
