@@ -189,7 +189,8 @@ let package = Package(
         tests("AdminTests", ["Model", "Linux", "AdminAPI", "AdminClient", "AdminServer", logging] + nio),
         tests("CoreTests", ["Model", "Core"]),
         tests("CommandsTests", ["Model", "AdminAPI", "Commands", "Terminal"]),
-        tests("SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "passenger", "passenger-launch"]),
+        tests(
+            "SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "Deploys", "passenger", "passenger-launch"]),
     ] + fuzzer + benchmarks
 )
 

@@ -28,6 +28,9 @@ actor BuilderClient: ReleaseBuilding {
     }
 
     func prepareRoot() async throws(DeployFailure) {
+        // What a builder that was killed has left, or a power cut: half checkouts, and what was being deleted. Before anything
+        // else, since they may be what fills the disk; a clean-up that fails decides nothing.
+        _ = try? await ask(.cleanTemporary(root: root))
         _ = try await ask(.prepareRoot(root: root))
     }
 

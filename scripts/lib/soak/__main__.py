@@ -48,27 +48,16 @@ def main():
         asyncio.run(run(soak))
     except (StepFailed, OSError) as problem:
         print(f"error: {problem}", file=sys.stderr)
-        show_log(soak)
+        print(soak.last_words(), file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("interrupted", file=sys.stderr)
         return 130
     finally:
         soak.passenger.end()
-        is_good = not soak.account.complaints
-        if is_good:
-            soak.workspace.remove()
-    report.show(soak, time.monotonic() - began)
-    if not is_good:
-        show_log(soak)
         soak.workspace.remove()
-    return 0 if is_good else 1
-
-
-def show_log(soak):
-    if soak.workspace.log.exists():
-        print("The end of the server's log:", file=sys.stderr)
-        print("\n".join(soak.workspace.log.read_text(errors="replace").splitlines()[-60:]), file=sys.stderr)
+    report.show(soak, time.monotonic() - began)
+    return 1 if soak.account.complaints else 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ DELAY = 3.0
 # How much of the time around a switch counts as its own.
 BEFORE, AFTER = 0.5, 1.0
 STEP = math.log(1.02)
+# How many of the complaints are followed by what the server said.
+EVIDENCE = 5
 
 
 class Latencies:
@@ -34,8 +36,9 @@ class Latencies:
 
 
 class Account:
-    def __init__(self, apps):
-        self._apps = apps
+    def __init__(self, apps, evidence):
+        """`evidence` tells what the server has said of late."""
+        self._apps, self._evidence = apps, evidence
         self._waiting = deque()
         # (began, ended) of deploys, rollbacks and restarts; None while one goes on.
         self.operations = []
@@ -53,6 +56,8 @@ class Account:
     def complain(self, text):
         self.complaints.append(text)
         print(f"FAILED: {text}", flush=True)
+        if len(self.complaints) <= EVIDENCE:
+            print(self._evidence(), flush=True)
 
     def judge(self, now, patience=DELAY):
         """What ended long enough ago."""

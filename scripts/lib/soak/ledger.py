@@ -6,6 +6,8 @@ from repository import BAKE, STANDBY, STREAM_DRAIN
 
 # What passes between a moment and the news of it, and how late a stream may end after the last moment it was meant to.
 SLACK = 3.0
+# An answer of unknown length is a request like any other until it is so old; then it has what is left of its drain.
+STREAM_AGE = 10.0
 
 
 @dataclass
@@ -72,7 +74,8 @@ class App:
         if sample.failure:
             return sample.failure
         if sample.is_cut and not any(
-                sample.began <= replacement.latest and replacement.earliest <= sample.ended <= replacement.until
+                sample.began <= replacement.latest
+                and replacement.earliest <= sample.ended <= max(replacement.until, sample.began + STREAM_AGE + SLACK)
                 for replacement in self.replacements):
             return f"cut after {sample.ended - sample.began:.1f} s, and no version was being replaced"
         return None

@@ -27,7 +27,7 @@ class Soak:
         self.workspace = Workspace("soak")
         self.passenger = Passenger(program, self.workspace)
         self.apps = {name: App(name) for name in plan.APPS}
-        self.account = Account(self.apps)
+        self.account = Account(self.apps, self.last_words)
         self.roots = {name: self.workspace.path / f"{name}-root" for name in plan.APPS}
         self.repositories = {}
         # Versions of each app that a rollback may lead to, the live one last.
@@ -121,6 +121,13 @@ class Soak:
                 continue
             if mine in command and pid != os.getpid() and is_running(pid):
                 self.account.complain(f"a process is left over: {pid} {command}")
+
+    def last_words(self):
+        """The end of the server's log."""
+        if not self.workspace.log.exists():
+            return "The server has logged nothing."
+        lines = self.workspace.log.read_text(errors="replace").splitlines()[-40:]
+        return "\n".join(["The end of the server's log:", *(f"    {line}" for line in lines)])
 
     # Operations.
 
