@@ -76,7 +76,8 @@ extension SystemTests {
             }
             try eventually("\(what): the end of the deploy", within: .seconds(40), evidence: { server.log }) {
                 guard let app = try? server.appStatus(), try server.workers().count >= 1 else { return false }
-                return app.operation == nil && app.liveRelease != nil
+                // The last words of the journal come after.
+                return app.operation == nil && server.record(number)?.state.isEnd == true
             }
             let after = try server.version()
             #expect(after == before || after == "\(version)", "\(what): \(after) is live")

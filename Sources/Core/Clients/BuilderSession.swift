@@ -18,6 +18,8 @@ final class BuilderSession: Sendable {
         var errors: [String] = []
         /// Set before its input is closed: no request may come after that.
         var isOver = false
+        /// How it ended, perhaps before it was ever asked.
+        var end: ToolEnd?
         var requests = 0
     }
     private let tools: Tools
@@ -48,8 +50,10 @@ final class BuilderSession: Sendable {
                 return state.tool
             }
             guard let tool else {
+                let reason = state.withLock { $0.end.map { ": \($0)" } } ?? ""
                 return continuation.resume(
-                    returning: .failure(DeployFailure(.internalError, "the release builder could not be started")))
+                    returning: .failure(
+                        DeployFailure(.internalError, "the release builder could not be started\(reason)")))
             }
             write(request, to: tool)
         }
@@ -113,6 +117,7 @@ final class BuilderSession: Sendable {
                 state.tool = nil
             }
             state.isOver = true
+            state.end = end
             return (state.answer, state.errors)
         }
         continuation?.resume(
