@@ -5,14 +5,19 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -34,6 +39,17 @@ int cl_openat_beneath(int directory, const char *path, int flags, uint32_t mode)
     how.mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0;  // openat2 refuses a mode that has no use
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+int cl_clone_file(int fd, int source) { return ioctl(fd, FICLONE, source); }
+ssize_t cl_read_cached(int fd, void *bytes, size_t count) {
+    struct iovec part = {.iov_base = bytes, .iov_len = count};
+    return preadv2(fd, &part, 1, 0, RWF_NOWAIT);
+}
+int cl_has_exact_ctime(int fd) {
+    struct statfs system;
+    if (fstatfs(fd, &system) != 0) return 0;
+    return system.f_type == EXT4_SUPER_MAGIC || system.f_type == XFS_SUPER_MAGIC || system.f_type == BTRFS_SUPER_MAGIC;
 }
 
 int cl_duplicate(int fd, int minimum) { return fcntl(fd, F_DUPFD_CLOEXEC, minimum); }

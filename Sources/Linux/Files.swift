@@ -112,6 +112,23 @@ package func writeFileAtomically(
 /// Writes all that waits on the descriptor's file system to disk, and reports what could not be written (syncfs(2)).
 package func syncFileSystem(_ fd: Int32) throws(SystemError) { _ = try checked("syncfs") { cl_syncfs(fd) } }
 
+/// Makes an empty file share all extents of another: a copy that copies nothing, where the file system can (ioctl_ficlone(2)).
+package func cloneFile(_ fd: Int32, from source: Int32) throws(SystemError) {
+    _ = try checked("FICLONE") { cl_clone_file(fd, source) }
+}
+
+/// The first `count` bytes of a file, if all of them are in memory already (RWF_NOWAIT, preadv2(2)); nil otherwise.
+package func readCached(_ fd: Int32, count: Int) -> [UInt8]? {
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        guard let start = buffer.baseAddress else { return }
+        filled = max(0, cl_read_cached(fd, start, count))
+    }
+    return bytes.count == count ? bytes : nil
+}
+
+/// Whether the file system is a local one that moves a file's ctime with each change: ext2 to ext4, XFS, Btrfs.
+package func hasExactChangeTimes(_ fd: Int32) -> Bool { cl_has_exact_ctime(fd) == 1 }
+
 /// Names in a directory, without `.` and `..`.
 package func directoryEntries(_ directory: Int32) throws(SystemError) -> [String] {
     // fdopendir(3) takes its descriptor over, and shares the position with its duplicates: open it anew.

@@ -11,6 +11,23 @@ package func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
     pthread_detach(thread)
 }
 
+/// Runs `body` on `count` threads, this one among them, and returns when all have returned. On fewer when the system has no more,
+/// so the work must not depend on the number.
+package func runThreads(_ count: Int, name: String, _ body: @escaping @Sendable () -> Void) {
+    var threads: [pthread_t] = []
+    for _ in 1..<max(count, 1) {
+        let box = Unmanaged.passRetained(ThreadBody(name: name, run: body))
+        var thread = pthread_t()
+        guard pthread_create(&thread, nil, runThreadBody, box.toOpaque()) == 0 else {
+            box.release()
+            break
+        }
+        threads.append(thread)
+    }
+    body()
+    for thread in threads { pthread_join(thread, nil) }
+}
+
 private final class ThreadBody {
     let name: String
     let run: @Sendable () -> Void

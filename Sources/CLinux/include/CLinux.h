@@ -54,6 +54,12 @@ int cl_close_on_exec_from(int first);
 int cl_set_pipe_size(int fd, int size);
 int cl_pipe(int *_Nonnull two, int nonblocking_reader);
 int cl_syncfs(int fd);
+// Makes an empty file share all extents of another (ioctl_ficlone(2)).
+int cl_clone_file(int fd, int source);
+// From the start of the file, as far as it is in the page cache: RWF_NOWAIT, preadv2(2).
+ssize_t cl_read_cached(int fd, void *_Nonnull bytes, size_t count);
+// On a local file system that moves a file's ctime with each change: ext2 to ext4, XFS, Btrfs.
+int cl_has_exact_ctime(int fd);
 // Whether an extended attribute (xattr(7)) is there and has this value.
 int cl_attribute_is(int fd, const char *_Nonnull name, const char *_Nonnull value);
 int cl_attribute_exists(int fd, const char *_Nonnull name);

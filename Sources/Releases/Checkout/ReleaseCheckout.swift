@@ -25,9 +25,10 @@ struct ReleaseCheckout {
             in: releases.path)
 
         let temporary = FileName.temporary(.checkout, number: number)
+        let record: CheckoutRecord
         do throws(BuilderFailure) {
             try releases.makeDirectory(temporary)
-            try write(plan, commit: commit, from: mirror, to: releases.openDirectory(temporary))
+            record = try write(plan, commit: commit, root: root, to: releases.openDirectory(temporary))
             try cancellation.check()
             try releases.rename(temporary, to: FileName(name), in: releases)
         } catch {
@@ -42,23 +43,38 @@ struct ReleaseCheckout {
             removeRemains(temporary, in: releases)
             throw error
         }
+        // Nobody has had the release's path yet, so what is recorded is still what is there.
+        try? CheckoutRecords(root).write(record, of: name)
         return CheckedOutRelease(
             name: name, path: releases.join(FileName(name)), files: plan.files, bytes: plan.bytes)
     }
 
     private func write(
-        _ plan: TreePlan, commit: CommitID, from mirror: borrowing Repository, to directory: consuming Directory
-    ) throws(BuilderFailure) {
-        var writer = TreeWriter(plan: plan, events: events, cancellation: cancellation)
-        try writer.write(plan.entries.filter { $0.name != .revision }, from: mirror, to: directory)
-        if plan.entries.contains(where: { $0.name == .revision }) {
+        _ plan: TreePlan, commit: CommitID, root: borrowing DeployRoot, to directory: consuming Directory
+    ) throws(BuilderFailure) -> CheckoutRecord {
+        if plan.tracksRevision {
             events.note("the REVISION in the repository gives way to the one of the release")
         }
+        let writer = TreeWriter(
+            plan: plan, mirrorPath: root.mirrorPath, reuse: reusable(root), events: events, cancellation: cancellation)
+        let record = try writer.write(to: directory)
         let line = Array("\(commit)\n".utf8)
         try line.withUnsafeBufferPointer { (bytes) throws(BuilderFailure) in
-            try directory.createFile(.revision, mode: 0o644, contents: UnsafeRawBufferPointer(bytes))
+            _ = try directory.createFile(.revision, mode: 0o644, contents: UnsafeRawBufferPointer(bytes))
         }
         try directory.flushFileSystem()
+        return record
+    }
+
+    /// It only saves work, so whatever is wrong with it is no reason to fail.
+    private func reusable(_ root: borrowing DeployRoot) -> ReuseSource? {
+        do throws(BuilderFailure) {
+            let records = try CheckoutRecords(root)
+            try records.clean(root)
+            return try records.newest(of: root)
+        } catch {
+            return nil
+        }
     }
 
     private func removeRemains(_ temporary: FileName, in releases: borrowing Directory) {

@@ -28,11 +28,17 @@ struct Directory: ~Copyable {
     }
 
     /// The same directory, open once more.
-    func reopened() throws(BuilderFailure) -> Directory {
-        let number = openat(descriptor.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    func reopened() throws(BuilderFailure) -> Directory { try Directory.reopening(descriptor.number, path: path) }
+
+    /// A directory that another thread has open.
+    static func reopening(_ descriptor: Int32, path: String) throws(BuilderFailure) -> Directory {
+        let number = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard number >= 0 else { throw .system(errno, "open \(path)", path: path) }
         return Directory(descriptor: Descriptor(owning: number), path: path)
     }
+
+    /// The descriptor alone.
+    consuming func intoDescriptor() -> Descriptor { descriptor }
 
     /// False when something of that name is there already.
     @discardableResult
@@ -50,27 +56,72 @@ struct Directory: ~Copyable {
         return nil
     }
 
-    /// Creates a file that must not exist yet, with exactly this mode whatever the umask is. Not flushed.
-    func createFile(_ name: FileName, mode: mode_t, contents: UnsafeRawBufferPointer) throws(BuilderFailure) {
-        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-        let number = name.withCString { openat(descriptor.number, $0, flags, 0o600) }
-        guard number >= 0 else { throw .system(errno, "create \(join(name))", path: join(name)) }
+    /// Creates a file that must not exist yet, with exactly this mode whatever the umask is. Not flushed. Returns its status.
+    @discardableResult
+    func createFile(
+        _ name: FileName, mode: mode_t, contents: UnsafeRawBufferPointer
+    ) throws(BuilderFailure) -> stat {
+        let file = try create(name, mode: mode)
         var written = 0
         while written < contents.count {
-            let count = write(number, contents.baseAddress! + written, contents.count - written)
+            let count = write(file.number, contents.baseAddress! + written, contents.count - written)
             if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw closing(number, errno, "write \(join(name))", name) }
+            guard count > 0 else { throw .system(errno, "write \(join(name))", path: join(name)) }
             written += count
         }
-        var result = stat()
-        guard fchmod(number, mode) == 0, fstat(number, &result) == 0 else {
-            throw closing(number, errno, "write \(join(name))", name)
+        return try finish(file, name, mode: mode, bytes: contents.count)
+    }
+
+    enum CloneOutcome {
+        case cloned(stat)
+        /// Not this file; it was removed again.
+        case refused
+        /// The file system cannot do it, or not between these two places.
+        case unsupported
+    }
+
+    /// As `createFile`, with all the contents of another open file, whose extents it shares (`Linux.cloneFile`).
+    func cloneFile(_ name: FileName, mode: mode_t, from original: Int32) throws(BuilderFailure) -> CloneOutcome {
+        let file = try create(name, mode: mode)
+        do throws(SystemError) {
+            try Linux.cloneFile(file.number, from: original)
+        } catch {
+            try removeFile(name)
+            switch error.errno {
+            case ENOSPC, EDQUOT, EIO: throw .system(error.errno, "write \(join(name))", path: join(name))
+            case EOPNOTSUPP, ENOTTY, ENOSYS, EXDEV, EINVAL: return .unsupported
+            default: return .refused
+            }
         }
-        guard Int(result.st_size) == contents.count else { throw closing(number, EIO, "write \(join(name))", name) }
+        return .cloned(try finish(file, name, mode: mode, bytes: nil))
+    }
+
+    private func create(_ name: FileName, mode: mode_t) throws(BuilderFailure) -> Descriptor {
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let number = name.withCString { openat(descriptor.number, $0, flags, mode) }
+        guard number >= 0 else { throw .system(errno, "create \(join(name))", path: join(name)) }
+        return Descriptor(owning: number)
+    }
+
+    private func finish(
+        _ file: consuming Descriptor, _ name: FileName, mode: mode_t, bytes: Int?
+    ) throws(BuilderFailure) -> stat {
+        var result = stat()
+        var status = fstat(file.number, &result)
+        // The umask took something away, or the directory's default access list said otherwise.
+        if status == 0, result.st_mode & 0o7777 != mode {
+            status = fchmod(file.number, mode)
+            if status == 0 { status = fstat(file.number, &result) }
+        }
+        guard status == 0 else { throw .system(errno, "write \(join(name))", path: join(name)) }
+        guard bytes == nil || Int(result.st_size) == bytes else {
+            throw .system(EIO, "write \(join(name))", path: join(name))
+        }
         // Network file systems report a full disk only here.
-        guard close(number) == 0 || errno == EINTR else {
+        guard close(file.release()) == 0 || errno == EINTR else {
             throw .system(errno, "write \(join(name))", path: join(name))
         }
+        return result
     }
 
     func makeLink(_ name: FileName, target: [UInt8]) throws(BuilderFailure) {
@@ -123,11 +174,6 @@ struct Directory: ~Copyable {
     }
 
     func join(_ name: FileName) -> String { "\(path)/\(name)" }
-
-    private func closing(_ number: Int32, _ error: Int32, _ doing: String, _ name: FileName) -> BuilderFailure {
-        close(number)
-        return .system(error, doing, path: join(name))
-    }
 }
 
 extension stat {

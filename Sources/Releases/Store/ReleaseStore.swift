@@ -54,6 +54,8 @@ struct ReleaseStore {
         let trash = FileName.temporary(.removal, number: name.number)
         try releases.rename(FileName(name), to: trash, in: releases)
         try releases.sync()
+        // Without its release a record says nothing; the next checkout deletes it if this does not.
+        try? CheckoutRecords(root).remove(name)
         try releases.removeTree(trash)
     }
 
