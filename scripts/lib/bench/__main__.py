@@ -11,6 +11,7 @@ from pathlib import Path
 # By path and not by PYTHONPATH, which the Python apps would inherit.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+import checkouts
 import deploys
 import memory
 import pool
@@ -21,10 +22,10 @@ from report import Report
 from scenarios import Scenarios
 from tools import Tools
 
-SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "memory", "pool", "deploy")
+SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "memory", "pool", "deploy", "checkout")
 
 # Those that are not about requests per second.
-OWN = {"deploy": deploys, "memory": memory, "pool": pool}
+OWN = {"checkout": checkouts, "deploy": deploys, "memory": memory, "pool": pool}
 
 
 class Bench:

@@ -42,6 +42,10 @@ NAMES = {
     "checkout_growth": "the dearest over the cheapest",
     "bytes_per_app": "bytes an app that sleeps",
     "idle_cpu_percent": "percent of one CPU while nobody uses them",
+    "whole_s": "seconds to a whole release",
+    "changed_s": "seconds to the next release",
+    "whole_cpu_s": "CPU of a whole release",
+    "changed_cpu_s": "CPU of the next release",
     "worker_ms": "milliseconds to one more worker",
 }
 
