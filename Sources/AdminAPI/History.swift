@@ -28,6 +28,13 @@ package struct DeployDetail: Sendable, Codable, Equatable {
     package var failure: FailureReport?
     /// Set while its events can be followed.
     package var operation: OperationID?
+    package var requester: DeployRequester?
+    package var commit: DeployCommit?
+    package var repository: String?
+    /// Name of the release that was live when it began.
+    package var previous: String?
+    /// How it ended, as its last event said; nil while it runs.
+    package var result: OperationResult?
     package init(
         summary: DeploySummary, steps: [DeployStep], failure: FailureReport? = nil, operation: OperationID? = nil
     ) {
@@ -38,12 +45,45 @@ package struct DeployDetail: Sendable, Codable, Equatable {
     }
 }
 
+/// Who asked: `uid` by the kernel's word, the rest by the asking program's.
+package struct DeployRequester: Sendable, Codable, Equatable {
+    package var user: String?
+    package var uid: UInt32
+    package var command: String
+    /// See `Pipeline`.
+    package var ci: [String: String]
+    /// The pipeline's page.
+    package var link: String?
+    package init(user: String?, uid: UInt32, command: String, ci: [String: String]) {
+        self.user = user
+        self.uid = uid
+        self.command = command
+        self.ci = ci
+        link = Pipeline.link(ci)
+    }
+}
+
+package struct DeployCommit: Sendable, Codable, Equatable {
+    /// Full object id.
+    package var id: String
+    package var author: String
+    /// First line of its message.
+    package var subject: String
+    package init(id: String, author: String, subject: String) {
+        self.id = id
+        self.author = author
+        self.subject = subject
+    }
+}
+
 package struct DeployStep: Sendable, Codable, Equatable {
     package var step: String
     /// `done`, `running`, `failed`, `unknown`.
     package var state: String
     package var seconds: Double?
-    package init(step: String, state: String, seconds: Double? = nil) {
+    package var startedAt: WallTime?
+    package init(step: String, state: String, seconds: Double? = nil, startedAt: WallTime? = nil) {
+        self.startedAt = startedAt
         self.step = step
         self.state = state
         self.seconds = seconds

@@ -49,6 +49,12 @@ package struct OperationResult: Sendable, Codable, Equatable {
         self.switchMilliseconds = switchMilliseconds
         self.seconds = seconds
     }
+
+    /// What the command that followed the operation exits with: a step that took too long is told from one that failed.
+    package var exitStatus: Int32 {
+        let tookTooLong = outcome == .failed && failure?.code == "command_timed_out"
+        return tookTooLong ? ErrorCode.timedOut.exitStatus : outcome.exitStatus
+    }
 }
 
 extension OperationEvent: Codable {

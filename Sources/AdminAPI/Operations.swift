@@ -71,6 +71,8 @@ package enum OperationOutcome: String, Sendable, Codable, CaseIterable {
 
 /// Why something did not work, with all that a person needs to mend it (step, cause, evidence, hint).
 package struct FailureReport: Sendable, Codable, Equatable {
+    /// The journal's code in snake case: `command_failed`, `unhealthy`, …; nil from an older server.
+    package var code: String?
     /// Journey step: `fetch`, `build`, `load_app`, `health`, …
     package var step: String
     /// One line.

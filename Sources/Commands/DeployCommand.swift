@@ -8,7 +8,7 @@ struct DeployCommand: ParsableCommand {
         commandName: "deploy", abstract: "Deploy a version: build, prove, switch, watch.",
         discussion: "Ctrl-C leaves the deploy running; passenger deploys attach N returns to it.")
 
-    @Argument(help: "Branch, tag or commit (default: the configured branch).")
+    @Argument(help: "Branch, tag or commit (default: the pipeline's commit in CI, else the configured branch).")
     var ref: String?
 
     @OptionGroup var target: TargetOptions
@@ -46,6 +46,9 @@ struct DeployCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Show what commands write, also off a terminal.")
     var verbose = false
 
+    @Option(name: .customLong("ci"), help: .hidden)
+    var pipeline: [PipelineVariable] = []
+
     func validate() throws {
         if target.app != nil && target.root != nil {
             throw ValidationError("--app and --root both name the app: give one of them.")
@@ -67,6 +70,7 @@ struct DeployCommand: ParsableCommand {
 
     private func request(_ context: CommandContext) -> DeployRequest {
         var request = DeployRequest()
+        let ref = self.ref ?? context.pipelineCommit
         request.ref = ref
         request.repo = repo.map(Paths.repository)
         request.canaryPercent = canary?.value
@@ -76,7 +80,7 @@ struct DeployCommand: ParsableCommand {
         request.wait = wait
         request.bakeSeconds = bake?.duration.inSeconds
         let command = ["passenger", "deploy", ref].compactMap { $0 }.joined(separator: " ")
-        request.origin = RequestOrigin(command: command, environment: context.environment)
+        request.origin = RequestOrigin(command: command, environment: context.environment, told: pipeline)
         return request
     }
 

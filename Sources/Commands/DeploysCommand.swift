@@ -62,12 +62,21 @@ struct DeploysCommand: ParsableCommand {
             let app = try context.app(target, acceptsOnlyInstance: true)
             let deploy = DeployNumber(number)
             let detail = try app.client.deployDetail(app.app, deploy)
-            guard let operation = detail.operation else {
-                context.console.lines(HistoryText(traits: context.console.output).deploy(detail))
-                return
-            }
+            guard let operation = detail.operation else { return try tell(detail, context) }
             let accepted = OperationAccepted(app: app.app, operation: operation, deploy: deploy)
             try OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose).run()
+        }
+
+        /// It is over, and its events are gone: what the journal says, with the exit status that following it had had.
+        private func tell(_ detail: DeployDetail, _ context: CommandContext) throws {
+            guard context.global.json else {
+                context.console.lines(HistoryText(traits: context.console.output).deploy(detail))
+                guard let status = detail.result?.exitStatus, status != 0 else { return }
+                throw ExitCode(status)
+            }
+            guard let result = detail.result else { return try context.console.json(detail, pretty: false) }
+            try context.console.json(OperationEvent.finished(result), pretty: false)
+            guard result.exitStatus == 0 else { throw ExitCode(result.exitStatus) }
         }
     }
 

@@ -21,6 +21,13 @@ package struct Explanation: Sendable, Equatable {
         self.hint = hint
     }
 
+    /// Few lines, for where there is no room for evidence; never empty.
+    package var annotation: String {
+        let place = step.map { ["step: \($0)"] } ?? []
+        let lines = place + (details.first.map { [$0] } ?? []) + (hint.map { ["hint: \($0)"] } ?? [])
+        return (lines.isEmpty ? [headline] : lines).map(\.showable).joined(separator: "\n")
+    }
+
     package func lines(_ traits: TerminalTraits) -> [String] {
         var lines = ["\(Style.bad.applied(to: "error:", traits)) \(headline.showable)"]
         if let step { lines.append("  step: \(step.showable)") }

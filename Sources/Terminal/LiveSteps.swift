@@ -35,7 +35,9 @@ package struct LiveSteps: StepRenderer {
         case .progress(let text):
             detail = text.showable
             return redraw(at: now)
-        case .note(let note): return above(note.style.applied(to: "  \(note.text.showable)", traits), at: now)
+        case .note(let note): return above(note, at: now)
+        case .warning(let text): return above(.warning(text), at: now)
+        case .alarm(let text): return above(.alarm(text), at: now)
         }
     }
 
@@ -45,9 +47,13 @@ package struct LiveSteps: StepRenderer {
         return redraw(at: now)
     }
 
-    package mutating func end() -> String {
+    package mutating func end(at now: Instant) -> String {
         title = nil
         return erase()
+    }
+
+    private mutating func above(_ note: StyledText, at now: Instant) -> String {
+        above(note.style.applied(to: "  \(note.text.showable)", traits), at: now)
     }
 
     /// A line that stays, over the running step.

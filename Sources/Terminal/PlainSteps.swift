@@ -31,8 +31,14 @@ package struct PlainSteps: StepRenderer {
             return "\(mark)  \(title ?? "") (\(time)): \(failure.showable)\n"
         case .output(let line): return showsOutput ? "        \(line.showable)\n" : ""
         case .progress: return ""
-        case .note(let note): return "\(note.style.applied(to: note.text.showable, traits))\n"
+        case .note(let note): return line(note)
+        case .warning(let text): return line(.warning(text))
+        case .alarm(let text): return line(.alarm(text))
         }
+    }
+
+    private func line(_ note: StyledText) -> String {
+        "\(note.style.applied(to: note.text.showable, traits))\n"
     }
 
     /// CI systems end jobs that are silent for too long.
@@ -42,5 +48,5 @@ package struct PlainSteps: StepRenderer {
         return "...     \(title) (\(HumanFormat.duration(seconds: (now - since).inSeconds)))\n"
     }
 
-    package mutating func end() -> String { "" }
+    package mutating func end(at now: Instant) -> String { "" }
 }

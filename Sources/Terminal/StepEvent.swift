@@ -10,6 +10,9 @@ package enum StepEvent: Sendable, Equatable {
     /// Replaces the one before.
     case progress(text: String)
     case note(StyledText)
+    case warning(String)
+    /// Somebody has to look at once.
+    case alarm(String)
 }
 
 /// Turns steps into text; the caller writes it. Pure: the time comes with each call.
@@ -18,5 +21,5 @@ package protocol StepRenderer: Sendable {
     /// Something may move although nothing happened.
     mutating func tick(at now: Instant) -> String
     /// Leaves the screen as whole lines, whatever is in progress.
-    mutating func end() -> String
+    mutating func end(at now: Instant) -> String
 }

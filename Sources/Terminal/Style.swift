@@ -32,4 +32,7 @@ package struct StyledText: Sendable, Equatable, ExpressibleByStringInterpolation
     }
 
     package init(stringLiteral text: String) { self.init(text) }
+
+    static func warning(_ text: String) -> StyledText { StyledText("warning: \(text)", .warning) }
+    static func alarm(_ text: String) -> StyledText { StyledText("ALARM: \(text)", .bad) }
 }

@@ -44,18 +44,22 @@ struct HistoryText: Sendable {
         let state = HistoryText.style(summary.state).applied(to: summary.state, traits)
         var lines = ["Deploy \(summary.number): \(state)"]
         let facts = [
-            ("release", summary.release), ("ref", summary.ref), ("commit", summary.revision), ("by", summary.by),
+            ("by", HistoryText.asker(detail)), ("pipeline", detail.requester?.link),
+            ("from", detail.previous ?? (summary.release == nil ? nil : "nothing: the first release")),
+            ("to", summary.release), ("ref", summary.ref), ("commit", summary.revision),
+            ("author", detail.commit?.author), ("subject", detail.commit?.subject), ("source", detail.repository),
             ("began", summary.startedAt.map { HistoryText.time($0) }), ("took", HistoryText.took(summary)),
         ]
         for case (let name, let value?) in facts where !value.isEmpty {
-            lines.append("  \(name.padded(to: 8))\(value.showable)")
+            lines.append("  \(name.padded(to: 10))\(value.showable)")
         }
         if !detail.steps.isEmpty {
-            var table = Table([.init("STEP"), .init("STATE"), .init("TOOK", .right)])
+            var table = Table([.init("STEP"), .init("STATE"), .init("BEGAN"), .init("TOOK", .right)])
             for step in detail.steps {
                 let took = step.seconds.map { HumanFormat.duration(seconds: $0) } ?? ""
                 table.add([
-                    StyledText(step.step), StyledText(step.state, HistoryText.style(step.state)), StyledText(took),
+                    StyledText(step.step), StyledText(step.state, HistoryText.style(step.state)),
+                    StyledText(HistoryText.clock(step.startedAt)), StyledText(took),
                 ])
             }
             lines += table.lines(traits, indent: 2)
@@ -74,6 +78,15 @@ struct HistoryText: Sendable {
         default: .plain
         }
     }
+
+    /// `ann: passenger deploy v2`, and who started the pipeline.
+    private static func asker(_ detail: DeployDetail) -> String? {
+        guard let requester = detail.requester else { return detail.summary.by }
+        let actor = Pipeline.actor(requester.ci).map { " (pipeline of \($0))" } ?? ""
+        return "\(requester.user ?? "uid \(requester.uid)"): \(requester.command)\(actor)"
+    }
+
+    private static func clock(_ time: WallTime?) -> String { String(HistoryText.time(time).suffix(8)) }
 
     /// To the second, in UTC.
     private static func time(_ time: WallTime?) -> String {

@@ -9,7 +9,7 @@ struct OperationReport: Sendable {
     let accepted: OperationAccepted
 
     func tell(_ result: OperationResult) throws {
-        let status = result.outcome.exitStatus
+        let status = result.exitStatus
         if !context.global.json {
             if status == 0 {
                 context.console.line(success(result))

@@ -1,4 +1,5 @@
 import AdminAPI
+import Glibc
 import Linux
 import Model
 import Terminal
@@ -17,11 +18,18 @@ struct OperationScreen {
         if traits.isLive {
             renderer = LiveSteps(traits)
             tickInterval = .milliseconds(100)
-        } else {
-            renderer = PlainSteps(traits, showsOutput: showsOutput)
-            tickInterval = .seconds(1)
+            return
         }
+        renderer =
+            switch console.pipeline {
+            case .github: GitHubSteps(traits)
+            case .gitlab: GitLabSteps(traits, epoch: OperationScreen.epoch)
+            case nil: PlainSteps(traits, showsOutput: showsOutput)
+            }
+        tickInterval = .seconds(1)
     }
+
+    private static var epoch: Double { Double(time(nil)) - (monotonicNow() - .zero).inSeconds }
 
     mutating func show(_ event: OperationEvent) {
         if isJSON { return (try? console.json(event, pretty: false)) ?? () }
@@ -34,7 +42,7 @@ struct OperationScreen {
     }
 
     mutating func end() {
-        if !isJSON { console.write(renderer.end()) }
+        if !isJSON { console.write(renderer.end(at: monotonicNow())) }
     }
 }
 
@@ -50,8 +58,8 @@ extension StepEvent {
             let time = HumanFormat.duration(seconds: milliseconds / 1000)
             self = .note(StyledText("switched to \(release ?? "the new generation") in \(time)", .strong))
         case .notice(.info, let text): self = .note(StyledText(text, .faint))
-        case .notice(.warning, let text): self = .note(StyledText("warning: \(text)", .warning))
-        case .notice(.alarm, let text): self = .note(StyledText("ALARM: \(text)", .bad))
+        case .notice(.warning, let text): self = .warning(text)
+        case .notice(.alarm, let text): self = .alarm(text)
         case .skipped(let events): self = .note(StyledText("(\(events) earlier events are gone)", .faint))
         case .finished, .unknown: return nil
         }

@@ -3,6 +3,7 @@ import AdminClient
 import Foundation
 import Glibc
 import Model
+import Terminal
 
 /// What a command finds itself in.
 struct CommandContext: Sendable {
@@ -15,6 +16,9 @@ struct CommandContext: Sendable {
         environment = ProcessInfo.processInfo.environment
         console = Console(environment: environment)
     }
+
+    /// In CI, what is deployed when nothing else is named.
+    var pipelineCommit: String? { PipelineLog(environment: environment)?.commit(environment: environment) }
 
     var registry: InstanceRegistry {
         let directories = InstanceDirectories(uid: getuid(), environment: environment)

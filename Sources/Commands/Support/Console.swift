@@ -6,10 +6,13 @@ import Terminal
 struct Console: Sendable {
     let output: TerminalTraits
     private let errors: TerminalTraits
+    /// Set where the output becomes the log of a CI job that has forms of its own.
+    let pipeline: PipelineLog?
 
     init(environment: [String: String]) {
         output = .of(1, environment: environment)
         errors = .of(2, environment: environment)
+        pipeline = output.isLive ? nil : PipelineLog(environment: environment)
     }
 
     func write(_ text: String) { send(Array(text.utf8), to: 1) }
@@ -23,7 +26,14 @@ struct Console: Sendable {
     }
 
     func report(_ explanation: Explanation) {
-        for text in explanation.lines(errors) { error(text) }
+        guard pipeline == .github else {
+            for text in explanation.lines(errors) { error(text) }
+            return
+        }
+        // The annotation stands beside the run; the evidence is in the log.
+        let message = explanation.annotation
+        send(Array(GitHubCommand.error(title: explanation.headline.showable, message).utf8), to: 2)
+        for text in explanation.lines(errors).dropFirst() { error(GitHubCommand.harmless(text)) }
     }
 
     func report(_ error: ControlError, asJSON: Bool) {

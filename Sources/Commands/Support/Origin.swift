@@ -1,16 +1,23 @@
 import AdminAPI
+import ArgumentParser
 
 extension RequestOrigin {
-    /// Variables by which CI systems name a run; written into the journal, so that a deploy leads back to its pipeline.
-    private static let pipelineVariables = [
-        "GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_ACTOR", "CI_PIPELINE_URL", "CI_JOB_URL",
-        "GITLAB_USER_LOGIN", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL",
-    ]
+    init(command: String, environment: [String: String], told: [PipelineVariable] = []) {
+        let found = Pipeline.found(in: environment)
+        let told = Dictionary(told.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        self.init(command: command, ci: found.merging(told) { $1 })
+    }
+}
 
-    init(command: String, environment: [String: String]) {
-        let found = RequestOrigin.pipelineVariables.compactMap { name in
-            environment[name].flatMap { $0.isEmpty ? nil : (name, $0) }
-        }
-        self.init(command: command, ci: Dictionary(uniqueKeysWithValues: found))
+/// `NAME=VALUE`: a pipeline's variable that `deploy --host` tells the host, where the environment is another.
+struct PipelineVariable: ExpressibleByArgument, Sendable, Equatable {
+    let name: String
+    let value: String
+
+    init?(argument: String) {
+        guard let equals = argument.firstIndex(of: "=") else { return nil }
+        name = String(argument[..<equals])
+        value = String(argument[argument.index(after: equals)...])
+        guard Pipeline.variables.contains(name), !value.isEmpty, value.utf8.count <= 1024 else { return nil }
     }
 }

@@ -100,6 +100,7 @@ extension FailureReport {
             step: failure.boot?.step ?? step ?? failure.code.rawValue, summary: failure.summary,
             details: failure.details, exit: failure.boot?.exit?.description, outputTail: failure.outputTail,
             hint: failure.hint)
+        code = failure.code.wireName
     }
 
     init(_ failure: BootFailure) {
@@ -153,9 +154,42 @@ extension DeployDetail {
             summary: DeploySummary(record),
             steps: record.steps.map { step in
                 AdminAPI.DeployStep(
-                    step: step.title, state: step.result.rawValue, seconds: step.nanoseconds.map { Double($0) / 1e9 })
+                    step: step.title, state: step.result.rawValue, seconds: step.nanoseconds.map { Double($0) / 1e9 },
+                    startedAt: WallTime(step.start))
             },
             failure: record.failure.map { FailureReport($0, step: record.failedStep?.rawValue) })
+        let asked = record.request.requester
+        requester = DeployRequester(user: asked.user, uid: asked.uid, command: asked.command, ci: asked.ci)
+        commit = record.commit.map { DeployCommit(id: $0.id, author: $0.author, subject: $0.subject) }
+        repository = record.repository
+        previous = record.previous?.label.name
+        result = OperationOutcome(record.state).map { outcome in
+            OperationResult(
+                outcome, deploy: record.number, release: outcome == .stable ? record.release?.label.name : previous,
+                failure: failure, switchMilliseconds: record.switchNanoseconds.map { Double($0) / 1e6 },
+                seconds: record.finishedAt.map { $0.timeIntervalSince(record.requestedAt) })
+        }
+    }
+}
+
+extension AdminAPI.OperationOutcome {
+    /// Nil while the deploy goes on.
+    init?(_ state: DeployState) {
+        switch state {
+        case .stable: self = .stable
+        case .pending: self = .pending
+        case .failed: self = .failed
+        case .aborted: self = .aborted
+        case .rolledBack: self = .rolledBack
+        case .interrupted: self = .interrupted
+        default: return nil
+        }
+    }
+}
+
+extension DeployFailure.Code {
+    fileprivate var wireName: String {
+        rawValue.reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : "\($1)" }
     }
 }
 

@@ -68,8 +68,9 @@ final class Program: @unchecked Sendable {
 }
 
 extension ProcessInfo {
-    /// That of the tests, without anything that steers a server.
+    /// That of the tests, without anything that steers a server or tells of a CI system.
     static var plainEnvironment: [String: String] {
-        processInfo.environment.filter { !$0.key.hasPrefix("PASSENGER_") && !$0.key.hasPrefix("GIT_") }
+        let steering = ["PASSENGER_", "GIT_", "GITHUB_", "GITLAB_", "CI"]
+        return processInfo.environment.filter { variable in !steering.contains { variable.key.hasPrefix($0) } }
     }
 }
