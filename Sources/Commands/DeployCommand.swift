@@ -46,6 +46,9 @@ struct DeployCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Show what commands write, also off a terminal.")
     var verbose = false
 
+    @Option(help: ArgumentHelp("Deploy on another host, over ssh.", valueName: "user@host"))
+    var host: String?
+
     @Option(name: .customLong("ci"), help: .hidden)
     var pipeline: [PipelineVariable] = []
 
@@ -58,6 +61,7 @@ struct DeployCommand: ParsableCommand {
 
     func run() throws {
         let context = CommandContext(global)
+        if let host { return try deploy(on: RemoteHost(host), context) }
         let server = try findServer(context)
         let app = try AppTarget(server)
         let accepted = try app.client.deploy(app.app, request(context))
@@ -66,6 +70,13 @@ struct DeployCommand: ParsableCommand {
         follower.leavesAtSwitch = until == .switched
         if server.instance.isTransient { follower.whenFinished = { TransientServer.end(server.instance) } }
         try follower.run()
+    }
+
+    private func deploy(on host: RemoteHost, _ context: CommandContext) throws {
+        let remote = RemoteDeploy(self, context: context)
+        var operation = try RemoteOperation(
+            remote.words, on: host, target: remote.target, showsOutput: verbose, context: context)
+        try operation.run()
     }
 
     private func request(_ context: CommandContext) -> DeployRequest {

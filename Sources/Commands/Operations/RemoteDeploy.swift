@@ -1,0 +1,30 @@
+import AdminAPI
+import AdminClient
+import Model
+
+/// The command line of a deploy as another host is to run it. Paths and names are that host's.
+struct RemoteDeploy {
+    var ref: String?
+    var target: [String]
+    var options: [String]
+
+    init(_ command: DeployCommand, context: CommandContext) {
+        ref = command.ref ?? context.pipelineCommit
+        target =
+            RemoteDeploy.option("--app", command.target.app) + RemoteDeploy.option("--root", command.target.root)
+            + RemoteDeploy.option("--instance", command.global.instance)
+        options = RemoteDeploy.option("--repo", command.repo)
+        if let bake = command.bake { options += ["--bake", "\(Int64(bake.duration.inMilliseconds))ms"] }
+        for (isSet, flag) in [(command.force, "--force"), (command.wait, "--wait"), (command.detach, "--detach")]
+        where isSet { options.append(flag) }
+        let found = Pipeline.found(in: context.environment)
+        for name in found.keys.sorted() { options += RemoteDeploy.option("--ci", "\(name)=\(found[name] ?? "")") }
+    }
+
+    /// What begins with a dash must not become an option over there: `--` goes before it.
+    var words: [String] {
+        ["passenger", "deploy", "--json"] + target + options + (ref.map { ["--", $0] } ?? [])
+    }
+
+    private static func option(_ name: String, _ value: String?) -> [String] { value.map { ["\(name)=\($0)"] } ?? [] }
+}
