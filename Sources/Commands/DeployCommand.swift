@@ -76,6 +76,7 @@ struct DeployCommand: ParsableCommand {
         let remote = RemoteDeploy(self, context: context)
         var operation = try RemoteOperation(
             remote.words, on: host, target: remote.target, showsOutput: verbose, context: context)
+        operation.leavesAtSwitch = until == .switched
         try operation.run()
     }
 

@@ -1,6 +1,7 @@
 import AdminAPI
 import AdminClient
 import ArgumentParser
+import Model
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,7 +14,9 @@ struct StatusCommand: ParsableCommand {
         let context = CommandContext(global)
         let instances = try chosen(context)
         for (index, instance) in instances.enumerated() {
-            let report = try AdminClient(socketPath: instance.adminSocket).status()
+            var report = try AdminClient(socketPath: instance.adminSocket).status()
+            // Somebody who names one app is not told of the others.
+            if let app = target.app { report.apps.removeAll { $0.name.rawValue != app } }
             if global.json {
                 try context.console.json(report, pretty: instances.count == 1)
             } else {

@@ -94,5 +94,130 @@ extension SystemTests {
             #expect(try server.command("deploys").output.split(separator: "\n").count == 2)
             try server.stop()
         }
+
+        /// As sshd starts the gate: by the login shell, with the key's line instead of what was asked for.
+        private func gate(_ role: String, in place: Place, of server: TestServer) throws -> SSHServer {
+            try SSHServer(
+                in: place, environment: environment(of: server),
+                forced: "\(TestServer.binary) ssh-gate --app root --role \(role)")
+        }
+
+        private func ssh(_ arguments: [String], by ssh: SSHServer, in place: Place) throws -> Program.End {
+            var environment = ProcessInfo.plainEnvironment
+            environment["PATH"] = ssh.clientPath
+            return try Program(
+                ["\(ssh.clientPath.prefix { $0 != ":" })/ssh", "-T", SSHServer.host] + arguments,
+                environment: environment, in: place
+            ).wait(within: .seconds(30))
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `a key behind the gate deploys its app, and can do nothing else`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place)
+            let gate = try gate("deploy", in: place, of: server)
+            try repository.commitVersion(2)
+            // Without --app, the key says which.
+            let end = try deploy([], from: server, by: gate).wait(within: .seconds(60))
+            #expect(end.status == 0, "\(end.everything)")
+            #expect(try server.version() == "2")
+            #expect(try ssh(["passenger", "rollback"], by: gate, in: place).status == 0)
+            #expect(try server.version() == "1")
+
+            let mark = "\(place.path)/pwned"
+            for words in [
+                [], ["sh", "-c", "touch \(mark)"], ["touch", mark], ["passenger", "deploys;", "touch", mark],
+                ["passenger", "stop"], ["passenger", "deploy", "--root", server.directory],
+                ["passenger", "deploy", "--repo", repository.path], ["passenger", "scale", "2"],
+            ] {
+                let refused = try ssh(words, by: gate, in: place)
+                #expect(refused.status == 4, "\(words): \(refused.everything)")
+                #expect(refused.errors.contains("This key"), "\(words): \(refused.everything)")
+            }
+            #expect(access(mark, F_OK) != 0)
+            let other = try deploy(["--app", "shop"], from: server, by: gate).wait(within: .seconds(30))
+            #expect(other.status == 4 && other.errors.contains("This key is for app root"), "\(other.everything)")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)), arguments: ["github", "gitlab"])
+        func `the printed pipelines deploy through the gate, and know their host`(_ system: String) throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place)
+            let gate = try gate("deploy", in: place, of: server)
+            let commit = try repository.commitVersion(2)
+            let printed = try server.run("integrate", system)
+            #expect(printed.status == 0, "\(printed.everything)")
+            let pipeline = "\(place.path)/pipeline.yml"
+            try printed.output.write(toFile: pipeline, atomically: false, encoding: .utf8)
+
+            let script = try pipelineScript(pipeline, in: place)
+            let home = "\(place.path)/home"
+            // ssh(1) takes the home directory of the user database; a pipeline's is the same as its HOME.
+            try FileManager.default.createDirectory(atPath: "\(home)/bin", withIntermediateDirectories: true)
+            let client = """
+                #!/bin/sh
+                exec /usr/bin/ssh -F "$HOME/.ssh/config" -p \(gate.port) -o IdentityFile="$HOME/.ssh/deploy_key" \\
+                  -o UserKnownHostsFile="$HOME/.ssh/known_hosts" -o GlobalKnownHostsFile=/dev/null "$@"
+                """
+            try client.write(toFile: "\(home)/bin/ssh", atomically: false, encoding: .utf8)
+            chmod("\(home)/bin/ssh", 0o755)
+            let folder = TestServer.binary[..<(TestServer.binary.lastIndex(of: "/") ?? TestServer.binary.startIndex)]
+            var environment = [
+                "HOME": home, "PATH": "\(home)/bin:\(folder):/usr/bin:/bin", "DEPLOY_HOST": gate.address,
+                "DEPLOY_APP": "root",
+                "DEPLOY_SSH_KEY": gate.key, "DEPLOY_KNOWN_HOSTS": gate.knownHosts,
+            ]
+            if system == "gitlab" {
+                // Variables of type File.
+                for name in ["DEPLOY_SSH_KEY", "DEPLOY_KNOWN_HOSTS"] {
+                    try environment[name]?.write(toFile: "\(home)/\(name)", atomically: false, encoding: .utf8)
+                    environment[name] = "\(home)/\(name)"
+                }
+                environment.merge(["GITLAB_CI": "true", "CI_COMMIT_SHA": commit]) { $1 }
+            } else {
+                environment.merge(["GITHUB_ACTIONS": "true", "GITHUB_SHA": commit]) { $1 }
+            }
+            let end = try Program(["bash", "-euo", "pipefail", "-c", script], environment: environment, in: place)
+                .wait(within: .seconds(60))
+            #expect(end.status == 0, "\(script)\n\(end.everything)")
+            #expect(try server.version() == "2")
+
+            // Somebody else answers for the host: the key is not shown to him.
+            let file = system == "gitlab" ? "\(home)/DEPLOY_KNOWN_HOSTS" : nil
+            try gate.forgetHost()
+            if let file {
+                try gate.knownHosts.write(toFile: file, atomically: false, encoding: .utf8)
+            } else {
+                environment["DEPLOY_KNOWN_HOSTS"] = gate.knownHosts
+            }
+            let fooled = try Program(["bash", "-euo", "pipefail", "-c", script], environment: environment, in: place)
+                .wait(within: .seconds(60))
+            #expect(fooled.status == 1 && fooled.errors.lowercased().contains("host key"), "\(fooled.everything)")
+            try server.stop()
+        }
+
+        /// The steps that need no network, in one script; fails when the pipeline has more rights than it needs.
+        private func pipelineScript(_ path: String, in place: Place) throws -> String {
+            let program = #"""
+                pipeline = YAML.safe_load_file(ARGV[0])
+                job = pipeline.dig("jobs", "deploy") || pipeline["deploy"]
+                if job.key?("steps")
+                  raise "permissions" unless pipeline["permissions"] == {}
+                  raise "concurrency" unless pipeline.dig("concurrency", "cancel-in-progress") == false
+                  raise "foreign code" if job["steps"].any? { |step| step.key?("uses") }
+                  raise "interpolation" if job["steps"].any? { |step| step["run"].include?("${{") }
+                  puts job["steps"].select { |step| ["Key and known hosts", "Deploy"].include?(step["name"]) }.map { |s| s["run"] }
+                else
+                  raise "concurrency" unless job["resource_group"] && job["interruptible"] == false
+                  puts job["script"]
+                end
+                """#
+            let end = try Program(
+                ["ruby", "-ryaml", "-e", program, path], environment: ProcessInfo.plainEnvironment, in: place
+            ).wait(within: .seconds(20))
+            try #require(end.status == 0, "\(end.everything)")
+            return end.output
+        }
     }
 }

@@ -15,8 +15,11 @@ struct RemoteDeploy {
             + RemoteDeploy.option("--instance", command.global.instance)
         options = RemoteDeploy.option("--repo", command.repo)
         if let bake = command.bake { options += ["--bake", "\(Int64(bake.duration.inMilliseconds))ms"] }
-        for (isSet, flag) in [(command.force, "--force"), (command.wait, "--wait"), (command.detach, "--detach")]
-        where isSet { options.append(flag) }
+        let flags = [
+            (command.force, "--force"), (command.allowOlder, "--allow-older"), (command.wait, "--wait"),
+            (command.queueLatest, "--queue-latest"), (command.detach, "--detach"),
+        ]
+        options += flags.filter(\.0).map(\.1)
         let found = Pipeline.found(in: context.environment)
         for name in found.keys.sorted() { options += RemoteDeploy.option("--ci", "\(name)=\(found[name] ?? "")") }
     }

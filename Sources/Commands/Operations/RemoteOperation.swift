@@ -22,6 +22,8 @@ struct RemoteOperation: ~Copyable {
     private let target: [String]
     private let input: Int32?
     private let signals: SignalDescriptor
+    /// What comes after the switch is not waited for.
+    var leavesAtSwitch = false
     private var screen: OperationScreen
     private var progress = Reattachment(at: monotonicNow())
 
@@ -101,6 +103,13 @@ struct RemoteOperation: ~Copyable {
         guard progress.isNew(event, at: monotonicNow()) else { return false }
         write(line)
         if !context.global.json { screen.show(event) }
+        if case .switched(let release, _) = event, leavesAtSwitch {
+            screen.end()
+            if !context.global.json {
+                context.console.line("\(release ?? "The new version") has the traffic. \(detachedText)")
+            }
+            return true
+        }
         guard case .finished(let result) = event else { return false }
         screen.end()
         guard let accepted = progress.accepted else {

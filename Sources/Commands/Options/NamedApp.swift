@@ -14,8 +14,14 @@ struct NamedApp: ParsableArguments {
     }
 
     var options: TargetOptions {
-        var options = target
-        options.app = name ?? target.app
-        return options
+        get {
+            var options = target
+            options.app = name ?? target.app
+            return options
+        }
+        set {
+            name = nil
+            target = newValue
+        }
     }
 }

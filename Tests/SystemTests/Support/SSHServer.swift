@@ -17,6 +17,10 @@ final class SSHServer: @unchecked Sendable {
     private let server: Program
     let port: Int
     private var known: String { "\(place.path)/ssh/known_hosts" }
+    /// What a pipeline is given of it.
+    var key: String { text(of: "\(place.path)/ssh/user") }
+    var knownHosts: String { text(of: known) }
+    var address: String { "\(lookUpName() ?? "root")@127.0.0.1" }
 
     /// `environment` is that of the commands; `forced` takes the place of whatever a client asks for.
     init(in outer: Place, environment: [String: String], forced: String? = nil) throws {

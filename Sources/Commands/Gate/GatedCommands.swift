@@ -1,0 +1,81 @@
+import AdminAPI
+import Model
+
+// What passes the gate. What is not here does not.
+
+extension StatusCommand: GatedCommand {
+    static var neededRole: AppRole { .view }
+}
+
+extension ReleasesCommand: GatedCommand {
+    static var neededRole: AppRole { .view }
+}
+
+extension DeploysCommand.List: GatedCommand {
+    static var neededRole: AppRole { .view }
+}
+
+extension DeploysCommand.Show: GatedCommand {
+    static var neededRole: AppRole { .view }
+}
+
+extension DeploysCommand.Attach: GatedCommand {
+    static var neededRole: AppRole { .view }
+}
+
+extension DeploysCommand.Resume: GatedCommand {
+    static var neededRole: AppRole { .deploy }
+}
+
+extension DeploysCommand.Abort: GatedCommand {
+    static var neededRole: AppRole { .deploy }
+}
+
+extension RollbackCommand: GatedCommand {
+    static var neededRole: AppRole { .deploy }
+}
+
+extension LockCommand: GatedCommand {
+    static var neededRole: AppRole { .deploy }
+}
+
+extension UnlockCommand: GatedCommand {
+    static var neededRole: AppRole { .deploy }
+}
+
+extension DeployCommand: GatedCommand {
+    static var neededRole: AppRole { .deploy }
+
+    /// A repository is a program of its owner's: the configured one, and no other. A host would be reached with the rights
+    /// that this one has there.
+    func checkOptions(for gate: SSHGate) throws(ControlError) {
+        guard repo == nil else {
+            throw gate.refused("This key deploys from the configured repository: leave out --repo.")
+        }
+        guard host == nil else { throw gate.refused("This key deploys here: leave out --host.") }
+    }
+}
+
+extension RestartCommand: GatedCommand {
+    static var neededRole: AppRole { .deploy }
+    var target: TargetOptions {
+        get { named.options }
+        set { named.options = newValue }
+    }
+}
+
+extension PauseCommand: GatedCommand {
+    static var neededRole: AppRole { .operate }
+    var target: TargetOptions {
+        get { named.options }
+        set { named.options = newValue }
+    }
+}
+
+extension ResumeCommand: GatedCommand {
+    static var neededRole: AppRole { .operate }
+    var target: TargetOptions {
+        get { named.options }
+        set { named.options = newValue }
+    }
+}
