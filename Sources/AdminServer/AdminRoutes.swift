@@ -8,12 +8,12 @@ import NIOCore
 struct AdminRoutes {
     private static let maxBody = 64 * 1024
     let controlPlane: any ControlPlane
-    let mayUse: Bool
+    let standing: Standing
 
     func responder() -> some HTTPResponder<AdminContext> {
         let router = Router(context: AdminContext.self)
         router.add(middleware: ErrorAnswers())
-        router.add(middleware: AccessCheck(mayUse: mayUse))
+        router.add(middleware: AccessCheck(standing: standing))
         addServerRoutes(router)
         addAppRoutes(router.group("apps/:app"))
         return router.buildResponder()
@@ -22,9 +22,14 @@ struct AdminRoutes {
     private func addServerRoutes(_ router: Router<AdminContext>) {
         let plane = controlPlane
         router.get("ping") { _, _ in try json(await plane.ping()) }
-        router.get("status") { _, _ in try json(await plane.status()) }
-        router.get("apps") { _, _ in try json(await plane.apps()) }
+        router.get("status") { _, _ in try json(seen(await plane.status())) }
+        router.get("apps") { _, _ in try json(await plane.apps().filter { standing.allows(.view, $0.name) }) }
         router.post("stop") { request, context in
+            guard standing == .all else {
+                throw ControlError(
+                    .forbidden, "User id \(context.caller.uid) may not stop this server.",
+                    hint: "Run the command as root or as the user that the server runs as.")
+            }
             let order = try await body(StopRequest.self, of: request)
             return try json(await plane.stop(order, caller: context.caller), .accepted)
         }
@@ -32,22 +37,25 @@ struct AdminRoutes {
 
     private func addAppRoutes(_ group: RouterGroup<AdminContext>) {
         let plane = controlPlane
-        group.get("deploys") { _, context in try json(await plane.deploys(try await app(context))) }
-        group.get("releases") { _, context in try json(await plane.releases(try await app(context))) }
+        group.get("deploys") { _, context in try json(await plane.deploys(try await app(context, .view))) }
+        group.get("releases") { _, context in try json(await plane.releases(try await app(context, .view))) }
         group.get("deploys/:n") { _, context in
-            try json(await plane.deploy(try await app(context), try deployNumber(context)))
+            try json(await plane.deploy(try await app(context, .view), try deployNumber(context)))
         }
         group.post("deploys") { request, context in
+            let app = try await app(context, .deploy)
             let order = try await body(DeployRequest.self, of: request)
-            return try json(await plane.startDeploy(try await app(context), order, caller: context.caller), .accepted)
+            // Another repository than the configured one is any program at all.
+            if order.repo != nil { try await require(.shell, app, context) }
+            return try json(await plane.startDeploy(app, order, caller: context.caller), .accepted)
         }
         group.post("deploys/:n/abort") { _, context in
-            let (app, number) = (try await app(context), try deployNumber(context))
+            let (app, number) = (try await app(context, .deploy), try deployNumber(context))
             return try json(await plane.abort(app, deploy: number, caller: context.caller), .accepted)
         }
         group.post("deploys/:n/resume") { request, context in
             let order = try await body(DeployOrder.self, of: request)
-            let (app, number) = (try await app(context), try deployNumber(context))
+            let (app, number) = (try await app(context, .deploy), try deployNumber(context))
             return try json(
                 await plane.resumeDeploy(app, deploy: number, order, caller: context.caller), .accepted)
         }
@@ -57,28 +65,32 @@ struct AdminRoutes {
             return try json(await plane.approve(app, deploy: number, order, caller: context.caller), .accepted)
         }
         group.post("lock") { request, context in
+            let app = try await app(context, .deploy)
             let order = try await body(LockRequest.self, of: request)
             let isText = order.message.unicodeScalars.allSatisfy { !CharacterClass.isControl($0) }
             guard !order.message.isEmpty, order.message.count <= 1000, isText else {
                 throw ControlError(.usage, "message is a line of text of at most 1000 characters.")
             }
-            return try json(await plane.lock(try await app(context), order, caller: context.caller))
+            return try json(await plane.lock(app, order, caller: context.caller))
         }
         group.post("unlock") { request, context in
+            let app = try await app(context, .deploy)
             let order = try await body(UnlockRequest.self, of: request)
-            return try json(await plane.unlock(try await app(context), order, caller: context.caller))
+            return try json(await plane.unlock(app, order, caller: context.caller))
         }
         group.post("rollback") { request, context in
+            let app = try await app(context, .deploy)
             let order = try await body(RollbackRequest.self, of: request)
-            return try json(await plane.startRollback(try await app(context), order, caller: context.caller), .accepted)
+            return try json(await plane.startRollback(app, order, caller: context.caller), .accepted)
         }
         group.post("restart") { request, context in
+            let app = try await app(context, .deploy)
             let order = try await body(RestartRequest.self, of: request)
-            return try json(await plane.startRestart(try await app(context), order, caller: context.caller), .accepted)
+            return try json(await plane.startRestart(app, order, caller: context.caller), .accepted)
         }
         addCapacityRoutes(group)
         group.get("operations/:id/events") { _, context in
-            let app = try await app(context)
+            let app = try await app(context, .view)
             let text = try context.parameters.require("id")
             guard let operation = OperationID(text) else {
                 throw ControlError(.notFound, "There is no operation \"\(text)\".")
@@ -90,24 +102,27 @@ struct AdminRoutes {
     private func addCapacityRoutes(_ group: RouterGroup<AdminContext>) {
         let plane = controlPlane
         group.post("scale") { request, context in
+            let app = try await app(context, .operate)
             let order = try await body(ScaleRequest.self, of: request)
             if let workers = order.workers, !(1...100_000).contains(workers) {
                 throw ControlError(.usage, "workers is a number from 1 to 100000, or null.")
             }
-            return try json(await plane.scale(try await app(context), order, caller: context.caller))
+            return try json(await plane.scale(app, order, caller: context.caller))
         }
         group.post("pause") { request, context in
+            let app = try await app(context, .operate)
             let order = try await body(PauseRequest.self, of: request)
             guard order.holdSeconds >= 0, order.holdSeconds <= 86_400 else {
                 throw ControlError(.usage, "hold_seconds is a number from 0 to 86400.")
             }
-            return try json(await plane.pause(try await app(context), order, caller: context.caller))
+            return try json(await plane.pause(app, order, caller: context.caller))
         }
         group.post("resume") { _, context in
-            try json(await plane.resume(try await app(context), caller: context.caller))
+            let app = try await app(context, .operate)
+            return try json(await plane.resume(app, caller: context.caller))
         }
         group.post("workers/:pid/detach") { _, context in
-            let app = try await app(context)
+            let app = try await app(context, .operate)
             let text = try context.parameters.require("pid")
             guard let pid = Int32(text), pid > 0 else {
                 throw ControlError(.notFound, "No worker has the process id \"\(text)\".")
@@ -116,23 +131,41 @@ struct AdminRoutes {
         }
     }
 
-    /// The app that the path names; `-` is the only one.
-    private func app(_ context: AdminContext) async throws -> AppName {
+    /// The app that the path names, if its caller has the role; `-` is the only one that it may see.
+    private func app(_ context: AdminContext, _ role: AppRole) async throws -> AppName {
         let text = try context.parameters.require("app")
-        let known = await controlPlane.apps().map(\.name)
+        let all = await controlPlane.apps().map(\.name)
+        let seen = all.filter { standing.allows(.view, $0) }
         if text == "-" {
-            guard known.count == 1 else {
+            guard seen.count == 1 else {
                 throw ControlError(
-                    .unknownApp, known.isEmpty ? "This server has no app." : "This server has \(known.count) apps.",
-                    hint: known.isEmpty ? nil : "Name one: \(list(known)).")
+                    .unknownApp, seen.isEmpty ? "This server has no app." : "This server has \(seen.count) apps.",
+                    hint: seen.isEmpty ? nil : "Name one: \(list(seen)).")
             }
-            return known[0]
+            try await require(role, seen[0], context)
+            return seen[0]
         }
-        guard let name = AppName(text), known.contains(name) else {
+        guard let name = AppName(text), all.contains(name) else {
             throw ControlError(
-                .unknownApp, "There is no app \"\(text)\".", hint: known.isEmpty ? nil : "There is: \(list(known)).")
+                .unknownApp, "There is no app \"\(text)\".", hint: seen.isEmpty ? nil : "There is: \(list(seen)).")
         }
+        try await require(role, name, context)
         return name
+    }
+
+    private func require(_ role: AppRole, _ app: AppName, _ context: AdminContext) async throws {
+        guard !standing.allows(role, app) else { return }
+        let access = await controlPlane.access().first { $0.app == app }
+        throw AccessPolicy.refusal(of: context.caller, role, access, app: app)
+    }
+
+    /// Of the server's own affairs only its users are told.
+    private func seen(_ report: StatusReport) -> StatusReport {
+        guard standing != .all else { return report }
+        var report = report
+        report.server.warnings = nil
+        report.apps.removeAll { !standing.allows(.view, $0.name) }
+        return report
     }
 
     private func list(_ names: [AppName]) -> String { names.map(\.rawValue).joined(separator: ", ") }

@@ -46,12 +46,15 @@ package struct AdminServer: Sendable {
 
     private func serve(_ connection: AdminConnection) async {
         let channel = connection.http.channel
-        guard let caller = connection.caller, let place = connections.enter(stranger: !access.allows(caller)) else {
+        guard let caller = connection.caller,
+            let place = connections.enter(uid: caller.uid, isMember: access.hasAll(caller))
+        else {
             logger.debug("admin connection refused: too many, or a peer without credentials")
             return channel.close(promise: nil)
         }
         defer { connections.leave(place) }
-        let task = Task { await makeHTTP(for: caller).handle(value: connection.http, logger: logger) }
+        let standing = await standing(of: caller)
+        let task = Task { await makeHTTP(for: caller, standing).handle(value: connection.http, logger: logger) }
         // A client that goes away while an operation is silent is noticed here, and not at the next event.
         channel.closeFuture.whenComplete { _ in task.cancel() }
         await withTaskCancellationHandler {
@@ -62,9 +65,14 @@ package struct AdminServer: Sendable {
         }
     }
 
+    private func standing(of caller: Caller) async -> Standing {
+        guard !access.hasAll(caller) else { return .all }
+        return access.standing(of: CallerIdentity(caller), apps: await controlPlane.access())
+    }
+
     /// The channel's set-up does not depend on the caller, its answers do: `nil` is for the set-up only.
-    private func makeHTTP(for caller: Caller?) -> HTTP1Channel {
-        let routes = caller.map { AdminRoutes(controlPlane: controlPlane, mayUse: access.allows($0)).responder() }
+    private func makeHTTP(for caller: Caller?, _ standing: Standing = .roles([:])) -> HTTP1Channel {
+        let routes = caller.map { _ in AdminRoutes(controlPlane: controlPlane, standing: standing).responder() }
         return HTTP1Channel(
             responder: { [logger] request, writer, channel in
                 guard let caller, let routes else { return }

@@ -19,6 +19,8 @@ package protocol ControlPlane: Sendable {
     func ping() async -> PingAnswer
     func status() async -> StatusReport
     func apps() async -> [AppSummary]
+    /// Who may do what, of every app.
+    func access() async -> [AppAccess]
 
     func startDeploy(_ app: AppName, _ request: DeployRequest, caller: Caller) async throws(ControlError)
         -> OperationAccepted

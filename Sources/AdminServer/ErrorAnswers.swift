@@ -49,15 +49,16 @@ struct ErrorAnswers: RouterMiddleware {
 /// Refuses a caller before any route is looked up.
 struct AccessCheck: RouterMiddleware {
     typealias Context = AdminContext
-    let mayUse: Bool
+    let standing: Standing
 
     func handle(
         _ request: Request, context: AdminContext, next: @concurrent (Request, AdminContext) async throws -> Response
     ) async throws -> Response {
-        guard mayUse else {
+        guard !standing.isStranger else {
             throw ControlError(
                 .forbidden, "User id \(context.caller.uid) may not control this server.",
-                hint: "Run the command as root or as the user that the server runs as.")
+                hint: "Run the command as root, as the user that the server runs as, as an app's owner, or as somebody "
+                    + "who has a role with one: 'roles' in the server file.")
         }
         return try await next(request, context)
     }

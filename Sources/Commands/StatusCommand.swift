@@ -7,6 +7,10 @@ struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show servers, apps, generations and workers.")
 
+    /// Of the app that is named, and of no other.
+    @Flag(help: .hidden)
+    var alone = false
+
     @OptionGroup var target: TargetOptions
     @OptionGroup var global: GlobalOptions
 
@@ -15,8 +19,7 @@ struct StatusCommand: ParsableCommand {
         let instances = try chosen(context)
         for (index, instance) in instances.enumerated() {
             var report = try AdminClient(socketPath: instance.adminSocket).status()
-            // Somebody who names one app is not told of the others.
-            if let app = target.app { report.apps.removeAll { $0.name.rawValue != app } }
+            if alone { report.apps.removeAll { $0.name.rawValue != target.app } }
             if global.json {
                 try context.console.json(report, pretty: instances.count == 1)
             } else {

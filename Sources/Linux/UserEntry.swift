@@ -29,3 +29,15 @@ private func find(
             shell: String(cString: entry.pw_shell))
     }
 }
+
+/// Nil when there is no such group.
+package func groupName(gid: UInt32) -> String? {
+    var entry = group()
+    var found: UnsafeMutablePointer<group>?
+    // Holds the names of all members: large groups are not unheard of.
+    var buffer = [CChar](repeating: 0, count: 256 << 10)
+    return buffer.withUnsafeMutableBufferPointer { buffer in
+        guard getgrgid_r(gid, &entry, buffer.baseAddress!, buffer.count, &found) == 0, found != nil else { return nil }
+        return String(cString: entry.gr_name)
+    }
+}

@@ -11,12 +11,14 @@ final class FakeControlPlane: ControlPlane {
     let readersGone: AsyncStream<Void>
     private let gone: AsyncStream<Void>.Continuation
     private let appNames: [AppName]
+    private let accesses: [AppAccess]
     private let makeEvents: @Sendable (OperationID) -> AsyncStream<OperationEvent>
 
     init(
-        apps: [String] = ["blog"],
+        apps: [String] = ["blog"], access: [AppAccess] = [],
         events: @escaping @Sendable (OperationID) -> AsyncStream<OperationEvent> = { _ in AsyncStream { $0.finish() } }
     ) {
+        accesses = access
         appNames = apps.compactMap { AppName($0) }
         makeEvents = events
         (readersGone, gone) = AsyncStream.makeStream()
@@ -42,6 +44,8 @@ final class FakeControlPlane: ControlPlane {
     func apps() async -> [AppSummary] {
         appNames.map { AppSummary(name: $0, root: "/srv/\($0)", mode: .inPlace, liveRelease: nil) }
     }
+
+    func access() async -> [AppAccess] { accesses }
 
     func startDeploy(_ app: AppName, _ request: DeployRequest, caller: Caller) async throws(ControlError)
         -> OperationAccepted

@@ -134,3 +134,33 @@ import Testing
         #expect(try entry("other").serverNames == ["www.example.org"])
     }
 }
+
+extension ManyAppsTests {
+    @Test func `roles are an app's, in the server file, and never in the app's own`() throws {
+        let loaded = try load(
+            """
+            roles: {view: "@staff"}
+            apps:
+              blog: {root: blog, roles: {deploy: [alice, "@ops"], operate: carol}}
+              shop: {root: shop}
+            """)
+        let (blog, shop) = (loaded.apps[0].settings.users.roles, loaded.apps[1].settings.users.roles)
+        #expect(blog[.deploy] == ["alice", "@ops"] && blog[.operate] == ["carol"] && blog[.view].isEmpty)
+        #expect(shop[.view] == ["@staff"])
+        #expect(blog.holders(of: .view) == ["alice", "@ops", "carol"])
+        try tree.write("blog/Passengerfile.yml", "roles: {shell: [mallory]}")
+        let refused = problems { try inspect(loaded.apps[0]) }
+        #expect(refused.first?.message.contains("'roles' cannot be set here") == true, "\(refused)")
+    }
+
+    @Test(arguments: [
+        ("{admin: [a]}", "'admin' is none of view"), ("[a]", "must be a mapping of roles"),
+        ("{view: {a: b}}", "list of users"),
+        ("{view: ['a b']}", "'a b' is no user's name"), ("{view: ['@']}", "'@' is no user's name"),
+        ("{view: ['-x']}", "'-x' is no user's name"),
+    ])
+    func `a role that is none is a mistake`(_ value: String, _ message: String) throws {
+        let loaded = try load("apps: {blog: {root: blog, roles: \(value)}}")
+        #expect(loaded.refused.first?.reason.contains(message) == true, "\(loaded.refused)")
+    }
+}

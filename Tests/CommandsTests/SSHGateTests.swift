@@ -40,7 +40,7 @@ struct SSHGateTests {
         let restart = try #require(try gate().command("passenger restart") as? RestartCommand)
         #expect(restart.named.options.app == "blog")
         let status = try #require(try gate(.view).command("passenger status") as? StatusCommand)
-        #expect(status.target.app == "blog")
+        #expect(status.target.app == "blog" && status.alone)
     }
 
     @Test(

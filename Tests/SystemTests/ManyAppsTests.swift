@@ -49,6 +49,39 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
+        func `a user sees and restarts the apps that he has roles with, and no others`() throws {
+            let place = try Place()
+            let blog = try place.copyApp(.python, as: "blog")
+            let shop = try place.copyApp(.python, as: "shop")
+            try OtherUsers.own(shop, by: OtherUsers.app)
+            let server = try TestServer(
+                serverFile: """
+                    apps:
+                      blog: {root: \(blog), server_names: [blog.test], roles: {view: ["@\(OtherUsers.stranger)"]}}
+                      shop: {root: \(shop), server_names: [shop.test]}
+                    """, in: place)
+            try server.start()
+            func ask(_ user: String, _ method: String, _ path: String) throws -> String {
+                try server.begin(
+                    ["-s", "-X", method, "--unix-socket", "\(place.path)/run/default/admin.sock", "http://x\(path)"],
+                    as: user, program: "/usr/bin/curl"
+                ).wait(within: .seconds(20)).output
+            }
+            let seen = try ask(OtherUsers.stranger, "GET", "/status")
+            #expect(seen.contains(blog) && !seen.contains(shop), "\(seen)")
+            let refused = try ask(OtherUsers.stranger, "POST", "/apps/blog/restart")
+            #expect(refused.contains("forbidden") && refused.contains("may not deploy blog"), "\(refused)")
+            // The other one is its owner's, by the directory.
+            let own = try ask(OtherUsers.app, "GET", "/status")
+            #expect(own.contains(shop) && !own.contains(blog), "\(own)")
+            let restarted = try ask(OtherUsers.app, "POST", "/apps/shop/restart")
+            #expect(restarted.contains("restart-"), "\(restarted)")
+            #expect(try ask(OtherUsers.app, "POST", "/apps/blog/restart").contains("forbidden"))
+            #expect(try ask(OtherUsers.app, "POST", "/stop").contains("forbidden"))
+            try server.stop()
+        }
+
         @Test(.timeLimit(.minutes(1)))
         func `an app that nobody uses goes to sleep, without a process, and wakes with the next request`() throws {
             let place = try Place()

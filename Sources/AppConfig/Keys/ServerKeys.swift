@@ -127,5 +127,8 @@ extension KeyTable {
         ConfigKey(
             "deploy_user", .server, .name("a user's name", "deploy"), \.app.users.deployUser, by: .deploy,
             "User of checkouts, builds and hooks, when started by root"),
+        ConfigKey(
+            "roles", .server, .roles, \.app.users.roles, by: .upgrade,
+            "Who besides root, the server's user and the app's owner may view, deploy, operate, or run a shell"),
     ]
 }

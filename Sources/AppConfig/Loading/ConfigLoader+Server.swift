@@ -99,5 +99,6 @@ extension ConfigLoader {
     /// Server keys that end up in `AppSettings`.
     static let appsServerKeys: Set = [
         "server_names", "user", "group", "deploy_user", "static_roots", "sendfile_roots",
+        "roles",
     ]
 }

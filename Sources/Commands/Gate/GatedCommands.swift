@@ -5,6 +5,7 @@ import Model
 
 extension StatusCommand: GatedCommand {
     static var neededRole: AppRole { .view }
+    mutating func wasConfined() { alone = true }
 }
 
 extension ReleasesCommand: GatedCommand {

@@ -47,6 +47,7 @@ struct SSHGate: Sendable {
         }
         command.target.app = app
         command.global.instance = instance
+        command.wasConfined()
         return command
     }
 }
@@ -58,8 +59,10 @@ protocol GatedCommand: ParsableCommand {
     var global: GlobalOptions { get set }
     /// Refuses what is not about the app alone.
     func checkOptions(for gate: SSHGate) throws(ControlError)
+    mutating func wasConfined()
 }
 
 extension GatedCommand {
     func checkOptions(for gate: SSHGate) throws(ControlError) {}
+    mutating func wasConfined() {}
 }

@@ -38,11 +38,16 @@ struct StartUsers {
         } catch {
             throw StartError(error.message, hint: error.hint, exitCode: 2)
         }
-        guard isRoot else { return (.init(), choice.warnings) }
+        var names = AppPlan.Users()
+        names.owners = [status.st_uid]
+        guard isRoot else { return (names, choice.warnings) }
         try Self.refuseBorrowedRights(choice, app, owner: status.st_uid)
         if choice.workers == .invoking || choice.deploys == .invoking { allowsOwnUser = true }
-        let workers = try add(choice.workers, group: choice.group)?.name
-        return (.init(workers: workers, deploys: try add(choice.deploys, group: nil)?.name), choice.warnings)
+        names.workers = try add(choice.workers, group: choice.group)?.name
+        let deploys = try add(choice.deploys, group: nil)
+        names.deploys = deploys?.name
+        if app.settings.users.deployUser != nil, let deploys { names.owners.insert(deploys.uid) }
+        return (names, choice.warnings)
     }
 
     /// The users that the server file names for the apps of a directory, which may come later. Their owners are the

@@ -36,6 +36,9 @@ struct SettingsList: Sendable {
         switch value {
         case let duration as Duration: return HumanFormat.duration(seconds: duration.inSeconds)
         case let list as [Any]: return "[\(list.map { text($0) ?? "\($0)" }.joined(separator: ", "))]"
+        case let roles as AppRoles:
+            let held = AppRole.allCases.filter { !roles[$0].isEmpty }
+            return "{\(held.map { "\($0): [\(roles[$0].joined(separator: ", "))]" }.joined(separator: ", "))}"
         case let names as [String: String]: return "{\(names.keys.sorted().joined(separator: ", "))}"
         case let kind as AppKind: return kind.rawValue
         case let files as CertificateFiles: return "\(files.chain) with \(files.key)"

@@ -34,6 +34,12 @@ struct CoreControlPlane: ControlPlane {
         return summaries
     }
 
+    func access() async -> [AppAccess] {
+        table.all.map { app in
+            AppAccess(app: app.name, owners: app.plan.users.owners, roles: app.plan.settings.users.roles)
+        }
+    }
+
     func status() async -> StatusReport {
         var server = ServerStatus(
             instance: plan.server.instanceName, version: plan.programVersion, supervisorPid: supervisorPid,

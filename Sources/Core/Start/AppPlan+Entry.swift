@@ -18,9 +18,13 @@ extension AppPlan {
             location: app.location, rootOwner: entry.owner, settings: app.settings.users,
             startedAsRoot: plan.ownUser == 0, isOneOfMany: true)
         var users = Users()
+        users.owners = [entry.owner]
         if plan.ownUser == 0 {
             users.workers = try Self.policyName(choice.workers, group: choice.group, entry)
             users.deploys = try Self.policyName(choice.deploys, group: nil, entry)
+            if app.settings.users.deployUser != nil, let uid = UserDirectory.uid(policyName: users.deploys) {
+                users.owners.insert(uid)
+            }
         }
         self.init(app: app, users: users, stateDirectory: entry.stateDirectory, warnings: choice.warnings)
         isEntry = true

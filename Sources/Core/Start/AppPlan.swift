@@ -7,6 +7,8 @@ package struct AppPlan: Codable, Sendable {
         /// Names in the supervisor's policy; nil is the user that the server was started by.
         package var workers: String?
         package var deploys: String?
+        /// uids of those who have every role with the app: who owns its directory, and who was named to deploy it.
+        package var owners: Set<UInt32> = []
         package init(workers: String? = nil, deploys: String? = nil) {
             self.workers = workers
             self.deploys = deploys

@@ -64,5 +64,6 @@ package struct UserSettings: Sendable, Codable, Equatable {
     package var user: String?
     package var group: String?
     package var deployUser: String?
+    package var roles = AppRoles()
     package init() {}
 }
