@@ -66,6 +66,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        // Both come with hummingbird anyway.
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.30.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.0.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
     ],
     targets: [
@@ -125,8 +128,15 @@ let package = Package(
                 "Model", "Linux", "Telemetry", "HTTP1", "Pool", "Health", "Sockets", "StaticFiles",
                 "ResponseCache", "AccessLog", "Gateway", "Spawning", "AppConfig",
                 "Releases",
-                "Watching", "Deploys", "AdminAPI", "AdminServer", "TLS", logging,
+                "Watching", "Deploys", "AdminAPI", "AdminServer", "TLS", "Webhooks", logging,
             ] + nio),
+        room(
+            "Webhooks",
+            [
+                "Linux", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         room("Terminal", ["Model", "Linux"]),
         room(
             "Commands",
@@ -138,6 +148,7 @@ let package = Package(
             name: "passenger",
             dependencies: [
                 "Linux", "Supervisor", "Commands", "Core", "AppConfig", "Releases", "Deploys", "Watching", "Telemetry",
+                "Webhooks",
             ],
             exclude: ["README.md"],
             swiftSettings: settings),
@@ -185,6 +196,7 @@ let package = Package(
         tests("AppConfigTests", ["Model", "AppConfig"]),
         tests("ReleasesTests", ["Model", "Linux", "Releases", "passenger"]),
         tests("DeploysTests", ["Model", "Linux", "Deploys", "Watching", "Pool", logging]),
+        tests("WebhooksTests", ["Webhooks"]),
         tests("TerminalTests", ["Model", "Terminal"]),
         tests("AdminTests", ["Model", "Linux", "AdminAPI", "AdminClient", "AdminServer", logging] + nio),
         tests("CoreTests", ["Model", "Core"]),

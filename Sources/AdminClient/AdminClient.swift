@@ -5,7 +5,7 @@ package import Model
 package struct AdminClient: Sendable {
     package let socketPath: String
     /// For the answer to a plain request; event streams have no limit.
-    private let timeout: Duration
+    private var timeout: Duration
 
     package init(socketPath: String, timeout: Duration = .seconds(30)) {
         self.socketPath = socketPath
@@ -84,6 +84,13 @@ extension AdminClient {
 
     package func deploy(_ app: AppName, _ request: DeployRequest) throws(ControlError) -> OperationAccepted {
         try post("/apps/\(app)/deploys", request, as: OperationAccepted.self)
+    }
+
+    /// Fetching takes as long as it takes.
+    package func plan(_ app: AppName, _ request: DeployRequest) throws(ControlError) -> DeployPlan {
+        var patient = self
+        patient.timeout = .seconds(600)
+        return try patient.post("/apps/\(app)/deploys/plan", request, as: DeployPlan.self)
     }
 
     package func rollback(_ app: AppName, _ request: RollbackRequest) throws(ControlError) -> OperationAccepted {

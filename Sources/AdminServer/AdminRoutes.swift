@@ -49,6 +49,12 @@ struct AdminRoutes {
             if order.repo != nil { try await require(.shell, app, context) }
             return try json(await plane.startDeploy(app, order, caller: context.caller), .accepted)
         }
+        group.post("deploys/plan") { request, context in
+            let app = try await app(context, .deploy)
+            let order = try await body(DeployRequest.self, of: request)
+            if order.repo != nil { try await require(.shell, app, context) }
+            return try json(await plane.planDeploy(app, order, caller: context.caller))
+        }
         group.post("deploys/:n/abort") { _, context in
             let (app, number) = (try await app(context, .deploy), try deployNumber(context))
             return try json(await plane.abort(app, deploy: number, caller: context.caller), .accepted)
@@ -61,7 +67,7 @@ struct AdminRoutes {
         }
         group.post("deploys/:n/approve") { request, context in
             let order = try await body(DeployOrder.self, of: request)
-            let (app, number) = (try await app(context), try deployNumber(context))
+            let (app, number) = (try await app(context, .deploy), try deployNumber(context))
             return try json(await plane.approve(app, deploy: number, order, caller: context.caller), .accepted)
         }
         group.post("lock") { request, context in

@@ -24,6 +24,8 @@ package protocol ControlPlane: Sendable {
 
     func startDeploy(_ app: AppName, _ request: DeployRequest, caller: Caller) async throws(ControlError)
         -> OperationAccepted
+    /// What a deploy would do: nothing is done but to fetch.
+    func planDeploy(_ app: AppName, _ request: DeployRequest, caller: Caller) async throws(ControlError) -> DeployPlan
     func startRollback(_ app: AppName, _ request: RollbackRequest, caller: Caller) async throws(ControlError)
         -> OperationAccepted
     func startRestart(_ app: AppName, _ request: RestartRequest, caller: Caller) async throws(ControlError)

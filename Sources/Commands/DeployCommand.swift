@@ -29,6 +29,9 @@ struct DeployCommand: ParsableCommand {
     @Flag(help: "Deploy a commit that is older than the live one.")
     var allowOlder = false
 
+    @Flag(help: "Fetch, and print what would be done; exit status 4 when something speaks against it.")
+    var dryRun = false
+
     @Flag(help: "Return when the deploy is accepted.")
     var detach = false
 
@@ -56,6 +59,10 @@ struct DeployCommand: ParsableCommand {
         if target.app != nil && target.root != nil {
             throw ValidationError("--app and --root both name the app: give one of them.")
         }
+        if dryRun && (detach || wait || queueLatest) {
+            throw ValidationError("--dry-run begins nothing: there is nothing to detach from, or to wait for.")
+        }
+        if dryRun && host != nil { throw ValidationError("--dry-run tells of this host's server, not of another's.") }
         if wait && queueLatest { throw ValidationError("--wait and --queue-latest: give one of them.") }
     }
 
@@ -64,12 +71,24 @@ struct DeployCommand: ParsableCommand {
         if let host { return try deploy(on: RemoteHost(host), context) }
         let server = try findServer(context)
         let app = try AppTarget(server)
+        if dryRun { return try showPlan(server, app, context) }
         let accepted = try app.client.deploy(app.app, request(context))
         if detach { return try OperationAnswer(context: context).tell(accepted) }
         var follower = OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose)
         follower.leavesAtSwitch = until == .switched
         if server.instance.isTransient { follower.whenFinished = { TransientServer.end(server.instance) } }
         try follower.run()
+    }
+
+    private func showPlan(_ server: Target, _ app: AppTarget, _ context: CommandContext) throws {
+        defer { if server.instance.isTransient { TransientServer.end(server.instance) } }
+        let plan = try app.client.plan(app.app, request(context))
+        if global.json {
+            try context.console.json(plan)
+        } else {
+            context.console.lines(PlanText(traits: context.console.output).lines(plan))
+        }
+        if !plan.obstacles.isEmpty { throw ExitCode(ErrorCode.refused.exitStatus) }
     }
 
     private func deploy(on host: RemoteHost, _ context: CommandContext) throws {

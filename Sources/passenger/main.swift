@@ -8,6 +8,7 @@ import Releases
 import Supervisor
 import Telemetry
 import Watching
+import Webhooks
 
 // One executable is every process of a server (see README.md). The internal commands come first: they are started by the
 // server itself, are no part of the command line, and must not pay for it.
@@ -21,6 +22,7 @@ case "_core": CoreProcess.run()
 case "_inspect": exit(InspectProcess.run())
 case "_build-release": exit(BuilderProcess.run(input: 0, output: 1))
 case "_run": exit(RunnerProcess.run())
+case "_notify": exit(NotifyProcess.run())
 case "_apps": exit(AppsProcess.run())
 case "_watch": exit(WatcherProcess.run())
 case "_open-log":

@@ -42,6 +42,7 @@ struct AdminServerTests {
                 _ = try client.rollback(blog, rollback)
                 _ = try client.restart(blog, RestartRequest())
                 _ = try client.abort(blog, deploy: DeployNumber(8))
+                #expect(try client.plan(blog, DeployRequest()).strategy == "canary")
                 _ = try client.resumeDeploy(blog, deploy: DeployNumber(8), DeployOrder())
                 _ = try client.approve(blog, deploy: DeployNumber(8), DeployOrder())
                 _ = try client.lock(blog, LockRequest(message: "a sale"))
@@ -60,7 +61,7 @@ struct AdminServerTests {
         #expect(
             plane.requests.withLock { $0 } == [
                 "deploy blog main force=true", "rollback blog 3 now=false", "restart blog", "abort blog 8",
-                "resume blog 8", "approve blog 8", "lock blog a sale", "unlock blog",
+                "plan blog", "resume blog 8", "approve blog 8", "lock blog a sale", "unlock blog",
                 "scale blog 5", "scale blog -", "pause blog 2.5", "resume blog", "detach blog 42", "stop hurry=false",
             ])
         #expect(plane.callers.withLock { $0 }.allSatisfy { $0 == Caller(uid: getuid(), pid: getpid()) })

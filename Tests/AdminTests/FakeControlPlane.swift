@@ -90,6 +90,14 @@ final class FakeControlPlane: ControlPlane {
         return OperationAccepted(app: app, operation: OperationID(.deploy, deploy.rawValue), deploy: deploy)
     }
 
+    func planDeploy(_ app: AppName, _ request: DeployRequest, caller: Caller) async throws(ControlError) -> DeployPlan {
+        note("plan \(app)", caller)
+        return DeployPlan(
+            app: app, repository: "/r", ref: "main", revision: "9be0d13", author: "Ann", subject: "s",
+            deploy: DeployNumber(9), from: nil, strategy: "canary", workers: 2, bakeSeconds: 30, steps: [], notes: [],
+            obstacles: [])
+    }
+
     func lock(_ app: AppName, _ request: LockRequest, caller: Caller) async throws(ControlError) -> LockAnswer {
         note("lock \(app) \(request.message)", caller)
         return LockAnswer(app: app, lock: nil)

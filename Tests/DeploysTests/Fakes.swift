@@ -313,6 +313,21 @@ final class FakeCommands: CommandRunning {
     func recordedEnd(_ record: String) async -> RecordedEnd? { state.withLock { $0.recorded[record] } }
 }
 
+final class FakeNotifier: Notifying {
+    struct State {
+        var calls: [WebhookCall] = []
+        var failure: DeployFailure?
+    }
+    let state = Mutex(State())
+    func notify(_ call: WebhookCall) async throws(DeployFailure) {
+        let failure = state.withLock { state in
+            state.calls.append(call)
+            return state.failure
+        }
+        if let failure { throw failure }
+    }
+}
+
 final class FakeSettings: SettingsReading {
     struct State {
         var settings: AppSettings

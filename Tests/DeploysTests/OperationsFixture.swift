@@ -12,6 +12,7 @@ final class Fixture: Sendable {
     let commands = FakeCommands()
     let companions: FakeCompanions
     let settings = FakeSettings()
+    let notifier = FakeNotifier()
     let directory: TemporaryDirectory
     let journal: Journal
     let operations: AppOperations
@@ -23,13 +24,13 @@ final class Fixture: Sendable {
         directory = try earlier?.directory ?? TemporaryDirectory()
         journal = try Journal(directory: directory.path + "/state")
         let clock = self.clock
-        operations = AppOperations(
-            app: AppName(sanitizing: "blog"),
-            parts: AppOperations.Parts(
-                host: server ? host : nil, builder: inPlace ? nil : builder, commands: commands, companions: companions,
-                settings: settings,
-                journal: inPlace ? nil : journal, lock: inPlace ? nil : OperationLock(path: journal.lockPath),
-                now: { clock.now }, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })))
+        var parts = AppOperations.Parts(
+            host: server ? host : nil, builder: inPlace ? nil : builder, commands: commands, companions: companions,
+            settings: settings,
+            journal: inPlace ? nil : journal, lock: inPlace ? nil : OperationLock(path: journal.lockPath),
+            now: { clock.now }, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        parts.notifier = notifier
+        operations = AppOperations(app: AppName(sanitizing: "blog"), parts: parts)
     }
 
     /// A write under way would make the directory's removal fail.

@@ -91,6 +91,13 @@ extension KeyTable {
             "deploy.approve", .app, .boolean, \.app.deploy.approve, by: .deploy,
             "The switch waits for a person: passenger deploys approve N"),
         ConfigKey(
+            "deploy.webhook.url", .app, .webhook, \.app.deploy.webhook.url, by: .deploy,
+            "Where the result of a deploy or rollback is sent to, signed"),
+        ConfigKey(
+            "deploy.webhook.secret_variable", .app, .name("a variable's name", "DEPLOY_WEBHOOK_SECRET"),
+            \.app.deploy.webhook.secretVariable, by: .deploy,
+            "Variable of the app's environment (.env) with the secret that it is signed with"),
+        ConfigKey(
             "deploy.bake", .app, .duration("30s"), \.app.deploy.bake, by: .deploy,
             "How long a new generation is watched after a switch"),
         ConfigKey(

@@ -21,6 +21,18 @@ extension ValueForm where Value == Surge {
     }
 }
 
+extension ValueForm where Value == String? {
+    static var webhook: ValueForm {
+        .scalar("an http or https address", example: "https://example.com/deploys") { text in
+            let isAddress = ["http://", "https://"].contains {
+                text.lowercased().hasPrefix($0) && text.count > $0.count
+            }
+            let isPlain = text.utf8.allSatisfy { $0 > 32 && $0 < 127 }
+            return isAddress && isPlain && text.utf8.count <= 2000 ? .some(text) : nil
+        }
+    }
+}
+
 private enum Percentage {
     static func read(_ text: String) -> Double? {
         let number = text.hasSuffix("%") ? text.dropLast() : text[...]

@@ -67,18 +67,37 @@ struct CoreControlPlane: ControlPlane {
     func startDeploy(
         _ name: AppName, _ request: AdminAPI.DeployRequest, caller: Caller
     ) async throws(ControlError) -> OperationAccepted {
+        let app = try await started(name)
+        let ours = try deployRequest(request, caller)
+        return try await accept(app, wait: request.wait) { () async throws(OperationRefusal) in
+            try await app.operations.deploy(ours, replacingQueued: request.queueLatest)
+        }
+    }
+
+    func planDeploy(
+        _ name: AppName, _ request: AdminAPI.DeployRequest, caller: Caller
+    ) async throws(ControlError) -> DeployPlan {
+        let app = try await started(name)
+        let ours = try deployRequest(request, caller)
+        do throws(DeployFailure) {
+            return DeployPlan(name, try await app.operations.forecast(ours))
+        } catch {
+            throw ControlError(
+                .failed, error.summary, hint: error.hint, details: error.details.map { [$0] } ?? [])
+        }
+    }
+
+    private func deployRequest(
+        _ request: AdminAPI.DeployRequest, _ caller: Caller
+    ) throws(ControlError) -> Deploys.DeployRequest {
         if let percent = request.canaryPercent, !(percent > 0 && percent < 100) {
             throw ControlError(.usage, "canary_percent is a number between 0 and 100.")
         }
-        let app = try await started(name)
-        let ours = Deploys.DeployRequest(
+        return Deploys.DeployRequest(
             ref: request.ref, repository: request.repo,
             bake: request.bakeSeconds.map { .milliseconds(Int64(min(max($0, 0), 1e9) * 1000)) },
             canary: request.canaryPercent, force: request.force, allowOlder: request.allowOlder,
             requester: Requester(caller, request.origin, "passenger deploy"))
-        return try await accept(app, wait: request.wait) { () async throws(OperationRefusal) in
-            try await app.operations.deploy(ours, replacingQueued: request.queueLatest)
-        }
     }
 
     func startRollback(

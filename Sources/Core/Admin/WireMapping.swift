@@ -135,6 +135,18 @@ extension LockAnswer {
     }
 }
 
+extension DeployPlan {
+    init(_ app: AppName, _ forecast: DeployForecast) {
+        self.init(
+            app: app, repository: forecast.repository, ref: forecast.commit.ref, revision: forecast.commit.id,
+            author: forecast.commit.author, subject: forecast.commit.subject, deploy: forecast.number,
+            from: forecast.from?.label.name, strategy: forecast.strategy.rawValue, workers: forecast.workers,
+            bakeSeconds: forecast.bake.inSeconds,
+            steps: forecast.steps.map { Step(title: $0.title, commands: $0.commands) }, notes: forecast.notes,
+            obstacles: forecast.obstacles.map { FailureReport($0, step: nil) })
+    }
+}
+
 extension DeploySummary {
     init(_ record: DeployRecord) {
         self.init(number: record.number, state: record.state.rawValue)

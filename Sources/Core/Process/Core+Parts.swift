@@ -93,12 +93,12 @@ extension Core {
             lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: problems)
         if let journal, app.location.isDeployRoot {
             parts.builder = BuilderClient(tools: tools, app: app) { problems.warning("\($0)") }
+            let environment: @Sendable () -> [String: String] = {
+                buildEnvironment(app, inherited: settings.inheritedVariables, fileVariables: settings.fileVariables)
+            }
             parts.commands = RunnerClient(
-                tools: tools, app: app, directory: journal.runsDirectory,
-                environment: {
-                    buildEnvironment(
-                        app, inherited: settings.inheritedVariables, fileVariables: settings.fileVariables)
-                })
+                tools: tools, app: app, directory: journal.runsDirectory, environment: environment)
+            parts.notifier = NotifyClient(tools: tools, app: app, environment: environment)
         }
         host?.routes.begin(app.settings)
         return ServedApp(

@@ -25,6 +25,8 @@ package enum DeployStep: String, Sendable, Codable, CaseIterable {
     case bake
     /// Hooks of what has happened already; in no plan, and no operation waits for one.
     case afterSwitch, afterStable, afterDrain, onFailure, onRollback
+    /// The result is told to whoever wants to know it.
+    case webhook
 
     /// A command of the app's that may change more than its release.
     var isHook: Bool { self == .beforeBoot || self == .beforeSwitch }

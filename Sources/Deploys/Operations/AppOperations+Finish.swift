@@ -32,6 +32,7 @@ extension AppOperations {
             prune(keep: (live?.settings.deploy ?? DeploySettings()).keepReleases)
         }
         followEnd(ending, run)
+        followWithWebhook(outcome, run)
         tellEnd(outcome, of: run.ticket)
     }
 

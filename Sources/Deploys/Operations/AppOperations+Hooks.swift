@@ -2,14 +2,15 @@ import Logging
 import Model
 import Pool
 
-/// A hook of what has happened already: which commands, and who is told of them.
+/// A hook of what has happened already: what it does, and who is told of it.
 struct Hook {
-    var batch: CommandBatch
+    var step: DeployStep
     /// Whose followers see it to its end; nil: nobody's.
     var operation: OperationNumber?
     /// Whose journal it is in.
     var deploy: DeployNumber?
     var log: OperationLog?
+    var work: @Sendable (StepOutput) async throws(DeployFailure) -> Void
 }
 
 /// An operation that is over for everybody but its followers, who see its hooks to their end.
@@ -89,8 +90,15 @@ extension AppOperations {
             step: step, commands: commands(code.settings.deploy), settings: code.settings, release: release)
         guard !batch.commands.isEmpty else { return }
         batch.environment = hookVariables(run?.deploy ?? release.label.number, previous: previous, result: result)
-        hooks.append(
-            Hook(batch: batch, operation: run?.ticket.number, deploy: run?.deploy, log: run?.ticket.log))
+        let order = batch
+        enqueue(
+            Hook(
+                step: step, operation: run?.ticket.number, deploy: run?.deploy, log: run?.ticket.log,
+                work: { output throws(DeployFailure) in try await self.execute(order, output) }))
+    }
+
+    func enqueue(_ hook: Hook) {
+        hooks.append(hook)
         if hookTask == nil { hookTask = Task { await self.runHooks() } }
     }
 
@@ -106,14 +114,14 @@ extension AppOperations {
     }
 
     private func run(_ hook: Hook) async {
-        let step = hook.batch.step
+        let step = hook.step
         let began = parts.now()
         let output = StepOutput(step, hook.log)
         let title = self.title(of: step, nil)
         hook.log?.append(.stepStarted(step: step, title: title))
         change(hook.deploy) { $0.steps.append(StepRecord(step: step, title: title, start: parts.date())) }
         var failure: DeployFailure?
-        do throws(DeployFailure) { try await execute(hook.batch, output) } catch { failure = error }
+        do throws(DeployFailure) { try await hook.work(output) } catch { failure = error }
         let time = (parts.now() - began).wholeNanoseconds
         hook.log?.append(.stepFinished(step: step, nanoseconds: time, failure: failure?.summary))
         change(hook.deploy) { closeStep(&$0, step, time, failure, output: output.tail.text) }

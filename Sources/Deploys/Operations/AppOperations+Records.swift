@@ -99,7 +99,7 @@ extension DeployStep {
         switch self {
         case .inspect, .grow, .beforeSwitch, .switchTraffic, .bake: nil
         case .canary, .approve, .roll, .replace: nil
-        case .afterSwitch, .afterStable, .afterDrain, .onFailure, .onRollback: nil
+        case .afterSwitch, .afterStable, .afterDrain, .onFailure, .onRollback, .webhook: nil
         case .fetch: .fetched
         case .resolve: .resolved
         case .checkout: .checkedOut

@@ -67,7 +67,7 @@ extension AppOperations {
         case .roll: return try await roll(run)
         case .replace: return try await stopOld(run)
         case .switchTraffic, .canary, .approve, .bake: return .nothing
-        case .afterSwitch, .afterStable, .afterDrain, .onFailure, .onRollback: return .nothing
+        case .afterSwitch, .afterStable, .afterDrain, .onFailure, .onRollback, .webhook: return .nothing
         }
     }
 
@@ -77,18 +77,20 @@ extension AppOperations {
         guard let builder = parts.builder, let request = deployRequest(of: run) else { throw .cancelled }
         try await builder.prepareRoot()
         let settings = try await parts.settings.deploySettings()
-        guard let repository = request.repository ?? settings.repo ?? lastRepository else {
-            throw DeployFailure(
-                .configuration, "no repository is configured",
-                hint: "set deploy.repo in the deploy root's Passengerfile, or `passenger deploy --repo URL`")
-        }
+        guard let repository = request.repository ?? settings.repo ?? lastRepository else { throw noRepository }
         try await builder.fetch(repository, progress: follower(of: .fetch, run))
         return .fetched(repository: repository, settings)
     }
 
     /// Where the newest deploy came from: who named a repository once need not name it again.
-    private var lastRepository: String? {
+    var lastRepository: String? {
         records.values.filter { $0.repository != nil }.max { $0.number < $1.number }?.repository
+    }
+
+    var noRepository: DeployFailure {
+        DeployFailure(
+            .configuration, "no repository is configured",
+            hint: "set deploy.repo in the deploy root's Passengerfile, or `passenger deploy --repo URL`")
     }
 
     private func resolve(_ run: OperationRun) async throws(DeployFailure) -> ResolvedCommit {
@@ -96,6 +98,13 @@ extension AppOperations {
         // One object id per deploy, also when it is resumed: the branch may have moved meanwhile.
         if let commit = run.commit { return commit }
         let commit = try await builder.resolve(request.ref ?? run.deploySettings?.branch)
+        try await checkCommit(commit, request)
+        return commit
+    }
+
+    /// What a person has to want expressly.
+    func checkCommit(_ commit: ResolvedCommit, _ request: DeployRequest) async throws(DeployFailure) {
+        guard let builder = parts.builder else { return }
         if ledger.isWithdrawn(commit: commit.id), !request.force {
             throw DeployFailure(
                 .withdrawn, "commit \(commit.id.prefix(7)) was rolled back from before",
@@ -108,7 +117,6 @@ extension AppOperations {
                 .older, "commit \(commit.id.prefix(7)) is older than \(live.name), which is live",
                 hint: "`passenger rollback` goes back; `passenger deploy --allow-older` deploys it all the same")
         }
-        return commit
     }
 
     /// What was asked for when the deploy began.
@@ -205,6 +213,7 @@ extension AppOperations {
         case .afterDrain: return "after_drain commands"
         case .onFailure: return "on_failure commands"
         case .onRollback: return "on_rollback commands"
+        case .webhook: return "tell the webhook"
         }
     }
 }

@@ -15,6 +15,7 @@ package actor AppOperations {
         package var builder: (any ReleaseBuilding)?
         package var commands: (any CommandRunning)?
         package var companions: (any CompanionKeeping)?
+        package var notifier: (any Notifying)?
         package var settings: any SettingsReading
         package var journal: Journal?
         package var lock: (any OperationLocking)?

@@ -26,6 +26,14 @@ package struct CanarySettings: Sendable, Codable, Equatable {
     package init() {}
 }
 
+package struct WebhookSettings: Sendable, Codable, Equatable {
+    /// http or https; nil: nobody is told.
+    package var url: String?
+    /// Of the app's environment: it holds the secret that what is sent is signed with.
+    package var secretVariable = "DEPLOY_WEBHOOK_SECRET"
+    package init() {}
+}
+
 package struct DeploySettings: Sendable, Codable, Equatable {
     package var repo: String?
     /// Nil means the remote's default branch.
@@ -60,6 +68,7 @@ package struct DeploySettings: Sendable, Codable, Equatable {
     package var canary = CanarySettings()
     /// The switch waits for a person.
     package var approve = false
+    package var webhook = WebhookSettings()
     /// Of one app, alive at a time: a further deploy ends the oldest.
     package var maxGenerations: Int = 3
     package var rollbackWindow: Duration = .seconds(15 * 60)

@@ -45,8 +45,11 @@ final class HTTPConnection {
 
     deinit { close(socket) }
 
-    func get(_ path: String, close: Bool = false, host: String = "test") throws -> HTTPAnswer {
-        try send("GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\(close ? "Connection: close\r\n" : "")\r\n")
+    func get(
+        _ path: String, close: Bool = false, host: String = "test", headers: [String: String] = [:]
+    ) throws -> HTTPAnswer {
+        let fields = headers.map { "\($0.key): \($0.value)\r\n" }.joined() + (close ? "Connection: close\r\n" : "")
+        try send("GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\(fields)\r\n")
         return try readAnswer()
     }
 
@@ -160,6 +163,8 @@ final class HTTPConnection {
 }
 
 /// One request on a connection of its own.
-func fetch(_ path: String, port: Int, timeout: Int = 30, host: String = "test") throws -> HTTPAnswer {
-    try HTTPConnection(port: port, timeout: timeout).get(path, close: true, host: host)
+func fetch(
+    _ path: String, port: Int, timeout: Int = 30, host: String = "test", headers: [String: String] = [:]
+) throws -> HTTPAnswer {
+    try HTTPConnection(port: port, timeout: timeout).get(path, close: true, host: host, headers: headers)
 }
