@@ -227,6 +227,7 @@ package final class Gateway: Sendable {
                 merged[route.name, default: RouteTraffic(name: route.name, requests: 0, errors: 0)].requests +=
                     route.requests
                 merged[route.name]?.errors += route.errors
+                merged[route.name]?.seconds += route.seconds
             }
         }
         return merged.values.sorted { ($0.requests, $1.name) > ($1.requests, $0.name) }

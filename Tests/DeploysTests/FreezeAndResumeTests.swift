@@ -141,4 +141,19 @@ import Testing
         #expect(await next.operations.deploy(DeployNumber(1))?.state == .stable)
         #expect(await next.operations.overview().warnings.isEmpty)
     }
+
+    @Test func `a fetch that never ends is given up, and the next deploy can begin`() async throws {
+        let fixture = try Fixture(gates: true)
+        let handle = try await fixture.operations.deploy(DeployRequest(requester: somebody))
+        await fixture.builder.fetchGate.waitForVisitor()
+        fixture.clock.advance(.seconds(29 * 60))
+        await fixture.operations.tick()
+        #expect(handle.log.outcome == nil)
+        fixture.clock.advance(.seconds(2 * 60))
+        await fixture.operations.tick()
+        let outcome = try await fixture.finish(handle)
+        #expect(outcome.failure?.code == .timedOut && outcome.failedStep == .fetch)
+        fixture.host.bootGate.open()
+        #expect(try await fixture.deploy().result == .done)
+    }
 }

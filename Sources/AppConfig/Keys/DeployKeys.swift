@@ -108,6 +108,9 @@ extension KeyTable {
             "deploy.auto_rollback.min_requests", .app, .integer(1...1_000_000, 50),
             \.app.deploy.autoRollback.minRequests, by: .deploy, "Requests before a rate of errors means anything"),
         ConfigKey(
+            "deploy.auto_rollback.latency_factor", .app, .latencyFactor, \.app.deploy.autoRollback.latencyFactor,
+            by: .deploy, "Times as long as the old version's requests that switches back (none: it is only told)"),
+        ConfigKey(
             "deploy.rollback_window", .app, .duration("15m"), \.app.deploy.rollbackWindow, by: .deploy,
             "How long the old generation is kept warm for a rollback"),
         ConfigKey(

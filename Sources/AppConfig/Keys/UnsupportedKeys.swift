@@ -6,7 +6,6 @@ extension KeyTable {
     private static let planned: Set<String> = [
         "shutdown_delay",
         "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",
-        "deploy.auto_rollback.latency_factor",
     ]
 
     /// Of Phusion Passenger, standalone and integrated.

@@ -21,6 +21,16 @@ extension ValueForm where Value == Surge {
     }
 }
 
+extension ValueForm where Value == Double? {
+    static var latencyFactor: ValueForm {
+        .scalar("a number from 1.1 to 1000, or none", example: "3") { text in
+            if text.lowercased() == "none" { return .some(nil) }
+            guard let value = Double(text), (1.1...1000).contains(value) else { return nil }
+            return .some(value)
+        }
+    }
+}
+
 extension ValueForm where Value == String? {
     static var webhook: ValueForm {
         .scalar("an http or https address", example: "https://example.com/deploys") { text in

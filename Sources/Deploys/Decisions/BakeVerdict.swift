@@ -26,6 +26,16 @@ package struct BakeWatch: Sendable, Equatable {
         self.old = old
     }
 
+    /// Longer than this times what the old version took is worth a word, when no limit is set.
+    private static let remarkable = 2.0
+
+    /// What is to be told, or is too much, of how long the new version takes. Too few requests say nothing.
+    package func judge(_ latency: LatencyDiff) -> (note: String?, verdict: BakeVerdict) {
+        guard isTelling(UInt64(latency.requests)) else { return (nil, .good) }
+        if let limit = limits.latencyFactor, latency.factor > limit { return (nil, .rollBack(latency.inWords)) }
+        return (latency.factor > BakeWatch.remarkable ? latency.inWords : nil, .good)
+    }
+
     /// `new` counts from the switch on; `oldNow` is what the old generation has counted by now; `alive` are the new
     /// one's workers that take requests.
     package func verdict(new: TrafficCounts, oldNow: TrafficCounts?, alive: Int) -> BakeVerdict {

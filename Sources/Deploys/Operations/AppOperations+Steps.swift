@@ -7,6 +7,7 @@ extension AppOperations {
     func startStep(_ step: DeployStep) {
         guard var run else { return }
         run.stepBegan = parts.now()
+        run.isOverdue = false
         run.output = StepOutput(step, run.ticket.log)
         let title = self.title(of: step, run)
         run.ticket.log.append(.stepStarted(step: step, title: title))
@@ -21,6 +22,7 @@ extension AppOperations {
         var result: Result<StepProduct, DeployFailure>
         do throws(DeployFailure) { result = .success(try await execute(step)) } catch { result = .failure(error) }
         guard run?.ticket.number == number else { return }
+        if run?.isOverdue == true, case .failure = result { result = .failure(overdue(step)) }
         record(step, result)
         // No step before the switch goes on until its record is safe. From the switch on, nothing waits for the disk.
         if let journal = parts.journal, run?.deploy != nil, await !journal.flush(), case .success = result {
@@ -33,6 +35,23 @@ extension AppOperations {
         case .success: feed(.stepDone(step))
         case .failure(let failure): feed(.stepFailed(step, failure))
         }
+    }
+
+    /// Hooks, boots and watches have times of their own. A host that is silent in the middle of a fetch, a disk that hangs, would
+    /// hold a deploy for ever, and its successors with it.
+    func limit(of step: DeployStep) -> Duration? {
+        let settings = run?.settings?.deploy ?? run?.deploySettings ?? DeploySettings()
+        switch step {
+        case .fetch, .checkout: return settings.hookTimeout
+        case .inspect, .resolve, .link, .seal: return min(settings.hookTimeout, .seconds(5 * 60))
+        default: return nil
+        }
+    }
+
+    private func overdue(_ step: DeployStep) -> DeployFailure {
+        DeployFailure(
+            .timedOut, "it took longer than \(limit(of: step) ?? .zero)",
+            hint: "is the repository's host or a disk not answering? deploy.hook_timeout is how long it may take")
     }
 
     private func execute(_ step: DeployStep) async throws(DeployFailure) -> StepProduct {

@@ -30,7 +30,13 @@ extension AppOperations {
 
     /// Call every 100 ms.
     func look() {
-        guard let machine = run?.machine else { return }
+        guard let run, let machine = self.run?.machine else { return }
+        if case .running(let index) = machine.state, let limit = limit(of: machine.plan.steps[index]), !run.isOverdue,
+            parts.now() - run.stepBegan > limit
+        {
+            self.run?.isOverdue = true
+            run.task?.cancel()
+        }
         if machine.isChangingWhatBothLiveWith, let complaint = guardComplaint() { feed(.oldFails(complaint)) }
         switch machine.state {
         case .baking, .watching:
@@ -56,8 +62,16 @@ extension AppOperations {
     private func compare() -> BakeVerdict {
         guard let run, let host = parts.host, let watch = run.bake, let fresh = run.machine.fresh else { return .good }
         let old = run.machine.previous ?? (run.machine.isSharing ? live?.generation : nil)
-        return watch.verdict(
+        let verdict = watch.verdict(
             new: host.traffic(of: fresh), oldNow: old.map(host.traffic(of:)), alive: host.readyWorkers(of: fresh))
+        guard verdict == .good, let old else { return verdict }
+        let latency = watch.judge(LatencyDiff(old: host.routes(of: old), new: host.routes(of: fresh)))
+        if let note = latency.note, !run.hasToldLatency {
+            self.run?.hasToldLatency = true
+            run.ticket.log.append(
+                .notice(.warning, "\(note); that is not held against the new version (latency_factor)"))
+        }
+        return latency.verdict
     }
 
     /// A failure of the bake's with what was seen of it.

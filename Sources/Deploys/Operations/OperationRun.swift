@@ -66,6 +66,8 @@ struct OperationRun {
     let began: Instant
     var stepBegan: Instant
     var output: StepOutput
+    /// The step was told to give up because its time is over.
+    var isOverdue = false
 
     var deploySettings: DeploySettings?
     var commit: ResolvedCommit?
@@ -75,6 +77,7 @@ struct OperationRun {
     var old: BootedCode?
     var bake: BakeWatch?
     var evidence: BakeEvidence?
+    var hasToldLatency = false
     var guardian: MigrationGuard?
     /// Workers that the live generation had when the new one was booted, and that it is to have.
     var capacity = 1

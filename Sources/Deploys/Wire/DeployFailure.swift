@@ -12,6 +12,8 @@ package struct DeployFailure: Error, Sendable, Equatable, Codable, CustomStringC
         case bootFailed, unhealthy
         /// The new version's errors or crashes during the bake.
         case badBake
+        /// A step took longer than it may.
+        case timedOut
         /// A person had to say yes, and nobody did.
         case notApproved
         /// The version that serves fails since hooks of the new one changed what both live with.

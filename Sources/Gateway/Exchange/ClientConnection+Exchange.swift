@@ -88,9 +88,10 @@ extension ClientConnection {
     private func countRoute(_ claim: Claim, _ outcome: ExchangeOutcome) {
         guard outcome != .notForwarded else { return }
         let bytes = headBytes.bytes
+        let seconds = times.claimed.map { Double((loop.eventLoop.time - $0).nanoseconds) / 1e9 } ?? 0
         loop.routeCounts.withLock {
             $0.count(
-                claim.endpoint.app, claim.endpoint.generation, isError: outcome != .ok,
+                claim.endpoint.app, claim.endpoint.generation, isError: outcome != .ok, seconds: seconds,
                 method: head.methodRange.of(bytes), path: head.path.of(bytes))
         }
     }
@@ -98,10 +99,8 @@ extension ClientConnection {
     func granted(_ claim: Claim) {
         ticket = nil
         self.claim = claim
-        if loop.logsAccess {
-            lastEndpoint = claim.endpoint
-            times.claimed = loop.eventLoop.time
-        }
+        times.claimed = loop.eventLoop.time
+        if loop.logsAccess { lastEndpoint = claim.endpoint }
         perform(exchange.granted())
     }
 

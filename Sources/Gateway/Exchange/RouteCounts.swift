@@ -19,16 +19,19 @@ struct RouteCounts {
         var others = RouteTraffic(name: "other routes", requests: 0, errors: 0)
 
         mutating func count(
-            _ hash: UInt64, isError: Bool, _ method: UnsafeRawBufferPointer, _ path: UnsafeRawBufferPointer
+            _ hash: UInt64, isError: Bool, seconds: Double, _ method: UnsafeRawBufferPointer,
+            _ path: UnsafeRawBufferPointer
         ) {
             if let index = routes.index(forKey: hash) {
                 routes.values[index].requests += 1
+                routes.values[index].seconds += seconds
                 if isError { routes.values[index].errors += 1 }
             } else if routes.count < RouteCounts.most {
                 let name = RouteCounts.name(method, path)
-                routes[hash] = RouteTraffic(name: name, requests: 1, errors: isError ? 1 : 0)
+                routes[hash] = RouteTraffic(name: name, requests: 1, errors: isError ? 1 : 0, seconds: seconds)
             } else {
                 others.requests += 1
+                others.seconds += seconds
                 if isError { others.errors += 1 }
             }
         }
@@ -37,11 +40,12 @@ struct RouteCounts {
     private var tables: [Key: Table] = [:]
 
     mutating func count(
-        _ app: AppIndex, _ generation: GenerationNumber, isError: Bool, method: UnsafeRawBufferPointer,
+        _ app: AppIndex, _ generation: GenerationNumber, isError: Bool, seconds: Double = 0,
+        method: UnsafeRawBufferPointer,
         path: UnsafeRawBufferPointer
     ) {
         tables[Key(app: app, generation: generation), default: Table()].count(
-            RouteCounts.hash(method, path), isError: isError, method, path)
+            RouteCounts.hash(method, path), isError: isError, seconds: seconds, method, path)
     }
 
     func routes(of generation: GenerationNumber, _ app: AppIndex) -> [RouteTraffic] {

@@ -81,5 +81,7 @@ package struct AutoRollbackSettings: Sendable, Codable, Equatable {
     /// Percentage points over the old generation's own error rate.
     package var errorPoints: Double = 5
     package var minRequests: Int = 50
+    /// So many times as long as the old version's requests is too long; nil: that is only told.
+    package var latencyFactor: Double?
     package init() {}
 }
