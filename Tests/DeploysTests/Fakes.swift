@@ -333,6 +333,7 @@ final class FakeSettings: SettingsReading {
         var settings: AppSettings
         var failure: DeployFailure?
         var repository: String? = "/srv/repo.git"
+        var secrets: [String] = []
     }
     let state: Mutex<State>
 
@@ -345,6 +346,8 @@ final class FakeSettings: SettingsReading {
     }
 
     func change(_ body: (inout sending State) -> Void) { state.withLock { body(&$0) } }
+
+    var mask: SecretMask { SecretMask(state.withLock { $0.secrets }) }
 
     func settings(release: ReleaseLocation?) async throws(DeployFailure) -> AppSettings {
         let (settings, failure) = state.withLock { ($0.settings, $0.failure) }

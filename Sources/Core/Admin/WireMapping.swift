@@ -173,7 +173,7 @@ extension DeployDetail {
         let asked = record.request.requester
         requester = DeployRequester(user: asked.user, uid: asked.uid, command: asked.command, ci: asked.ci)
         commit = record.commit.map { DeployCommit(id: $0.id, author: $0.author, subject: $0.subject) }
-        repository = record.repository
+        repository = record.repository.map(SecretMask.withoutCredentials)
         previous = record.previous?.label.name
         result = OperationOutcome(record.state).map { outcome in
             OperationResult(

@@ -128,9 +128,9 @@ struct ServedApp: Sendable {
         if let outcome = overview.lastOutcome, let failure = outcome.failure {
             status.lastFailure = FailureReport(failure, step: outcome.failedStep?.rawValue)
         } else if let failure = settings.failure {
-            status.lastFailure = FailureReport(failure, step: nil)
+            status.lastFailure = FailureReport(failure.masked(settings.mask), step: nil)
         } else if let failure = snapshot?.lastBootFailure {
-            status.lastFailure = FailureReport(failure)
+            status.lastFailure = FailureReport(failure.masked(settings.mask))
         }
         let notPreloaded = status.generations.compactMap { generation in
             generation.preloader?.reason.map { "\(generation.number) is not preloaded: \($0)" }

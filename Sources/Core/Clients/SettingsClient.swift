@@ -16,6 +16,7 @@ final class SettingsClient: SettingsReading {
     private let lastFailure = Mutex<DeployFailure?>(nil)
     private let latest = Mutex<LoadedApp?>(nil)
     private let shell = Mutex<(variables: [String: String]?, problem: String?)>((nil, nil))
+    private let secrets = Mutex<(values: Set<String>, mask: SecretMask)>(([], SecretMask()))
     private let lastRelease = Mutex<ReleaseLocation?>(nil)
 
     init(tools: Tools, app: AppPlan) {
@@ -25,6 +26,8 @@ final class SettingsClient: SettingsReading {
 
     /// Variables of the env file, as last read: current truth, which does not travel back with a rollback.
     var fileVariables: [String: String] { latest.withLock { $0?.fileVariables ?? [:] } }
+    /// Of every env file that was read: what was a secret yesterday is not for today's journal.
+    var mask: SecretMask { secrets.withLock { $0.mask } }
     var restartDirectory: String { latest.withLock { $0?.settings.restartDirectory } ?? app.settings.restartDirectory }
     /// What the app's processes start from: what the server inherited, or what a login shell made of it.
     var inheritedVariables: [String: String] { shell.withLock { $0.variables } ?? tools.plan.environment }
@@ -43,6 +46,12 @@ final class SettingsClient: SettingsReading {
         let loaded = try await inspect(directory: release?.directory ?? location.path, root: root)
         lastFailure.withLock { $0 = nil }
         latest.withLock { $0 = loaded }
+        secrets.withLock { secrets in
+            guard !secrets.values.isSuperset(of: loaded.fileVariables.values) else { return }
+            // Bounded, whatever is done to the file.
+            secrets.values = (secrets.values.count > 2000 ? [] : secrets.values).union(loaded.fileVariables.values)
+            secrets.mask = SecretMask(secrets.values)
+        }
         await askShell(loaded.settings)
         if let release { lastRelease.withLock { $0 = release } }
         return loaded.settings

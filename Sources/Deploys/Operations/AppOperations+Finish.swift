@@ -16,7 +16,7 @@ extension AppOperations {
             end(&record, ending)
             record.finishedAt = record.state == .pending ? nil : parts.date()
         }
-        let outcome = self.outcome(ending, run)
+        let outcome = self.outcome(ending, run).masked(parts.settings.mask)
         self.run = nil
         lastOutcome = outcome
         parts.lock?.release()

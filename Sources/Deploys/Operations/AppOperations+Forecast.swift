@@ -32,7 +32,7 @@ extension AppOperations {
         await loadOnce()
         try await builder.prepareRoot()
         let own = try await parts.settings.deploySettings()
-        guard let repository = request.repository ?? own.repo ?? lastRepository else { throw noRepository }
+        let repository = try repository(of: request, own)
         try await builder.fetch(repository, progress: { _ in })
         let commit = try await builder.resolve(request.ref ?? own.branch)
         let settings = live?.settings ?? liveRecord.settings

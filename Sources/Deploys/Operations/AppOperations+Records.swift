@@ -6,11 +6,12 @@ import Pool
 /// Memory, journal and event log, kept in step.
 extension AppOperations {
     func save(_ record: DeployRecord) {
+        let record = record.masked(parts.settings.mask)
         records[record.number] = record
-        parts.journal?.record(record)
+        parts.journal?.record(record.withoutCredentials())
     }
 
-    func saveLive() { parts.journal?.record(liveRecord) }
+    func saveLive() { parts.journal?.record(liveRecord.withoutCredentials()) }
 
     /// Changes a deploy's record, if there is one, and has it written.
     func change(_ number: DeployNumber?, _ body: (inout DeployRecord) -> Void) {
@@ -86,7 +87,8 @@ extension AppOperations {
 
     private func log(_ step: DeployStep, _ nanoseconds: Int64, _ failure: DeployFailure?) {
         if let failure {
-            parts.logger.warning("\(step.rawValue) failed", metadata: ["reason": "\(failure.summary)"])
+            parts.logger.warning(
+                "\(step.rawValue) failed", metadata: ["reason": "\(parts.settings.mask.masked(failure.summary))"])
         } else {
             parts.logger.info("\(step.rawValue) done", metadata: ["ms": "\(nanoseconds / 1_000_000)"])
         }

@@ -96,7 +96,7 @@ extension AppOperations {
         guard let builder = parts.builder, let request = deployRequest(of: run) else { throw .cancelled }
         try await builder.prepareRoot()
         let settings = try await parts.settings.deploySettings()
-        guard let repository = request.repository ?? settings.repo ?? lastRepository else { throw noRepository }
+        let repository = try repository(of: request, settings)
         try await builder.fetch(repository, progress: follower(of: .fetch, run))
         return .fetched(repository: repository, settings)
     }
@@ -106,8 +106,11 @@ extension AppOperations {
         records.values.filter { $0.repository != nil }.max { $0.number < $1.number }?.repository
     }
 
-    var noRepository: DeployFailure {
-        DeployFailure(
+    func repository(of request: DeployRequest, _ settings: DeploySettings) throws(DeployFailure) -> String {
+        // What comes from the journal has lost its credentials: git's own helpers may have them.
+        let named = request.repository.map(SecretMask.withoutMark) ?? settings.repo
+        if let repository = named ?? lastRepository.map(SecretMask.withoutMark) { return repository }
+        throw DeployFailure(
             .configuration, "no repository is configured",
             hint: "set deploy.repo in the deploy root's Passengerfile, or `passenger deploy --repo URL`")
     }

@@ -93,7 +93,7 @@ package actor AppOperations {
         nextOperation += 1
         return OperationTicket(
             number: OperationNumber(nextOperation), request: request, since: parts.date(),
-            log: OperationLog(date: parts.date))
+            log: OperationLog(date: parts.date) { [settings = parts.settings] in settings.mask })
     }
 
     /// Call every 100 ms while the app is served: the bake's verdicts, and the standby's age, companions once it serves.

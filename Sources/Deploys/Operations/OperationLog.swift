@@ -24,16 +24,23 @@ package final class OperationLog: Sendable {
     private let state = Mutex(State())
     private let capacity: Int
     private let date: @Sendable () -> Date
+    private let mask: @Sendable () -> SecretMask
 
-    package init(capacity: Int = 10_000, date: @escaping @Sendable () -> Date) {
+    package init(
+        capacity: Int = 10_000, date: @escaping @Sendable () -> Date,
+        mask: @escaping @Sendable () -> SecretMask = { SecretMask() }
+    ) {
         self.capacity = max(capacity, 16)
         self.date = date
+        self.mask = mask
     }
 
     /// Nil until the operation is over.
     package var outcome: OperationOutcome? { state.withLock { $0.outcome } }
 
+    /// Secrets never get in: whoever follows, from wherever, cannot be shown them.
     package func append(_ event: OperationEvent) {
+        let event = event.masked(mask())
         let waiters = state.withLock { state -> [Waiter] in
             guard state.outcome == nil else { return [] }
             if case .finished(let outcome) = event { state.outcome = outcome }

@@ -8,4 +8,6 @@ package protocol SettingsReading: Sendable {
     func settings(release: ReleaseLocation?) async throws(DeployFailure) -> AppSettings
     /// The deploy root's own settings, before there is a release: `deploy.repo`, `deploy.branch`.
     func deploySettings() async throws(DeployFailure) -> DeploySettings
+    /// What must not be shown or kept: what the app's env file held, whenever it was read.
+    var mask: SecretMask { get }
 }
