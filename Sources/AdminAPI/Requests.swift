@@ -63,6 +63,8 @@ package struct RollbackRequest: Sendable, Codable, Equatable {
     package var now: Bool = false
     /// Also to a release that was rolled back from.
     package var force: Bool = false
+    /// Puts this version of the env file in force, and restarts after the switch; without it the file stays as it is.
+    package var withEnv: Int?
     package var origin: RequestOrigin?
     package init() {}
 
@@ -70,6 +72,7 @@ package struct RollbackRequest: Sendable, Codable, Equatable {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         to = try container.decodeIfPresent(DeployNumber.self, forKey: .to)
         now = try container.decodeIfPresent(Bool.self, forKey: .now) ?? false
+        withEnv = try container.decodeIfPresent(Int.self, forKey: .withEnv)
         force = try container.decodeIfPresent(Bool.self, forKey: .force) ?? false
         origin = try container.decodeIfPresent(RequestOrigin.self, forKey: .origin)
     }

@@ -153,6 +153,16 @@ extension AdminClient {
         try get("/apps/\(app)/releases", as: [ReleaseSummary].self)
     }
 
+    package func environment(_ app: AppName, values: Bool) throws(ControlError) -> EnvironmentAnswer {
+        try get("/apps/\(app)/env\(values ? "?values=true" : "")", as: EnvironmentAnswer.self)
+    }
+
+    package func changeEnvironment(
+        _ app: AppName, _ request: EnvironmentRequest
+    ) throws(ControlError) -> EnvironmentChange {
+        try post("/apps/\(app)/env", request, as: EnvironmentChange.self)
+    }
+
     package func stop(_ request: StopRequest) throws(ControlError) -> StopAccepted {
         try post("/stop", request, as: StopAccepted.self)
     }

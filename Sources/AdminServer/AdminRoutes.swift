@@ -7,6 +7,8 @@ import NIOCore
 /// The routes: parse, ask the control plane, print.
 struct AdminRoutes {
     private static let maxBody = 64 * 1024
+    /// The whole file twice: as it was and as it is to be.
+    private static let maxEnvironment = 4 << 20
     let controlPlane: any ControlPlane
     let standing: Standing
 
@@ -95,6 +97,7 @@ struct AdminRoutes {
             return try json(await plane.startRestart(app, order, caller: context.caller), .accepted)
         }
         addCapacityRoutes(group)
+        addEnvironmentRoutes(group)
         group.get("operations/:id/events") { _, context in
             let app = try await app(context, .view)
             let text = try context.parameters.require("id")
@@ -102,6 +105,20 @@ struct AdminRoutes {
                 throw ControlError(.notFound, "There is no operation \"\(text)\".")
             }
             return eventStream(try await plane.events(app, operation: operation))
+        }
+    }
+
+    private func addEnvironmentRoutes(_ group: RouterGroup<AdminContext>) {
+        let plane = controlPlane
+        group.get("env") { request, context in
+            let app = try await app(context, .shell)
+            let values = request.uri.queryParameters["values"] == "true"
+            return try json(await plane.environment(app, values: values))
+        }
+        group.post("env") { request, context in
+            let app = try await app(context, .shell)
+            let order = try await body(EnvironmentRequest.self, of: request, limit: AdminRoutes.maxEnvironment)
+            return try json(await plane.changeEnvironment(app, order, caller: context.caller), .accepted)
         }
     }
 
@@ -185,12 +202,14 @@ struct AdminRoutes {
     }
 
     /// An empty body is an empty object: every member of every request has a default.
-    private func body<Value: Decodable>(_ type: Value.Type, of request: Request) async throws -> Value {
+    private func body<Value: Decodable>(
+        _ type: Value.Type, of request: Request, limit: Int = AdminRoutes.maxBody
+    ) async throws -> Value {
         let bytes: ByteBuffer
         do {
-            bytes = try await request.body.collect(upTo: AdminRoutes.maxBody)
+            bytes = try await request.body.collect(upTo: limit)
         } catch is NIOTooManyBytesError {
-            throw ControlError(.bodyTooLarge, "The request body is over \(AdminRoutes.maxBody) bytes.")
+            throw ControlError(.bodyTooLarge, "The request body is over \(limit) bytes.")
         }
         let text = bytes.readableBytes == 0 ? Array("{}".utf8) : Array(bytes.readableBytesView)
         do {

@@ -59,6 +59,10 @@ package protocol ControlPlane: Sendable {
     func deploy(_ app: AppName, _ number: DeployNumber) async throws(ControlError) -> DeployDetail
     func releases(_ app: AppName) async throws(ControlError) -> [ReleaseSummary]
 
+    func environment(_ app: AppName, values: Bool) async throws(ControlError) -> EnvironmentAnswer
+    func changeEnvironment(_ app: AppName, _ request: EnvironmentRequest, caller: Caller) async throws(ControlError)
+        -> EnvironmentChange
+
     /// Begins an orderly shutdown of the whole server.
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted
 }

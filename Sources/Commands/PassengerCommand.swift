@@ -11,7 +11,8 @@ struct PassengerCommand: ParsableCommand {
             StartCommand.self, StopCommand.self, StatusCommand.self, DeployCommand.self, RollbackCommand.self,
             ReleasesCommand.self, DeploysCommand.self, LockCommand.self, UnlockCommand.self, RestartCommand.self,
             PauseCommand.self, ResumeCommand.self,
-            ScaleCommand.self, DetachProcessCommand.self, ConfigCommand.self, APICommand.self, IntegrateCommand.self,
+            ScaleCommand.self, DetachProcessCommand.self, EnvCommand.self, ConfigCommand.self, APICommand.self,
+            IntegrateCommand.self,
             SSHGateCommand.self,
         ])
 }

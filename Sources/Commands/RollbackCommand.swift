@@ -20,6 +20,12 @@ struct RollbackCommand: ParsableCommand {
     @Flag(help: "Also to a release that was rolled back from before.")
     var force = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Put this version of the env file in force, too; a restart after the switch makes it the workers'.",
+            valueName: "n"))
+    var withEnv: Int?
+
     @Flag(help: "Return when the rollback is accepted.")
     var detach = false
 
@@ -35,6 +41,7 @@ struct RollbackCommand: ParsableCommand {
         request.to = to.map { DeployNumber($0) }
         request.now = now
         request.force = force
+        request.withEnv = withEnv
         request.origin = RequestOrigin(command: "passenger rollback", environment: context.environment)
         let accepted = try app.client.rollback(app.app, request)
         if detach { return try OperationAnswer(context: context).tell(accepted) }

@@ -124,7 +124,9 @@ struct AccessPolicyTests {
         ("POST", "deploys/8/resume", .deploy), ("POST", "rollback", .deploy), ("POST", "restart", .deploy),
         ("POST", "lock", .deploy), ("POST", "unlock", .deploy), ("POST", "scale", .operate),
         ("POST", "pause", .operate),
-        ("POST", "resume", .operate), ("POST", "workers/42/detach", .operate),
+        ("POST", "resume", .operate), ("POST", "workers/42/detach", .operate), ("GET", "env", .shell),
+        ("POST", "env", .shell),
+        ("GET", "env?values=true", .shell), ("POST", "deploys/8/approve", .deploy),
     ]
 }
 

@@ -157,6 +157,17 @@ final class FakeControlPlane: ControlPlane {
 
     func releases(_ app: AppName) async throws(ControlError) -> [ReleaseSummary] { [] }
 
+    func environment(_ app: AppName, values: Bool) async throws(ControlError) -> EnvironmentAnswer {
+        EnvironmentAnswer(app: app, version: 1, names: ["A"])
+    }
+
+    func changeEnvironment(
+        _ app: AppName, _ request: EnvironmentRequest, caller: Caller
+    ) async throws(ControlError) -> EnvironmentChange {
+        note("env \(app)", caller)
+        return EnvironmentChange(app: app, version: 2)
+    }
+
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {
         note("stop hurry=\(request.hurry)", caller)
         return StopAccepted(supervisorPid: 4711)

@@ -8,8 +8,19 @@ package enum DotEnv {
     package static func parse(_ text: String, at place: ConfigPlace) throws(ConfigError) -> [String: String] {
         var reader = Reader(text: text, place: place)
         var variables: [String: String] = [:]
-        while let (name, value) = try reader.next() { variables[name] = value }
+        while let (name, value, _) = try reader.next() { variables[name] = value }
         return variables
+    }
+
+    /// Names in the order of the file, with where each stands: its scalars from `export` or the name to the end of its last
+    /// line, without the newline.
+    static func assignments(
+        _ text: String, at place: ConfigPlace
+    ) throws(ConfigError) -> [(name: String, range: Range<Int>)] {
+        var reader = Reader(text: text, place: place)
+        var found: [(String, Range<Int>)] = []
+        while let (name, _, range) = try reader.next() { found.append((name, range)) }
+        return found
     }
 
     /// A name that a shell would take too.
@@ -18,8 +29,8 @@ package enum DotEnv {
         return text.utf8.allSatisfy { isDigit($0) || isLetter($0) || $0 == UInt8(ascii: "_") }
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-    private static func isLetter(_ byte: UInt8) -> Bool {
+    static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+    static func isLetter(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
     }
 }
@@ -37,9 +48,10 @@ extension DotEnv {
             self.place = place
         }
 
-        mutating func next() throws(ConfigError) -> (String, String)? {
+        mutating func next() throws(ConfigError) -> (String, String, Range<Int>)? {
             skipBlankLinesAndComments()
             guard index < scalars.count else { return nil }
+            let start = index
             var name = take { $0 != "=" && !Reader.isBlank($0) && $0 != "\n" }
             if name == "export", Reader.isBlank(current) {
                 skipBlanks()
@@ -52,7 +64,7 @@ extension DotEnv {
             skipBlanks()
             let value = try readValue()
             guard !value.utf8.contains(0) else { throw problem("the value of '\(name)' contains a NUL character") }
-            return (name, value)
+            return (name, value, start..<index)
         }
 
         private mutating func readValue() throws(ConfigError) -> String {
@@ -131,7 +143,7 @@ extension DotEnv {
         }
     }
 
-    private static let escapes: [Unicode.Scalar: Unicode.Scalar] = [
+    static let escapes: [Unicode.Scalar: Unicode.Scalar] = [
         "n": "\n", "r": "\r", "t": "\t", "\"": "\"", "\\": "\\", "$": "$",
     ]
 }

@@ -44,6 +44,18 @@ extension UnlockCommand: GatedCommand {
     static var neededRole: AppRole { .deploy }
 }
 
+extension EnvCommand.List: GatedCommand {
+    static var neededRole: AppRole { .shell }
+}
+
+extension EnvCommand.Set: GatedCommand {
+    static var neededRole: AppRole { .shell }
+}
+
+extension EnvCommand.Unset: GatedCommand {
+    static var neededRole: AppRole { .shell }
+}
+
 extension DeployCommand: GatedCommand {
     static var neededRole: AppRole { .deploy }
 

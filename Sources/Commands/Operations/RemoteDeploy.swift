@@ -15,6 +15,7 @@ struct RemoteDeploy {
             + RemoteDeploy.option("--instance", command.global.instance)
         options = RemoteDeploy.option("--repo", command.repo)
         if let bake = command.bake { options += ["--bake", "\(Int64(bake.duration.inMilliseconds))ms"] }
+        if let canary = command.canary { options += ["--canary", "\(canary.value)"] }
         let flags = [
             (command.force, "--force"), (command.allowOlder, "--allow-older"), (command.wait, "--wait"),
             (command.queueLatest, "--queue-latest"), (command.detach, "--detach"),

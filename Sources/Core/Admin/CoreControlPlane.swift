@@ -107,7 +107,12 @@ struct CoreControlPlane: ControlPlane {
         let ours = Deploys.RollbackRequest(
             target: request.to, now: request.now, force: request.force,
             requester: Requester(caller, request.origin, "passenger rollback"))
-        return try await accept(app) { () async throws(OperationRefusal) in try await app.operations.rollback(ours) }
+        let begin = { () async throws(OperationRefusal) in try await app.operations.rollback(ours) }
+        guard let version = request.withEnv else { return try await accept(app, begin) }
+        return try await AppEnvironmentFile(app).restoring(version, by: ours.requester) {
+            () async throws(ControlError) in
+            try await accept(app, begin)
+        }
     }
 
     func startRestart(
@@ -241,6 +246,18 @@ struct CoreControlPlane: ControlPlane {
 
     func releases(_ name: AppName) async throws(ControlError) -> [ReleaseSummary] {
         return try await app(name).operations.releases().map { ReleaseSummary($0) }
+    }
+
+    func environment(_ name: AppName, values: Bool) async throws(ControlError) -> EnvironmentAnswer {
+        try await AppEnvironmentFile(app(name)).show(values: values)
+    }
+
+    func changeEnvironment(
+        _ name: AppName, _ request: EnvironmentRequest, caller: Caller
+    ) async throws(ControlError) -> EnvironmentChange {
+        let app = try await started(name)
+        let requester = Requester(caller, request.origin, "passenger env")
+        return try await AppEnvironmentFile(app).change(request, by: requester)
     }
 
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {

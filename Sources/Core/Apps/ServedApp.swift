@@ -14,6 +14,8 @@ struct ServedApp: Sendable {
     let index: AppIndex
     let settings: SettingsClient
     let operations: AppOperations
+    /// Nil for an app in place.
+    let builder: BuilderClient?
     /// Nil in a transient core, which serves nobody.
     let routes: AppRoutes?
     let companions: CompanionKeeper?
@@ -32,7 +34,8 @@ struct ServedApp: Sendable {
 
     init(
         plan: AppPlan, index: AppIndex, pool: Pool, settings: SettingsClient, operations: AppOperations,
-        routes: AppRoutes?, companions: CompanionKeeper?, measurements: Measurements, appLog: AppLog,
+        builder: BuilderClient?, routes: AppRoutes?, companions: CompanionKeeper?, measurements: Measurements,
+        appLog: AppLog,
         watchers: Watchers?, serverUser: UInt32, logger: Logger,
         log: @escaping @Sendable (OperationHandle) -> Void
     ) {
@@ -41,6 +44,7 @@ struct ServedApp: Sendable {
         self.pool = pool
         self.settings = settings
         self.operations = operations
+        self.builder = builder
         self.routes = routes
         self.companions = companions
         self.measurements = measurements

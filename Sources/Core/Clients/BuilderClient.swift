@@ -99,6 +99,26 @@ actor BuilderClient: ReleaseBuilding {
         return gone
     }
 
+    // MARK: The env file
+
+    func environment(version: Int?) async throws(DeployFailure) -> EnvironmentText {
+        try await environment(.readEnvironment(root: root, version: version))
+    }
+
+    func writeEnvironment(_ text: String, replacing: String?, keep: Int) async throws(DeployFailure) -> EnvironmentText
+    {
+        try await environment(.writeEnvironment(root: root, text: text, replacing: replacing, keep: keep))
+    }
+
+    func takeBackEnvironment(version: Int) async throws(DeployFailure) -> EnvironmentText {
+        try await environment(.takeBackEnvironment(root: root, version: version))
+    }
+
+    private func environment(_ request: BuilderRequest) async throws(DeployFailure) -> EnvironmentText {
+        guard case .environment(let text) = try await ask(request) else { throw Self.nonsense }
+        return text
+    }
+
     // MARK: The child
 
     private func ask(

@@ -91,8 +91,10 @@ extension Core {
         var parts = AppOperations.Parts(
             host: host, companions: companions.map { AppCompanions(keeper: $0) }, settings: settings, journal: journal,
             lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: problems)
+        var builder: BuilderClient?
         if let journal, app.location.isDeployRoot {
-            parts.builder = BuilderClient(tools: tools, app: app) { problems.warning("\($0)") }
+            builder = BuilderClient(tools: tools, app: app) { problems.warning("\($0)") }
+            parts.builder = builder
             let environment: @Sendable () -> [String: String] = {
                 buildEnvironment(app, inherited: settings.inheritedVariables, fileVariables: settings.fileVariables)
             }
@@ -103,7 +105,8 @@ extension Core {
         host?.routes.begin(app.settings)
         return ServedApp(
             plan: app, index: index, pool: pool, settings: settings,
-            operations: AppOperations(app: app.name, parts: parts), routes: host?.routes, companions: companions,
+            operations: AppOperations(app: app.name, parts: parts), builder: builder, routes: host?.routes,
+            companions: companions,
             measurements: Measurements(
                 spawner: spawner, meter: meter, controlGroups: inheritance.controlGroups),
             appLog: log, watchers: watchers, serverUser: plan.ownUser, logger: self.logger,

@@ -43,6 +43,13 @@ struct RequestHandler {
         case .cleanTemporary(let path):
             try store.cleanTemporary(DeployRoot.open(path))
             return .done
+        case .readEnvironment(let path, let version):
+            return .environment(try EnvironmentStore().read(DeployRoot.open(path), version: version))
+        case .writeEnvironment(let path, let text, let replacing, let keep):
+            let root = try DeployRoot.open(path)
+            return .environment(try EnvironmentStore().write(root, text: text, replacing: replacing, keep: keep))
+        case .takeBackEnvironment(let path, let version):
+            return .environment(try EnvironmentStore().takeBack(DeployRoot.open(path), version: version))
         case .cancel: return .done
         }
     }

@@ -23,6 +23,7 @@ package enum BuilderResult: Codable, Sendable, Equatable {
     case releases([ReleaseName])
     case current(CurrentLink)
     case removed([ReleaseName])
+    case environment(EnvironmentText)
 }
 
 package struct CommitInfo: Codable, Sendable, Equatable {
@@ -45,6 +46,17 @@ package struct CommitInfo: Codable, Sendable, Equatable {
         self.subject = subject
         self.committedAt = committedAt
         self.defaultBranch = defaultBranch
+    }
+}
+
+package struct EnvironmentText: Codable, Sendable, Equatable {
+    /// Nil when there is no such file.
+    package var text: String?
+    /// The newest that was written down; nil when none was.
+    package var version: Int?
+    package init(text: String?, version: Int?) {
+        self.text = text
+        self.version = version
     }
 }
 

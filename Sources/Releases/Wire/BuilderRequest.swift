@@ -34,6 +34,12 @@ package enum BuilderRequest: Codable, Sendable, Equatable {
     case prune(root: String, keep: [ReleaseName])
     /// Deletes what interrupted checkouts and removals left behind. Failures are warnings. Answer: `.done`.
     case cleanTemporary(root: String)
+    /// `shared/.env` as it is, or a version of it. Answer: `.environment`.
+    case readEnvironment(root: String, version: Int?)
+    /// Writes it, if it still is `replacing`, and keeps so many versions. Answer: `.environment`.
+    case writeEnvironment(root: String, text: String, replacing: String?, keep: Int)
+    /// Undoes the newest version. Answer: `.environment`.
+    case takeBackEnvironment(root: String, version: Int)
     /// Stops the request under way, which then fails with `cancelled`. Has no answer of its own.
     case cancel
 }
