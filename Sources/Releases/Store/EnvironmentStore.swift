@@ -113,7 +113,8 @@ struct EnvironmentStore {
             // An array's closure throws anything, or nothing.
             let created = bytes.withUnsafeBytes { buffer -> Result<Void, BuilderFailure> in
                 do throws(BuilderFailure) {
-                    return .success(try directory.createFile(temporary, mode: 0o600, contents: buffer))
+                    _ = try directory.createFile(temporary, mode: 0o600, contents: buffer)
+                    return .success(())
                 } catch { return .failure(error) }
             }
             try created.get()
