@@ -153,6 +153,7 @@ import Testing
         await fixture.operations.tick()
         let outcome = try await fixture.finish(handle)
         #expect(outcome.failure?.code == .timedOut && outcome.failedStep == .fetch)
+        fixture.host.growGate.open()
         fixture.host.bootGate.open()
         #expect(try await fixture.deploy().result == .done)
     }
