@@ -250,7 +250,8 @@ final class FakeBuilder: ReleaseBuilding {
         return state.withLock { $0.older.contains(commit.id) }
     }
     func checkOut(
-        _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping NewsHandler
+        _ commit: ResolvedCommit, of repository: String?, as number: DeployNumber, settings: DeploySettings,
+        progress: @escaping NewsHandler
     ) async throws(DeployFailure) -> ReleaseLocation {
         try call("checkout")
         let location = FakeBuilder.location(number.rawValue, commit.id)

@@ -1,4 +1,5 @@
 import Foundation
+import Model
 import Testing
 
 @testable import Releases
@@ -125,15 +126,15 @@ import Testing
         try expectNoRelease()
     }
 
-    @Test func aLargeFilePointerIsRefusedByName() throws {
-        try sandbox.write(
-            "video.mp4",
-            "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "0", count: 64))\nsize 9\n")
+    @Test func linksOutOfTheReleaseMayBeAllowed() throws {
+        try sandbox.link("out", to: "/etc/hostname")
         let commit = try sandbox.commit()
         try builder.fetch(sandbox)
-        let error = try failure { try builder.checkout(sandbox, 1, commit) }
-        #expect(error.code == .lfsPointer)
-        #expect(error.path == "video.mp4")
+        #expect(try failure { try builder.checkout(sandbox, 1, commit) }.hint?.contains("allow_symlinks") == true)
+        let options = CheckoutOptions(allowSymlinks: true)
+        _ = try builder(.checkout(root: sandbox.root, number: DeployNumber(1), commit: commit, options: options))
+        let place = "\(sandbox.root)/releases/1-\(commit.short)/out"
+        #expect(try files.destinationOfSymbolicLink(atPath: place) == "/etc/hostname")
     }
 
     @Test func aTreeWithoutABottomIsRefused() throws {

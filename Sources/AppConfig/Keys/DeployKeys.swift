@@ -12,6 +12,15 @@ extension KeyTable {
             "deploy.branch", .app, .name("a branch's name", "main"), \.app.deploy.branch, by: .deploy,
             "Branch that is deployed (the remote's default)"),
         ConfigKey(
+            "deploy.submodules", .app, .boolean, \.app.deploy.submodules, by: .deploy,
+            "Submodules are fetched and are part of a release (on)"),
+        ConfigKey(
+            "deploy.lfs", .app, .boolean, \.app.deploy.lfs, by: .deploy,
+            "Files that git-lfs keeps elsewhere are fetched with it (on); off leaves its pointer files as they are"),
+        ConfigKey(
+            "deploy.allow_symlinks", .app, .boolean, \.app.deploy.allowSymlinks, by: .deploy,
+            "Symbolic links of the repository may lead out of the release"),
+        ConfigKey(
             "deploy.keep_releases", .app, .integer(1...1000, 5), \.app.deploy.keepReleases, by: .deploy,
             "Releases that are kept on disk"),
         ConfigKey(

@@ -5,7 +5,7 @@ extension KeyTable {
 
     private static let planned: Set<String> = [
         "shutdown_delay",
-        "deploy.source", "deploy.submodules", "deploy.lfs", "deploy.allow_symlinks",
+        "deploy.source",
     ]
 
     /// Of Phusion Passenger, standalone and integrated.

@@ -53,10 +53,14 @@ actor BuilderClient: ReleaseBuilding {
     }
 
     func checkOut(
-        _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping NewsHandler
+        _ commit: ResolvedCommit, of repository: String?, as number: DeployNumber, settings: DeploySettings,
+        progress: @escaping NewsHandler
     ) async throws(DeployFailure) -> ReleaseLocation {
         guard let id = CommitID(commit.id) else { throw Self.nonsense }
-        let request = BuilderRequest.checkout(root: root, number: number, commit: id)
+        let options = CheckoutOptions(
+            repository: repository, submodules: settings.submodules, lfs: settings.lfs,
+            allowSymlinks: settings.allowSymlinks)
+        let request = BuilderRequest.checkout(root: root, number: number, commit: id, options: options)
         guard case .checkedOut(let release) = try await ask(request, progress: progress) else { throw Self.nonsense }
         return ReleaseLocation(
             label: ReleaseLabel(number: number, name: "\(release.name)", revision: id.rawValue),

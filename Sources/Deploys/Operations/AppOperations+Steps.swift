@@ -151,7 +151,9 @@ extension AppOperations {
         guard let builder = parts.builder, let commit = run.commit, let number = run.deploy else { throw .cancelled }
         // Of an attempt that was interrupted: nobody knows how far its build came.
         if let half = records[number]?.release { _ = await builder.prune([half]) }
-        return try await builder.checkOut(commit, as: number, progress: follower(of: .checkout, run))
+        return try await builder.checkOut(
+            commit, of: records[number]?.repository, as: number, settings: run.deploySettings ?? DeploySettings(),
+            progress: follower(of: .checkout, run))
     }
 
     private func link(_ run: OperationRun) async throws(DeployFailure) -> AppSettings {

@@ -46,8 +46,10 @@ package protocol ReleaseBuilding: Sendable {
     /// Whether it is older than `revision`: part of its history, as far as that is known.
     func isAncestor(_ commit: ResolvedCommit, of revision: String) async throws(DeployFailure) -> Bool
     /// Writes the tree to a temporary directory, verifies it, renames it to its final path.
+    /// `repository` is what was fetched; of the settings count those of what a tree may hold.
     func checkOut(
-        _ commit: ResolvedCommit, as number: DeployNumber, progress: @escaping NewsHandler
+        _ commit: ResolvedCommit, of repository: String?, as number: DeployNumber, settings: DeploySettings,
+        progress: @escaping NewsHandler
     ) async throws(DeployFailure) -> ReleaseLocation
     func link(_ release: ReleaseLocation, shared: [String]) async throws(DeployFailure)
     /// The release is complete: only now can it be booted, and go on a later start.

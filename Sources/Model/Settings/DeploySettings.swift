@@ -38,6 +38,12 @@ package struct DeploySettings: Sendable, Codable, Equatable {
     package var repo: String?
     /// Nil means the remote's default branch.
     package var branch: String?
+    /// Submodules are part of a release.
+    package var submodules = true
+    /// git-lfs fetches what it keeps elsewhere; otherwise its pointers are deployed as they are.
+    package var lfs = true
+    /// Symbolic links may lead out of the release.
+    package var allowSymlinks = false
     package var keepReleases: Int = 5
     /// Paths inside a release that become links into `shared/`.
     package var shared: [String] = []

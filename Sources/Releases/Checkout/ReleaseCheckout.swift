@@ -10,15 +10,18 @@ struct ReleaseCheckout {
     }
 
     func run(
-        root: borrowing DeployRoot, number: DeployNumber, commit: CommitID
+        root: borrowing DeployRoot, number: DeployNumber, commit: CommitID,
+        options: CheckoutOptions = CheckoutOptions()
     ) throws(BuilderFailure) -> CheckedOutRelease {
         let name = ReleaseName(number: number, commit: commit)
         let releases = try root.releases()
         guard try releases.status(FileName(name)) == nil else {
             throw BuilderFailure(.releaseExists, "release \(name) exists already", path: "releases/\(name)")
         }
-        let mirror = try Repository.open(root.mirrorPath)
-        let plan = try TreeReader.read(commit, from: mirror, cancellation: cancellation)
+        let mirrors = SubmoduleMirrors(rootPath: root.path, events: events, cancellation: cancellation)
+        var reader = TreeReader(
+            options: options, mirrors: mirrors, events: events, cancellation: cancellation)
+        let plan = try reader.read(commit, mirrorPath: root.mirrorPath)
         let free = try space(releases)
         try free.require(
             bytes: plan.diskBytes(blockSize: free.blockSize), inodes: plan.inodes + 2, for: "release \(name)",
@@ -28,7 +31,7 @@ struct ReleaseCheckout {
         let record: CheckoutRecord
         do throws(BuilderFailure) {
             try releases.makeDirectory(temporary)
-            record = try write(plan, commit: commit, root: root, to: releases.openDirectory(temporary))
+            record = try write(plan, options, commit: commit, root: root, to: releases.openDirectory(temporary))
             try cancellation.check()
             try releases.rename(temporary, to: FileName(name), in: releases)
         } catch {
@@ -43,6 +46,7 @@ struct ReleaseCheckout {
             removeRemains(temporary, in: releases)
             throw error
         }
+        mirrors.clean(keeping: plan.sources.map(\.mirrorPath))
         // Nobody has had the release's path yet, so what is recorded is still what is there.
         try? CheckoutRecords(root).write(record, of: name)
         return CheckedOutRelease(
@@ -50,20 +54,28 @@ struct ReleaseCheckout {
     }
 
     private func write(
-        _ plan: TreePlan, commit: CommitID, root: borrowing DeployRoot, to directory: consuming Directory
+        _ plan: TreePlan, _ options: CheckoutOptions, commit: CommitID, root: borrowing DeployRoot,
+        to directory: consuming Directory
     ) throws(BuilderFailure) -> CheckoutRecord {
         if plan.tracksRevision {
             events.note("the REVISION in the repository gives way to the one of the release")
         }
         let writer = TreeWriter(
-            plan: plan, mirrorPath: root.mirrorPath, reuse: reusable(root), events: events, cancellation: cancellation)
-        let record = try writer.write(to: directory)
+            plan: plan, reuse: reusable(root), fetchesLargeFiles: options.lfs, events: events,
+            cancellation: cancellation)
+        let written = try writer.write(to: directory)
+        if options.lfs {
+            let largeFiles = LargeFiles(plan: plan, events: events, cancellation: cancellation)
+            try largeFiles.write(written.largeFiles, to: directory)
+        } else if !written.largeFiles.isEmpty {
+            events.note("\(written.largeFiles.count) pointers of git-lfs are deployed as they are: deploy.lfs is off")
+        }
         let line = Array("\(commit)\n".utf8)
         try line.withUnsafeBufferPointer { (bytes) throws(BuilderFailure) in
             _ = try directory.createFile(.revision, mode: 0o644, contents: UnsafeRawBufferPointer(bytes))
         }
         try directory.flushFileSystem()
-        return record
+        return written.record
     }
 
     /// It only saves work, so whatever is wrong with it is no reason to fail.

@@ -16,12 +16,24 @@ struct TreePlan: Sendable {
     struct Folder: Sendable {
         /// From the root of the release.
         var path: [FileName]
+        /// Which of `sources` has its objects.
+        var source = 0
         var files: [File] = []
         var links: [Link] = []
         /// The folders in it, by their place in `folders`.
         var children: [Int] = []
     }
 
+    /// A repository that part of the tree is from: the app's own, or a submodule's.
+    struct Source: Sendable {
+        var mirrorPath: String
+        var commit: ObjectID
+        /// What it was fetched from, as far as that is known.
+        var url: String?
+    }
+
+    /// The first is the app's own.
+    var sources: [Source] = []
     /// The first is the root.
     var folders: [Folder] = []
     /// The tree has a REVISION of its own, which is in no folder: the release's takes its place.

@@ -16,7 +16,6 @@ final class TreeWriter: Sendable {
     private static let maxThreads = 8
 
     private let plan: TreePlan
-    private let mirrorPath: String
     private let reuse: ReuseSource?
     private let cancellation: Cancellation
     private let progress: CheckoutProgress
@@ -24,13 +23,16 @@ final class TreeWriter: Sendable {
     private let nextJob = Atomic<Int>(0)
     private let failure = Mutex<BuilderFailure?>(nil)
     private let record = Mutex(CheckoutRecord())
+    private let largeFiles = Mutex<[LargeFile]>([])
+    private let fetchesLargeFiles: Bool
 
     init(
-        plan: TreePlan, mirrorPath: String, reuse: ReuseSource?, events: EventWriter, cancellation: Cancellation
+        plan: TreePlan, reuse: ReuseSource?, fetchesLargeFiles: Bool, events: EventWriter,
+        cancellation: Cancellation
     ) {
         self.plan = plan
-        self.mirrorPath = mirrorPath
         self.reuse = reuse
+        self.fetchesLargeFiles = fetchesLargeFiles
         self.cancellation = cancellation
         progress = CheckoutProgress(events: events, files: plan.files, bytes: plan.bytes)
         jobs = plan.folders.indices.flatMap { folder in
@@ -41,14 +43,20 @@ final class TreeWriter: Sendable {
         }
     }
 
-    /// Into an empty directory. Returns what it wrote.
-    func write(to root: borrowing Directory) throws(BuilderFailure) -> CheckoutRecord {
+    struct Written {
+        var record: CheckoutRecord
+        /// Pointers to files that git-lfs keeps elsewhere. If those are to be fetched, nothing is in their places.
+        var largeFiles: [LargeFile]
+    }
+
+    /// Into an empty directory.
+    func write(to root: borrowing Directory) throws(BuilderFailure) -> Written {
         try makeFolders(in: 0, root)
         let threads = min(TreeWriter.maxThreads, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))), jobs.count)
         let (number, path) = (root.descriptor.number, root.path)
         runThreads(threads, name: "checkout") { [self] in work(root: number, path) }
         if let failure = failure.withLock({ $0 }) { throw failure }
-        return record.withLock { $0 }
+        return Written(record: record.withLock { $0 }, largeFiles: largeFiles.withLock { $0 })
     }
 
     private func makeFolders(in place: Int, _ directory: borrowing Directory) throws(BuilderFailure) {
@@ -66,12 +74,12 @@ final class TreeWriter: Sendable {
 
     private func work(root: Int32, _ path: String) {
         do throws(BuilderFailure) {
-            // One for each thread: objects are found under locks otherwise.
-            let mirror = try Repository.open(mirrorPath)
+            // For each thread its own: objects are found under locks otherwise.
+            let mirrors = OpenMirrors(plan.sources)
             while failure.withLock({ $0 == nil }) {
                 let index = nextJob.add(1, ordering: .relaxed).oldValue
                 guard index < jobs.count else { return }
-                try write(jobs[index], from: mirror, root: Directory.reopening(root, path: path))
+                try write(jobs[index], from: mirrors, root: Directory.reopening(root, path: path))
             }
         } catch {
             failure.withLock { $0 = $0 ?? error }
@@ -79,7 +87,7 @@ final class TreeWriter: Sendable {
     }
 
     private func write(
-        _ job: Job, from mirror: borrowing Repository, root: consuming Directory
+        _ job: Job, from mirrors: OpenMirrors, root: consuming Directory
     ) throws(BuilderFailure) {
         let folder = plan.folders[job.folder]
         var directory = root
@@ -89,10 +97,12 @@ final class TreeWriter: Sendable {
         for file in folder.files[job.files] {
             try cancellation.check()
             var status = try taken(file, from: before, into: directory)
-            if status == nil { status = try write(file, of: folder, from: mirror, to: directory) }
+            if status == nil {
+                status = try write(file, of: job, from: mirrors.mirror(folder.source), to: directory)
+            }
+            progress.wrote(file.bytes)
             guard let status else { continue }
             written[file.name.bytes] = CheckoutRecord.File(id: file.id, stamp: .init(status))
-            progress.wrote(file.bytes)
         }
         record.withLock { $0.folders[CheckoutRecord.key(folder.path), default: [:]].merge(written) { $1 } }
     }
@@ -107,20 +117,39 @@ final class TreeWriter: Sendable {
     }
 
     private func write(
-        _ file: TreePlan.File, of folder: TreePlan.Folder, from mirror: borrowing Repository,
+        _ file: TreePlan.File, of job: Job, from mirror: OpenMirrors.Mirror,
         to directory: borrowing Directory
-    ) throws(BuilderFailure) -> stat {
-        try mirror.withBlob(file.id) { (contents) throws(BuilderFailure) in
+    ) throws(BuilderFailure) -> stat? {
+        try mirror.repository.withBlob(file.id) { (contents) throws(BuilderFailure) in
             guard contents.count == file.bytes else {
                 throw BuilderFailure(
                     .damagedRepository,
                     "\(directory.join(file.name)) has \(contents.count) bytes, not \(file.bytes)")
             }
-            if LargeFilePointer.mayBe(size: contents.count), LargeFilePointer.matches(contents) {
-                throw LargeFilePointer.failure(
-                    path: (folder.path + [file.name]).map(\.description).joined(separator: "/"))
+            if let pointer = LargeFilePointer(contents) {
+                largeFiles.withLock { $0.append(LargeFile(folder: job.folder, file: file, pointer: pointer)) }
+                if fetchesLargeFiles { return nil }
             }
             return try directory.createFile(file.name, mode: file.mode, contents: contents)
         }
+    }
+}
+
+/// The repositories of a plan, opened when they are first needed.
+private final class OpenMirrors {
+    final class Mirror {
+        let repository: Repository
+        init(_ repository: consuming Repository) { self.repository = repository }
+    }
+    private let sources: [TreePlan.Source]
+    private var open: [Int: Mirror] = [:]
+
+    init(_ sources: [TreePlan.Source]) { self.sources = sources }
+
+    func mirror(_ source: Int) throws(BuilderFailure) -> Mirror {
+        if let mirror = open[source] { return mirror }
+        let mirror = Mirror(try Repository.open(sources[source].mirrorPath))
+        open[source] = mirror
+        return mirror
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import Model
 
 /// A helper program (ssh, git) with pipes to its standard streams. Ended and waited for when the owner goes.
 final class ChildProcess {
@@ -9,6 +10,7 @@ final class ChildProcess {
     private let errors: Descriptor
     private var errorBytes: [UInt8] = []
     private var errorsEnded = false
+    private var isWaitedFor = false
 
     enum Waited { case ready, cancelled, timedOut }
 
@@ -104,7 +106,15 @@ final class ChildProcess {
         }
     }
 
+    /// Waits for the end. Call it after the end of the output: then it comes within a moment.
+    func waitForSuccess() -> Bool {
+        isWaitedFor = true
+        guard case .exited(0)? = try? waitForChild(pid) else { return false }
+        return true
+    }
+
     private func stop() {
+        guard !isWaitedFor else { return }
         input = nil
         kill(pid, SIGTERM)
         // Gone already, most of the time. One that does not listen is killed.
@@ -117,7 +127,8 @@ final class ChildProcess {
         _ = try? waitForChild(pid)
     }
 
-    private static func find(_ name: String) -> String? {
+    /// Where a program is, in PATH.
+    static func find(_ name: String) -> String? {
         let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
         return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }

@@ -96,6 +96,25 @@ struct Directory: ~Copyable {
         return .cloned(try finish(file, name, mode: mode, bytes: nil))
     }
 
+    /// Creates a file with the contents of another open file of this size: a clone where the file system can, otherwise a copy.
+    func copyFile(_ name: FileName, mode: mode_t, from original: Int32, bytes: Int) throws(BuilderFailure) {
+        if case .cloned(let status) = try cloneFile(name, mode: mode, from: original) {
+            guard Int(status.st_size) == bytes else { throw .system(EIO, "write \(join(name))", path: join(name)) }
+            return
+        }
+        let file = try create(name, mode: mode)
+        do throws(SystemError) {
+            while true {
+                let part = try readSome(original, limit: 1 << 20)
+                if part.isEmpty { break }
+                try writeAll(file.number, part)
+            }
+        } catch {
+            throw .system(error.errno, "write \(join(name))", path: join(name))
+        }
+        _ = try finish(file, name, mode: mode, bytes: bytes)
+    }
+
     private func create(_ name: FileName, mode: mode_t) throws(BuilderFailure) -> Descriptor {
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         let number = name.withCString { openat(descriptor.number, $0, flags, mode) }

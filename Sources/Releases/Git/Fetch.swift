@@ -10,16 +10,27 @@ struct Fetch {
     /// How long the other side may be silent.
     var stallLimit: Duration = .seconds(60)
 
-    func run(into mirror: borrowing Repository) throws(BuilderFailure) {
+    func run(into mirror: borrowing Repository) throws(BuilderFailure) { try run(into: mirror, commit: nil) }
+
+    /// Only this commit and what it needs, which a server may give although no branch or tag leads to it.
+    func run(_ commit: ObjectID, into mirror: borrowing Repository) throws(BuilderFailure) {
+        try run(into: mirror, commit: commit)
+    }
+
+    private func run(into mirror: borrowing Repository, commit: ObjectID?) throws(BuilderFailure) {
         let session = FetchSession(url: url, events: events, cancellation: cancellation, stallLimit: stallLimit)
         switch url {
         case .web:
-            try cancellation.limitingStalls(to: stallLimit) { () throws(BuilderFailure) in try fetch(mirror, session) }
-        case .local, .ssh: try fetch(mirror, session)
+            try cancellation.limitingStalls(to: stallLimit) { () throws(BuilderFailure) in
+                try fetch(mirror, session, commit)
+            }
+        case .local, .ssh: try fetch(mirror, session, commit)
         }
     }
 
-    private func fetch(_ mirror: borrowing Repository, _ session: FetchSession) throws(BuilderFailure) {
+    private func fetch(
+        _ mirror: borrowing Repository, _ session: FetchSession, _ commit: ObjectID?
+    ) throws(BuilderFailure) {
         var pointer: OpaquePointer?
         let status = git_remote_create_anonymous(&pointer, mirror.pointer, url.location)
         guard status == 0, let remote = pointer else { throw .git(status, "use \(url) as a remote") }
@@ -40,9 +51,11 @@ struct Fetch {
                 .emptyRepository, "\(url) has no commits yet", hint: "push a branch to it, then deploy again")
         }
         let defaultBranch = defaultBranch(of: remote)
-        try session.check(download(remote, &options))
+        let specs = commit.map { ["+\($0.hex):refs/passenger/\($0.hex)"] } ?? Fetch.refspecs
+        try session.check(download(remote, specs, &options))
         git_remote_disconnect(remote)
         try cancellation.check()
+        guard commit == nil else { return }
         try update(mirror, to: heads, defaultBranch: defaultBranch)
     }
 
@@ -69,9 +82,11 @@ struct Fetch {
         return String(cString: text)
     }
 
-    private func download(_ remote: OpaquePointer, _ options: inout git_fetch_options) -> Int32 {
+    private func download(
+        _ remote: OpaquePointer, _ refspecs: [String], _ options: inout git_fetch_options
+    ) -> Int32 {
         // `strdup` because git_strarray wants mutable strings; two of them, and freed here.
-        var specs: [UnsafeMutablePointer<CChar>?] = Fetch.refspecs.map { git_strdup($0) }
+        var specs: [UnsafeMutablePointer<CChar>?] = refspecs.map { git_strdup($0) }
         defer { specs.forEach { $0?.deallocate() } }
         let count = specs.count
         return specs.withUnsafeMutableBufferPointer { buffer in

@@ -10,12 +10,12 @@ struct RawTreeEntry {
 }
 
 extension Repository {
-    func tree(of commit: CommitID) throws(BuilderFailure) -> ObjectID {
+    func tree(of commit: ObjectID) throws(BuilderFailure) -> ObjectID {
         var pointer: OpaquePointer?
-        var oid = ObjectID(commit).raw
-        guard git_commit_lookup(&pointer, self.pointer, &oid) == 0 else { throw .damaged("commit \(commit)") }
+        var oid = commit.raw
+        guard git_commit_lookup(&pointer, self.pointer, &oid) == 0 else { throw .damaged("commit \(commit.hex)") }
         defer { git_commit_free(pointer) }
-        guard let tree = git_commit_tree_id(pointer) else { throw .damaged("the tree of commit \(commit)") }
+        guard let tree = git_commit_tree_id(pointer) else { throw .damaged("the tree of commit \(commit.hex)") }
         return ObjectID(tree.pointee)
     }
 
@@ -40,6 +40,14 @@ extension Repository {
             entries.append(RawTreeEntry(name: Array(bytes), mode: mode, id: ObjectID(target.pointee)))
         }
         return entries
+    }
+
+    func has(_ id: ObjectID) throws(BuilderFailure) -> Bool {
+        var odb: OpaquePointer?
+        guard git_repository_odb(&odb, pointer) == 0 else { throw .damaged("its object database") }
+        defer { git_odb_free(odb) }
+        var oid = id.raw
+        return git_odb_exists(odb, &oid) == 1
     }
 
     /// The size in bytes of a blob, read from its header.

@@ -18,9 +18,11 @@ struct RequestHandler {
         case .isAncestor(let path, let commit, let descendant):
             let mirror = try Repository.open(DeployRoot.open(path).mirrorPath)
             return .truth(mirror.isAncestor(commit, of: descendant))
-        case .checkout(let path, let number, let commit):
+        case .checkout(let path, let number, let commit, let options):
             let checkout = ReleaseCheckout(events: events, cancellation: cancellation)
-            return .checkedOut(try checkout.run(root: DeployRoot.open(path), number: number, commit: commit))
+            return .checkedOut(
+                try checkout.run(
+                    root: DeployRoot.open(path), number: number, commit: commit, options: options ?? CheckoutOptions()))
         case .link(let path, let release, let shared, let writer):
             let root = try DeployRoot.open(path)
             let links = try SharedLinker(events: events).link(root, release: release, shared: shared)

@@ -2,10 +2,12 @@
 struct MirrorCleaner {
     var events: EventWriter
 
-    func clean(_ root: borrowing DeployRoot) {
+    func clean(_ root: borrowing DeployRoot) { clean(DeployRoot.mirrorName, in: root.directory) }
+
+    func clean(_ name: FileName, in directory: borrowing Directory) {
         do throws(BuilderFailure) {
-            guard try root.directory.status(DeployRoot.mirrorName) != nil else { return }
-            let mirror = try root.directory.openDirectory(DeployRoot.mirrorName)
+            guard try directory.status(name) != nil else { return }
+            let mirror = try directory.openDirectory(name)
             try removeLocks(mirror, recursively: false)
             let refs = FileName(literal: "refs")
             if try mirror.status(refs) != nil { try removeLocks(mirror.openDirectory(refs), recursively: true) }

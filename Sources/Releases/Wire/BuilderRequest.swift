@@ -15,7 +15,7 @@ package enum BuilderRequest: Codable, Sendable, Equatable {
     /// Whether `commit` is another one and part of `descendant`'s history, as far as the mirror has both. Answer: `.truth`.
     case isAncestor(root: String, commit: CommitID, descendant: CommitID)
     /// Writes the commit's tree to `releases/<number>-<sha7>/`, whole or not at all. Answer: `.checkedOut`.
-    case checkout(root: String, number: DeployNumber, commit: CommitID)
+    case checkout(root: String, number: DeployNumber, commit: CommitID, options: CheckoutOptions? = nil)
     /// Makes the shared paths of a release links into `shared/`. A path that ends in `/` is a directory. `writer` is the uid of
     /// the workers when that is another one: it may write in those, in `tmp` and in `log`. Answer: `.linked`.
     case link(root: String, release: ReleaseName, shared: [String], writer: UInt32? = nil)
