@@ -62,5 +62,49 @@ extension SystemTests {
             #expect(account.failures.isEmpty && account.backwards.isEmpty, "\(account)\n\(server.log)")
             try server.stop()
         }
+
+        /// passenger 1100: what is being spawned when the second trigger comes has the code of the first.
+        @Test(.timeLimit(.minutes(1)))
+        func `two triggers while one boot is under way leave no worker of the code between`() throws {
+            let place = try Place()
+            let app = try place.copyApp(.python, as: "app")
+            let code = text(of: "\(app)/passenger_wsgi.py")
+            func write(_ name: String, _ contents: String) throws {
+                try contents.write(toFile: "\(app)/\(name)", atomically: false, encoding: .utf8)
+            }
+            // The version is read first, then it takes a while.
+            try write("passenger_wsgi.py", code + "\ntime.sleep(1)\n")
+            try write("Passengerfile.yml", "\(TestRepository.settings)\nmin_instances: 2\nmax_instances: 2\n")
+            AppUser.own(app)
+            let server = TestServer(app, in: place)
+            try server.start()
+            try server.waitUntilServing(workers: 2)
+            let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive, .newConnection])
+            try load.waitForTraffic()
+
+            try write("version.txt", "2")
+            try touch(app)
+            try eventually("the boot", evidence: { server.log }) {
+                try server.appStatus().generations.contains { $0.state == .booting }
+            }
+            usleep(300_000)
+            try write("version.txt", "3")
+            try touch(app)
+            let command = try server.command("restart")
+            #expect(command.status == 0, "\(command.everything)")
+            try eventually("the end of the old generations", evidence: { server.log }) {
+                let app = try server.appStatus()
+                return app.operation == nil && app.generations.count == 1 && app.generations[0].workers.count == 2
+            }
+            var workers: Set<String> = []
+            for _ in 0..<40 {
+                #expect(try server.version() == "3")
+                workers.insert(try server.get("/pid").line)
+            }
+            #expect(workers == Set(try server.workers().compactMap(\.pid).map(String.init)))
+            let account = try load.stop()
+            #expect(account.failures.isEmpty && account.backwards.isEmpty, "\(account)\n\(server.log)")
+            try server.stop()
+        }
     }
 }
