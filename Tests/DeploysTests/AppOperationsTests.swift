@@ -158,6 +158,26 @@ import Testing
         #expect(await fixture.operations.releases().map(\.record.number.rawValue) == [4, 3])
     }
 
+    @Test func `a release whose old workers are still at a request is not deleted`() async throws {
+        let fixture = try Fixture()
+        fixture.settings.change { $0.settings.deploy.keepReleases = 2 }
+        fixture.host.change { $0.inUse = [DeployNumber(1)] }
+        for commit in "abcd" { try await fixture.deploy(commit) }
+        #expect(fixture.builder.state.withLock { $0.onDisk.map(\.label.number.rawValue) } == [1, 3, 4])
+    }
+
+    @Test func `a release that cannot be deleted fails no deploy, and is tried again`() async throws {
+        let fixture = try Fixture()
+        fixture.settings.change { $0.settings.deploy.keepReleases = 2 }
+        fixture.builder.change { $0.stubborn = [DeployNumber(1)] }
+        for commit in "abc" { #expect(try await fixture.deploy(commit).result == .done) }
+        // Still there, and not said to be gone: it can be gone back to.
+        #expect(await fixture.operations.releases().map(\.record.number.rawValue) == [3, 2, 1])
+        fixture.builder.change { $0.stubborn = [] }
+        #expect(try await fixture.deploy("d").result == .done)
+        #expect(fixture.builder.state.withLock { $0.onDisk.map(\.label.number.rawValue) } == [3, 4])
+    }
+
     /// Release 1 is live, in memory, in the pool, on disk; the newest deploy has ended badly.
     private func expectUntouched(_ fixture: Fixture, failed: DeployState) async throws {
         let overview = await fixture.operations.overview()

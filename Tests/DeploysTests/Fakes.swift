@@ -78,6 +78,7 @@ final class FakeHost: GenerationHost {
         var refusesSwitch = false
         /// Not gone yet.
         var draining: [GenerationNumber] = []
+        var inUse: Set<DeployNumber> = []
         var routes: [GenerationNumber: [RouteTraffic]] = [:]
         var perWorker: Int?
         var available: Int?
@@ -164,6 +165,7 @@ final class FakeHost: GenerationHost {
         }
     }
     func drainingGenerations() -> [GenerationNumber] { state.withLock { $0.draining } }
+    func releasesInUse() -> Set<DeployNumber> { state.withLock { $0.inUse } }
     func generationCount() -> Int { state.withLock { $0.whole.count + $0.draining.count } }
     func hurry(_ generation: GenerationNumber) {
         state.withLock { state in
@@ -216,6 +218,8 @@ final class FakeBuilder: ReleaseBuilding {
         var older: Set<String> = []
         var onDisk: [ReleaseLocation] = []
         var current: String?
+        /// Releases that cannot be deleted: files of another user's.
+        var stubborn: Set<DeployNumber> = []
     }
     let state = Mutex(State())
     let fetchGate = Gate()
@@ -267,10 +271,11 @@ final class FakeBuilder: ReleaseBuilding {
     func releases() async throws(DeployFailure) -> [ReleaseLocation] { state.withLock { $0.onDisk } }
     func prune(_ releases: [ReleaseLocation]) async -> [DeployNumber] {
         state.withLock { state in
-            state.onDisk.removeAll { releases.contains($0) }
+            let going = releases.filter { !state.stubborn.contains($0.label.number) }
+            state.onDisk.removeAll { going.contains($0) }
             state.calls.append("prune \(releases.map(\.label.name).joined(separator: " "))")
+            return going.map(\.label.number)
         }
-        return releases.map(\.label.number)
     }
 
     static func location(_ number: Int, _ commit: String) -> ReleaseLocation {

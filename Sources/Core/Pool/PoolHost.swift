@@ -68,10 +68,15 @@ struct PoolHost: GenerationHost {
         pool.snapshot(of: app)?.generations.filter { $0.state == .draining }.map(\.number) ?? []
     }
 
+    func releasesInUse() -> Set<DeployNumber> {
+        Set(pool.snapshot(of: app)?.generations.compactMap { $0.release?.number } ?? [])
+    }
+
     func generationCount() -> Int { pool.generationCount(app) }
 
     func hurry(_ generation: GenerationNumber) {
-        pool.drain(generation, of: app, within: Self.lastMoments, streams: Self.lastMoments)
+        // A second drain only shortens: requests keep the time that the first one gave them.
+        pool.drain(generation, of: app, within: .seconds(365 * 86_400), streams: Self.lastMoments)
     }
 
     func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool {

@@ -131,7 +131,7 @@ extension AppOperations {
         pruning = Task {
             await before?.value
             guard let onDisk = try? await builder.releases() else { return }  // clean-up; the next one finds them again
-            var pinned: Set<DeployNumber> = []
+            var pinned = self.parts.host?.releasesInUse() ?? []
             for release in [self.live?.release, self.standby?.code.release, self.run?.release] {
                 if let release { pinned.insert(release.label.number) }
             }

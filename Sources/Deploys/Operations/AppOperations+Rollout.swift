@@ -83,19 +83,35 @@ extension AppOperations {
         return room
     }
 
-    /// `max_generations`: what drains longest is ended, a standby is given up, so that this one fits.
+    /// `max_generations`: the streams of what drains longest end, its requests are waited for, and if that is not enough the
+    /// standby is given up, so that this one fits. A rollback waits for nothing.
     private func makeRoom(_ run: OperationRun, _ host: any GenerationHost) async throws(DeployFailure) {
-        guard let settings = run.settings?.deploy else { return }
-        guard host.generationCount() >= settings.maxGenerations else { return }
-        if run.ticket.request.kind != .rollback { dropStandby() }
-        for generation in host.drainingGenerations() where host.generationCount() >= settings.maxGenerations {
+        guard let limit = run.settings?.deploy.maxGenerations, host.generationCount() >= limit else { return }
+        try await hurryOldest(run, host, limit)
+        guard host.generationCount() >= limit, run.ticket.request.kind != .rollback, standby != nil else { return }
+        dropStandby()
+        try await hurryOldest(run, host, limit)
+    }
+
+    private func hurryOldest(
+        _ run: OperationRun, _ host: any GenerationHost, _ limit: Int
+    ) async throws(DeployFailure) {
+        for generation in host.drainingGenerations() where host.generationCount() >= limit {
             run.ticket.log.append(
                 .notice(
                     .info,
-                    "\(generation) still has requests or streams; they end now (max_generations is "
-                        + "\(settings.maxGenerations))"))
+                    "\(generation) still has requests or streams: streams end now, requests are waited for "
+                        + "(max_generations is \(limit))"))
             host.hurry(generation)
-            await host.waitUntilGone(generation)
+            guard run.ticket.request.kind != .rollback else { continue }
+            let (waiting, end) = AsyncStream<Never>.makeStream()
+            Task {
+                await host.waitUntilGone(generation)
+                end.finish()
+            }
+            // Ends with the task too, if the step is told to give up.
+            for await _ in waiting {}
+            if Task.isCancelled { throw .cancelled }
         }
     }
 

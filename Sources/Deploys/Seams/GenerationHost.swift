@@ -28,13 +28,15 @@ package protocol GenerationHost: Sendable {
     func waitUntilEmpty(_ generation: GenerationNumber, deadline: Instant) async -> Bool
     /// False when there are fewer than `workers` proved workers at the deadline.
     func waitUntilReady(_ generation: GenerationNumber, workers: Int, deadline: Instant) async -> Bool
-    /// All processes of it have ended.
     /// What drains, oldest first.
     func drainingGenerations() -> [GenerationNumber]
+    /// What processes run from: of every generation that is not gone.
+    func releasesInUse() -> Set<DeployNumber>
     /// Those that are not gone, whatever their state.
     func generationCount() -> Int
-    /// What it still has is cut short, streams too.
+    /// Its streams are cut short. Its requests are not: none is lost to a deploy.
     func hurry(_ generation: GenerationNumber)
+    /// All processes of it have ended.
     func waitUntilGone(_ generation: GenerationNumber) async
     /// Stop everything of it now; it has no traffic.
     func discard(_ generation: GenerationNumber)
