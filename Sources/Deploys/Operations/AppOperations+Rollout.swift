@@ -103,7 +103,7 @@ extension AppOperations {
                     "\(generation) still has requests or streams: streams end now, requests are waited for "
                         + "(max_generations is \(limit))"))
             host.hurry(generation)
-            guard run.ticket.request.kind != .rollback else { continue }
+            guard run.ticket.request.kind != .rollback else { return }
             let (waiting, end) = AsyncStream<Never>.makeStream()
             Task {
                 await host.waitUntilGone(generation)
