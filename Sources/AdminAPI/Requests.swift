@@ -29,6 +29,8 @@ package struct DeployRequest: Sendable, Codable, Equatable {
     package var force: Bool = false
     /// Deploy a commit that is older than the live one.
     package var allowOlder: Bool = false
+    /// When the repository cannot be reached, deploy from what was fetched before.
+    package var mirrored: Bool = false
     /// Takes the place of the configured `deploy.bake`.
     package var bakeSeconds: Double?
     /// Percent of the requests that it gets first: over the configured `deploy.strategy`.
@@ -47,6 +49,7 @@ package struct DeployRequest: Sendable, Codable, Equatable {
         repo = try container.decodeIfPresent(String.self, forKey: .repo)
         force = try container.decodeIfPresent(Bool.self, forKey: .force) ?? false
         allowOlder = try container.decodeIfPresent(Bool.self, forKey: .allowOlder) ?? false
+        mirrored = try container.decodeIfPresent(Bool.self, forKey: .mirrored) ?? false
         bakeSeconds = try container.decodeIfPresent(Double.self, forKey: .bakeSeconds)
         canaryPercent = try container.decodeIfPresent(Double.self, forKey: .canaryPercent)
         queueLatest = try container.decodeIfPresent(Bool.self, forKey: .queueLatest) ?? false

@@ -32,6 +32,9 @@ struct DeployCommand: ParsableCommand {
     @Flag(help: "Fetch, and print what would be done; exit status 4 when something speaks against it.")
     var dryRun = false
 
+    @Flag(help: "When the repository cannot be reached, deploy from what was fetched before.")
+    var mirrored = false
+
     @Flag(help: "Return when the deploy is accepted.")
     var detach = false
 
@@ -107,6 +110,7 @@ struct DeployCommand: ParsableCommand {
         request.canaryPercent = canary?.value
         request.force = force
         request.allowOlder = allowOlder
+        request.mirrored = mirrored
         request.queueLatest = queueLatest
         request.wait = wait
         request.bakeSeconds = bake?.duration.inSeconds

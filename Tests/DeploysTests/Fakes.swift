@@ -239,7 +239,9 @@ final class FakeBuilder: ReleaseBuilding {
     }
 
     func prepareRoot() async throws(DeployFailure) { try call("prepareRoot") }
-    func fetch(_ repository: String, progress: @escaping NewsHandler) async throws(DeployFailure) {
+    func fetch(
+        _ repository: String, allowMirrored: Bool, progress: @escaping NewsHandler
+    ) async throws(DeployFailure) {
         await fetchGate.pass()
         if Task.isCancelled { throw .cancelled }
         progress(.progress(StepProgress(done: 1, total: 2, unit: "objects")))

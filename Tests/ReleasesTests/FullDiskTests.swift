@@ -41,6 +41,20 @@ struct FullDiskTests {
         }
     }
 
+    @Test func eachFileSystemOfARootIsLookedAt() throws {
+        _ = try builder(.prepareRoot(root: sandbox.root))
+        for room in ["shared", "releases", "repo.git"] {
+            let place = "\(sandbox.root)/\(room)"
+            try sandbox.run(["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=4096", "tmpfs", place])
+            defer { umount2(place, Int32(MNT_DETACH)) }
+            let error = try failure { _ = try builder(.prepareRoot(root: sandbox.root)) }
+            #expect(error.code == .noSpace)
+            #expect(error.path == place)
+            // What is needed, and what there is.
+            #expect(error.message.contains("needs 8.0 MiB") && error.message.contains("there are 2.0 MiB"), "\(error)")
+        }
+    }
+
     @Test func aReleaseThatDoesNotFitIsRefusedBeforehand() throws {
         let disk = try SmallDisk(in: sandbox, megabytes: 16)
         try withExtendedLifetime(disk) {

@@ -136,6 +136,9 @@ private final class Watch: Sendable {
             _ = try? waitForChild(user)
         }
         #expect(try readSome(ready.reader.number, limit: 16).count == 6)
+        let error = try failure { _ = try builder(.removeRelease(root: sandbox.root, release: names[0])) }
+        #expect(error.code == .releaseInUse)
+        #expect(error.message.contains("\(user)"))
         let removed = try builder(.prune(root: sandbox.root, keep: [names[4]]))
         #expect(removed == .removed([names[1], names[2]]))
         #expect(try builder(.listReleases(root: sandbox.root)) == .releases([names[0], names[3], names[4]]))

@@ -50,6 +50,22 @@ extension SystemTests {
         }
 
         @Test(.timeLimit(.minutes(1)))
+        func `a repository that is gone is named, and what was fetched before is deployed only when asked`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place)
+            try FileManager.default.moveItem(atPath: repository.path, toPath: "\(repository.path).away")
+            let refused = try server.command("deploy")
+            #expect(refused.status != 0)
+            #expect(refused.errors.contains("there is no git repository at"), "\(refused.everything)")
+            #expect(refused.errors.contains("--mirrored"), "\(refused.everything)")
+            let deployed = try server.command("deploy", "--mirrored")
+            #expect(deployed.status == 0, "\(deployed.everything)")
+            #expect(deployed.everything.contains("what was fetched before"), "\(deployed.everything)")
+            try server.waitUntilServing(release: "3-")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
         func `Ctrl-C detaches, attach returns, abort stops`() throws {
             let place = try Place()
             let gate = "\(place.path)/gate"

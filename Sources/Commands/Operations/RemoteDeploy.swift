@@ -17,7 +17,8 @@ struct RemoteDeploy {
         if let bake = command.bake { options += ["--bake", "\(Int64(bake.duration.inMilliseconds))ms"] }
         if let canary = command.canary { options += ["--canary", "\(canary.value)"] }
         let flags = [
-            (command.force, "--force"), (command.allowOlder, "--allow-older"), (command.wait, "--wait"),
+            (command.force, "--force"), (command.allowOlder, "--allow-older"), (command.mirrored, "--mirrored"),
+            (command.wait, "--wait"),
             (command.queueLatest, "--queue-latest"), (command.detach, "--detach"),
         ]
         options += flags.filter(\.0).map(\.1)

@@ -96,7 +96,7 @@ struct CoreControlPlane: ControlPlane {
         return Deploys.DeployRequest(
             ref: request.ref, repository: request.repo,
             bake: request.bakeSeconds.map { .milliseconds(Int64(min(max($0, 0), 1e9) * 1000)) },
-            canary: request.canaryPercent, force: request.force, allowOlder: request.allowOlder,
+            canary: request.canaryPercent, force: request.force, allowOlder: request.allowOlder, allowMirrored: request.mirrored,
             requester: Requester(caller, request.origin, "passenger deploy"))
     }
 

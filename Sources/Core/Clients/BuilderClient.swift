@@ -34,9 +34,22 @@ actor BuilderClient: ReleaseBuilding {
         _ = try await ask(.prepareRoot(root: root))
     }
 
-    func fetch(_ repository: String, progress: @escaping NewsHandler) async throws(DeployFailure) {
-        // The name is resolved by `resolve`; fetching does not need it.
-        _ = try await ask(.fetch(root: root, url: repository, ref: nil), progress: progress)
+    func fetch(
+        _ repository: String, allowMirrored: Bool, progress: @escaping NewsHandler
+    ) async throws(DeployFailure) {
+        do throws(DeployFailure) {
+            // The name is resolved by `resolve`; fetching does not need it.
+            _ = try await ask(.fetch(root: root, url: repository, ref: nil), progress: progress)
+        } catch {
+            guard error.code == .unreachable else { throw error }
+            guard allowMirrored else {
+                var failure = error
+                let way = "`passenger deploy --mirrored` deploys from what was fetched before"
+                failure.hint = error.hint.map { "\($0); \(way)" } ?? way
+                throw failure
+            }
+            progress(.warning("\(error.summary); deploying from what was fetched before"))
+        }
     }
 
     func resolve(_ ref: String?) async throws(DeployFailure) -> ResolvedCommit {
@@ -90,8 +103,13 @@ actor BuilderClient: ReleaseBuilding {
 
     func prune(_ releases: [ReleaseLocation]) async -> [DeployNumber] {
         var gone: [DeployNumber] = []
+        let used = ProcessUse.releases(of: root)
         for release in releases {
             guard let name = ReleaseName(release.label.name) else { continue }
+            if let pid = used[name] {
+                note("release \(name) is kept: process \(pid) runs in it")
+                continue
+            }
             do throws(DeployFailure) {
                 _ = try await ask(.removeRelease(root: root, release: name))
                 gone.append(release.label.number)

@@ -132,7 +132,8 @@ extension DeployFailure {
         let code: Code =
             switch failure.code {
             case .unknownRef, .ambiguousRef, .emptyRepository: .referenceUnknown
-            case .unreachable, .authenticationFailed, .timedOut, .unsafeOwner, .damagedRepository, .git: .repository
+            case .unreachable, .timedOut: .unreachable
+            case .authenticationFailed, .unsafeOwner, .damagedRepository, .git: .repository
             case .refusedTree, .submodule, .lfsPointer: .treeRefused
             case .noSpace: .diskFull
             case .notALink, .unusableRoot: .linkFailed

@@ -33,7 +33,7 @@ extension AppOperations {
         try await builder.prepareRoot()
         let own = try await parts.settings.deploySettings()
         let repository = try repository(of: request, own)
-        try await builder.fetch(repository, progress: { _ in })
+        try await builder.fetch(repository, allowMirrored: request.allowMirrored, progress: { _ in })
         let commit = try await builder.resolve(request.ref ?? own.branch)
         let settings = live?.settings ?? liveRecord.settings
         let deploy = settings?.deploy ?? own

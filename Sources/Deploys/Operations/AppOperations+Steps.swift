@@ -97,7 +97,8 @@ extension AppOperations {
         try await builder.prepareRoot()
         let settings = try await parts.settings.deploySettings()
         let repository = try repository(of: request, settings)
-        try await builder.fetch(repository, progress: follower(of: .fetch, run))
+        try await builder.fetch(
+            repository, allowMirrored: request.allowMirrored, progress: follower(of: .fetch, run))
         return .fetched(repository: repository, settings)
     }
 

@@ -41,7 +41,10 @@ package protocol ReleaseBuilding: Sendable {
 
     /// Makes `repo.git`, `releases`, `shared`, `.passenger` where they are missing.
     func prepareRoot() async throws(DeployFailure)
-    func fetch(_ repository: String, progress: @escaping NewsHandler) async throws(DeployFailure)
+    /// `allowMirrored`: a repository that cannot be reached is a warning, and what was fetched before has to do.
+    func fetch(
+        _ repository: String, allowMirrored: Bool, progress: @escaping NewsHandler
+    ) async throws(DeployFailure)
     func resolve(_ ref: String?) async throws(DeployFailure) -> ResolvedCommit
     /// Whether it is older than `revision`: part of its history, as far as that is known.
     func isAncestor(_ commit: ResolvedCommit, of revision: String) async throws(DeployFailure) -> Bool

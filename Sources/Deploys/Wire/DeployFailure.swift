@@ -5,6 +5,8 @@ package import Pool
 /// Every seam of this room throws it, so the journal, the event log and the exit status all tell the same story.
 package struct DeployFailure: Error, Sendable, Equatable, Codable, CustomStringConvertible {
     package enum Code: String, Sendable, Codable {
+        /// The repository's server, or the repository, is not there: the one failure of a fetch that may pass by itself.
+        case unreachable
         case configuration, repository, referenceUnknown, treeRefused, diskFull, linkFailed
         case commandFailed, commandTimedOut
         /// The command was started and nobody recorded its end: it may have run to completion or half-way. Never rerun.

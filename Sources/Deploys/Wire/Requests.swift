@@ -35,12 +35,14 @@ package struct DeployRequest: Sendable, Equatable, Codable {
     package var force: Bool
     /// Deploy a commit that is part of the live one's history.
     package var allowOlder: Bool
+    /// When the repository cannot be reached, deploy from what was fetched before.
+    package var allowMirrored: Bool
     package var requester: Requester
 
     package init(
         ref: String? = nil, repository: String? = nil, bake: Duration? = nil, canary: Double? = nil,
         force: Bool = false,
-        allowOlder: Bool = false, requester: Requester
+        allowOlder: Bool = false, allowMirrored: Bool = false, requester: Requester
     ) {
         self.ref = ref
         self.repository = repository
@@ -48,6 +50,7 @@ package struct DeployRequest: Sendable, Equatable, Codable {
         self.canary = canary
         self.force = force
         self.allowOlder = allowOlder
+        self.allowMirrored = allowMirrored
         self.requester = requester
     }
 }

@@ -104,6 +104,22 @@ struct Fetch {
         return copy
     }
 
+    /// A tag that leads to another commit than when it was last fetched is a mistake, or worse: who deploys `v2` means one version.
+    private func warnOfMovedTags(_ mirror: borrowing Repository, _ heads: [Head]) {
+        var moved: [String] = []
+        for head in heads where head.name.hasPrefix("refs/tags/") {
+            guard let before = mirror.target(ofReference: head.name), before != head.target,
+                // Signing it anew, or writing it another message, does not move it.
+                let old = try? mirror.commit(from: before)?.id, let new = try? mirror.commit(from: head.target)?.id,
+                old != new
+            else { continue }
+            moved.append("\(head.name.dropFirst("refs/tags/".count)) (\(old.short) before, \(new.short) now)")
+        }
+        guard !moved.isEmpty else { return }
+        let others = moved.count > 5 ? " and \(moved.count - 5) others" : ""
+        events.warn("tags were moved since the last deploy: \(moved.prefix(5).joined(separator: ", "))\(others)")
+    }
+
     /// Removes what the remote no longer has first: a branch `a` that became `a/b` could otherwise not be made. A tag that
     /// was moved is moved here too; the release that it named keeps its commit.
     private func update(
@@ -113,6 +129,7 @@ struct Fetch {
         let wanted = heads.filter { head in
             (head.name.hasPrefix("refs/heads/") || head.name.hasPrefix("refs/tags/")) && !head.name.hasSuffix("^{}")
         }
+        warnOfMovedTags(mirror, wanted)
         let names = Set(wanted.map(\.name))
         for name in try mirror.references() where !names.contains(name) {
             try mirror.removeReference(name)

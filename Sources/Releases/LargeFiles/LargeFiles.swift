@@ -73,7 +73,7 @@ struct LargeFiles {
             let some = files[start..<min(start + 200, files.count)]
             let result = try run(
                 ["sha256sum", "--"] + some.map { Self.place($0.pointer, in: source) }, environment: [])
-            let found = Set(result.output.split(separator: "\n").map { $0.drop { $0 == "\\" }.prefix(64) })
+            let found = Set(result.text.split(separator: "\n").map { $0.drop { $0 == "\\" }.prefix(64) })
             guard let bad = some.first(where: { !found.contains(Substring($0.pointer.digest)) }) else { continue }
             _ = unlink(Self.place(bad.pointer, in: source))
             throw BuilderFailure(
@@ -113,31 +113,10 @@ struct LargeFiles {
         }
     }
 
-    private struct Run {
-        var succeeded: Bool
-        var output: String
-        var errors: String
-    }
-
     /// git-lfs has time limits of its own for a server that says nothing.
-    private func run(_ arguments: [String], environment: [String]) throws(BuilderFailure) -> Run {
+    private func run(_ arguments: [String], environment: [String]) throws(BuilderFailure) -> ChildProcess.Output {
         let child = try ChildProcess(arguments, extraEnvironment: environment)
         child.closeInput()
-        var output: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while true {
-            guard child.waitForOutput(milliseconds: -1, orReadable: cancellation.readable) == .ready else {
-                throw .cancelled
-            }
-            let count = try buffer.withUnsafeMutableBufferPointer { (bytes) throws(BuilderFailure) in
-                try child.read(into: UnsafeMutableRawBufferPointer(bytes))
-            }
-            if count == 0 { break }
-            // Two hundred lines of sha256sum are a fraction of it.
-            if output.count < 1 << 20 { output += buffer[..<count] }
-        }
-        let errors = child.lastWords()
-        return Run(
-            succeeded: child.waitForSuccess(), output: String(decoding: output, as: UTF8.self), errors: errors)
+        return try child.output(cancellation)
     }
 }

@@ -62,6 +62,7 @@ struct RequestHandler {
         MirrorCleaner(events: events).clean(root)
         let mirror = try Repository.open(root.mirrorPath)
         try Fetch(url: url, events: events, cancellation: cancellation).run(into: mirror)
+        MirrorPacks(events: events, cancellation: cancellation).repackWhenMany(root)
         return try ReferenceResolver().resolve(reference, in: mirror)
     }
 }

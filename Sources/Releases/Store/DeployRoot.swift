@@ -40,11 +40,20 @@ struct DeployRoot: ~Copyable {
                 .unusableRoot, "\(root.directory.join(name)) is not a directory",
                 hint: "the deploy root's own directories cannot be files or links", path: root.directory.join(name))
         }
-        try DiskSpace.read(root.directory).require(bytes: 0, inodes: 0, for: "a deploy", in: path)
+        try root.requireSpace(rooms)
         for name in rooms where name != mirrorName { try root.directory.makeDirectory(name) }
         try root.makeMirror()
         try root.directory.sync()
         return root
+    }
+
+    /// Each room may be on a file system of its own; a mount point is a directory like any other.
+    private func requireSpace(_ rooms: [FileName]) throws(BuilderFailure) {
+        try DiskSpace.read(directory).require(bytes: 0, inodes: 0, for: "a deploy", in: path)
+        for name in rooms where try directory.status(name) != nil {
+            let room = try directory.openDirectory(name)
+            try DiskSpace.read(room).require(bytes: 0, inodes: 0, for: "a deploy", in: room.path)
+        }
     }
 
     func releases() throws(BuilderFailure) -> Directory { try directory.openDirectory(DeployRoot.releasesName) }

@@ -1,10 +1,10 @@
 import Glibc
 
 /// Which releases running processes live in: shells, consoles, cron jobs, companions that nobody told us about.
-enum ProcessUse {
+package enum ProcessUse {
     /// Each release with a process whose working directory or program lies inside. Of other users' processes the kernel
-    /// tells nothing; those of the pool are known to the core, which says to keep their releases.
-    static func releases(of rootPath: String) -> [ReleaseName: Int32] {
+    /// tells nothing, except to root: so the builder asks, and the core before it.
+    package static func releases(of rootPath: String) -> [ReleaseName: Int32] {
         guard let real = realpath(rootPath, nil) else { return [:] }
         defer { free(real) }
         let prefix = String(cString: real) + "/releases/"

@@ -46,6 +46,11 @@ struct ReleaseStore {
         if case .release(name) = try current(root) {
             throw BuilderFailure(.releaseInUse, "release \(name) is current, and is not deleted")
         }
+        if let pid = ProcessUse.releases(of: root.path)[name] {
+            throw BuilderFailure(
+                .releaseInUse, "release \(name) is kept: process \(pid) runs in it",
+                hint: "end that process; the next deploy deletes the release")
+        }
         let releases = try root.releases()
         guard try releases.status(FileName(name)) != nil else {
             throw BuilderFailure(.noSuchRelease, "there is no release \(name)", path: "releases/\(name)")
