@@ -116,7 +116,7 @@ let package = Package(
             settings: dataPath),
         room("Spawning", ["Model", "Linux", "Pool", "Health"]),
         room("AppConfig", ["Model", yams]),
-        room("Releases", ["Model", "Linux", "CGit2"]),
+        room("Releases", ["Model", "Linux", "CGit2", "CZlib"]),
         room("Watching", ["Model", "Linux"]),
         room("Deploys", ["Model", "Linux", "Pool", logging]),
         room("AdminAPI", ["Model"]),

@@ -39,12 +39,15 @@ package struct DeployRequest: Sendable, Codable, Equatable {
     package var wait: Bool = false
     /// When another operation runs: wait for it, in the place of what waits already.
     package var queueLatest: Bool = false
+    /// `ref` is a commit that was made of an archive (`PUT /apps/{app}/archive`).
+    package var archive: Bool?
     package var origin: RequestOrigin?
     package init() {}
 
     /// A body may leave out whatever it has no opinion about.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
+        archive = try container.decodeIfPresent(Bool.self, forKey: .archive)
         ref = try container.decodeIfPresent(String.self, forKey: .ref)
         repo = try container.decodeIfPresent(String.self, forKey: .repo)
         force = try container.decodeIfPresent(Bool.self, forKey: .force) ?? false

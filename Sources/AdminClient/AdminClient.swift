@@ -41,6 +41,25 @@ package struct AdminClient: Sendable {
         }
     }
 
+    /// Sends all that comes from a descriptor as the app's archive.
+    package func sendArchive(_ app: AppName, from descriptor: Int32) throws(ControlError) -> ArchiveAnswer {
+        var connection = try AdminConnection.open(
+            socketPath: socketPath, method: "PUT", path: "/apps/\(app)/archive", streaming: descriptor)
+        var answer: [UInt8] = []
+        while true {
+            // Unpacking takes as long as it takes.
+            switch try connection.next(timeout: nil) {
+            case .bytes(let bytes): answer += bytes
+            case .timedOut, .interrupted: continue
+            case .done:
+                guard (200..<300).contains(connection.status) else {
+                    throw AdminClient.error(in: answer, status: connection.status)
+                }
+                return try decode(ArchiveAnswer.self, from: answer)
+            }
+        }
+    }
+
     /// The events of an operation, from its first.
     package func events(_ app: AppName, _ operation: OperationID) throws(ControlError) -> EventStream {
         let path = "/apps/\(app)/operations/\(operation)/events"

@@ -36,6 +36,28 @@ struct AdminConnection: ~Copyable {
         return connection
     }
 
+    /// Connects, and sends all that comes from `descriptor` (borrowed), chunked: how much it is need not be known. Ends early
+    /// when the server has answered already.
+    static func open(
+        socketPath: String, method: String, path: String, streaming descriptor: Int32
+    ) throws(ControlError) -> AdminConnection {
+        let connection = AdminConnection(socket: try connect(socketPath))
+        let head = "\(method) \(path) HTTP/1.1\r\nHost: passenger\r\nConnection: close\r\n"
+        try connection.send(Array("\(head)Transfer-Encoding: chunked\r\n\r\n".utf8))
+        while true {
+            let piece: [UInt8]
+            do throws(SystemError) { piece = try readSome(descriptor, limit: 256 << 10) } catch {
+                throw ControlError(.failed, "The archive cannot be read: \(error).")
+            }
+            var polled = pollfd(fd: connection.socket.number, events: Int16(POLLIN), revents: 0)
+            if poll(&polled, 1, 0) > 0 { return connection }
+            if piece.isEmpty { break }
+            try connection.send(Array("\(String(piece.count, radix: 16))\r\n".utf8) + piece + Array("\r\n".utf8))
+        }
+        try connection.send(Array("0\r\n\r\n".utf8))
+        return connection
+    }
+
     private static func connect(_ socketPath: String) throws(ControlError) -> Descriptor {
         do throws(SystemError) {
             return try connectUnix(path: socketPath)

@@ -11,6 +11,7 @@ struct AdminRoutes {
     private static let maxEnvironment = 4 << 20
     let controlPlane: any ControlPlane
     let standing: Standing
+    let uploads: ArchiveUpload
 
     func responder() -> some HTTPResponder<AdminContext> {
         let router = Router(context: AdminContext.self)
@@ -98,6 +99,13 @@ struct AdminRoutes {
         }
         addCapacityRoutes(group)
         addEnvironmentRoutes(group)
+        group.put("archive") { request, context in
+            let app = try await app(context, .deploy)
+            return try json(
+                await uploads.receive(request, in: plane.spoolDirectory) { file in
+                    try await plane.importArchive(app, file: file)
+                })
+        }
         group.get("operations/:id/events") { _, context in
             let app = try await app(context, .view)
             let text = try context.parameters.require("id")

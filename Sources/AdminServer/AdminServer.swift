@@ -16,6 +16,7 @@ package struct AdminServer: Sendable {
     private let access: AccessPolicy
     private let logger: Logger
     private let connections: ConnectionLimit
+    private let uploads = ArchiveUpload()
 
     /// An idle connection is closed after this long; one that streams events is not idle.
     private static let idleTimeout = TimeAmount.seconds(60)
@@ -72,7 +73,9 @@ package struct AdminServer: Sendable {
 
     /// The channel's set-up does not depend on the caller, its answers do: `nil` is for the set-up only.
     private func makeHTTP(for caller: Caller?, _ standing: Standing = .roles([:])) -> HTTP1Channel {
-        let routes = caller.map { _ in AdminRoutes(controlPlane: controlPlane, standing: standing).responder() }
+        let routes = caller.map { _ in
+            AdminRoutes(controlPlane: controlPlane, standing: standing, uploads: uploads).responder()
+        }
         return HTTP1Channel(
             responder: { [logger] request, writer, channel in
                 guard let caller, let routes else { return }

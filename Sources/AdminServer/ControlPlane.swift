@@ -59,6 +59,11 @@ package protocol ControlPlane: Sendable {
     func deploy(_ app: AppName, _ number: DeployNumber) async throws(ControlError) -> DeployDetail
     func releases(_ app: AppName) async throws(ControlError) -> [ReleaseSummary]
 
+    /// Of files that are received; on a disk with room.
+    var spoolDirectory: String { get }
+    /// Takes a tar archive into the app's mirror; `file` stays the caller's.
+    func importArchive(_ app: AppName, file: Int32) async throws(ControlError) -> ArchiveAnswer
+
     func environment(_ app: AppName, values: Bool) async throws(ControlError) -> EnvironmentAnswer
     func changeEnvironment(_ app: AppName, _ request: EnvironmentRequest, caller: Caller) async throws(ControlError)
         -> EnvironmentChange

@@ -17,6 +17,11 @@ struct DeployCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Repository to deploy from, instead of the configured one.", valueName: "url"))
     var repo: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Deploy a tar archive, compressed or not, instead of a commit; - is standard input.", valueName: "file"))
+    var archive: ArchiveFile?
+
     @Option(help: ArgumentHelp("How long to watch after the switch, such as 60s.", valueName: "time"))
     var bake: TimeSpan?
 
@@ -66,6 +71,10 @@ struct DeployCommand: ParsableCommand {
             throw ValidationError("--dry-run begins nothing: there is nothing to detach from, or to wait for.")
         }
         if dryRun && host != nil { throw ValidationError("--dry-run tells of this host's server, not of another's.") }
+        if archive != nil && (ref != nil || repo != nil) {
+            throw ValidationError("An archive is all of a version: leave out REF and --repo.")
+        }
+        if dryRun && archive != nil { throw ValidationError("--dry-run tells of a commit, not of an archive.") }
         if wait && queueLatest { throw ValidationError("--wait and --queue-latest: give one of them.") }
     }
 
@@ -75,7 +84,12 @@ struct DeployCommand: ParsableCommand {
         let server = try findServer(context)
         let app = try AppTarget(server)
         if dryRun { return try showPlan(server, app, context) }
-        let accepted = try app.client.deploy(app.app, request(context))
+        var request = request(context)
+        if let archive {
+            request.ref = try archive.open { try app.client.sendArchive(app.app, from: $0) }.commit
+            request.archive = true
+        }
+        let accepted = try app.client.deploy(app.app, request)
         if detach { return try OperationAnswer(context: context).tell(accepted) }
         var follower = OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose)
         follower.leavesAtSwitch = until == .switched
@@ -96,15 +110,19 @@ struct DeployCommand: ParsableCommand {
 
     private func deploy(on host: RemoteHost, _ context: CommandContext) throws {
         let remote = RemoteDeploy(self, context: context)
-        var operation = try RemoteOperation(
-            remote.words, on: host, target: remote.target, showsOutput: verbose, context: context)
-        operation.leavesAtSwitch = until == .switched
-        try operation.run()
+        let run = { (input: Int32?) in
+            var operation = try RemoteOperation(
+                remote.words, on: host, target: remote.target, input: input, showsOutput: verbose, context: context)
+            operation.leavesAtSwitch = until == .switched
+            try operation.run()
+        }
+        guard let archive else { return try run(nil) }
+        try archive.open { try run($0) }
     }
 
     private func request(_ context: CommandContext) -> DeployRequest {
         var request = DeployRequest()
-        let ref = self.ref ?? context.pipelineCommit
+        let ref = self.ref ?? (archive == nil ? context.pipelineCommit : nil)
         request.ref = ref
         request.repo = repo.map(Paths.repository)
         request.canaryPercent = canary?.value
@@ -114,7 +132,8 @@ struct DeployCommand: ParsableCommand {
         request.queueLatest = queueLatest
         request.wait = wait
         request.bakeSeconds = bake?.duration.inSeconds
-        let command = ["passenger", "deploy", ref].compactMap { $0 }.joined(separator: " ")
+        let command = ["passenger", "deploy", ref ?? archive.map { "--archive \($0.path)" }].compactMap { $0 }.joined(
+            separator: " ")
         request.origin = RequestOrigin(command: command, environment: context.environment, told: pipeline)
         return request
     }
@@ -127,7 +146,7 @@ struct DeployCommand: ParsableCommand {
             let mayStart = error.code == .notRunning && target.app == nil && global.instance == nil
             guard mayStart else { throw error }
             let root = Paths.resolved(target.root ?? ".")
-            guard repo != nil || Paths.isDeployRoot(root) else {
+            guard repo != nil || archive != nil || Paths.isDeployRoot(root) else {
                 throw ControlError(
                     .notRunning, "\(root) is neither served by a running server nor a deploy root.",
                     hint: "Make one: passenger deploy --root DIR --repo URL", details: [error.message])

@@ -41,6 +41,11 @@ package func readSome(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {
     return buffer
 }
 
+/// The next read begins at the file's first byte, also of whoever shares the descriptor's position.
+package func seekToStart(_ fd: Int32) throws(SystemError) {
+    _ = try checked("lseek") { Int32(clamping: lseek(fd, 0, SEEK_SET)) }
+}
+
 /// Everything of a file, whatever its descriptor's position is, so that a memory file can be read by several processes
 /// that share one.
 package func readWholeFile(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {

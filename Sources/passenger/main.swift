@@ -21,6 +21,9 @@ case "_supervise":
 case "_core": CoreProcess.run()
 case "_inspect": exit(InspectProcess.run())
 case "_build-release": exit(BuilderProcess.run(input: 0, output: 1))
+case "_import-archive":
+    guard arguments.count == 3 else { exit(2) }
+    exit(ArchiveProcess.run(root: arguments[2], archive: 3, output: 1))
 case "_run": exit(RunnerProcess.run())
 case "_notify": exit(NotifyProcess.run())
 case "_apps": exit(AppsProcess.run())

@@ -126,7 +126,7 @@ struct AccessPolicyTests {
         ("POST", "pause", .operate),
         ("POST", "resume", .operate), ("POST", "workers/42/detach", .operate), ("GET", "env", .shell),
         ("POST", "env", .shell),
-        ("GET", "env?values=true", .shell), ("POST", "deploys/8/approve", .deploy),
+        ("GET", "env?values=true", .shell), ("POST", "deploys/8/approve", .deploy), ("PUT", "archive", .deploy),
     ]
 }
 

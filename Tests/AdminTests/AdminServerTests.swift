@@ -131,6 +131,20 @@ struct AdminServerTests {
         }
     }
 
+    @Test func `An archive is streamed, whatever its size, and is whole when it is taken`() async throws {
+        let plane = FakeControlPlane()
+        try await withServer(plane) { path in
+            try await blocking { () throws in
+                let directory = try TemporaryDirectory()
+                let name = "\(directory.path)/archive"
+                try Data(repeating: 7, count: 32 << 20).write(to: URL(filePath: name))
+                let file = try openFile(name, flags: O_RDONLY)
+                #expect(try AdminClient(socketPath: path).sendArchive(blog, from: file.number).commit == "c")
+            }
+        }
+        #expect(plane.requests.withLock { $0 } == ["archive blog \(32 << 20)"])
+    }
+
     @Test func `An empty body has every default`() async throws {
         try await withServer(FakeControlPlane()) { path in
             let answer = try await raw(path, "POST", "/apps/blog/restart")

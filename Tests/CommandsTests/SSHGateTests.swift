@@ -28,7 +28,7 @@ struct SSHGateTests {
         "passenger rollback --to 3 --now", "passenger deploys abort 3", "passenger deploys resume 3",
         "passenger lock -m why",
         "passenger unlock", "passenger restart", "passenger restart blog", "passenger status --json",
-        "passenger deploy --ci GITHUB_RUN_ID=7",
+        "passenger deploy --ci GITHUB_RUN_ID=7", "passenger deploy --archive -",
     ])
     func `A deploy key may deploy its app, and look`(_ line: String) throws {
         _ = try gate().command(line)
@@ -49,6 +49,7 @@ struct SSHGateTests {
             "passenger deploy; id", "passenger deploy $(id)", "passenger deploy `id`", "passenger deploy\nid",
             "passenger deploy > /tmp/x", "passenger deploy | sh", "passenger deploy &", "PATH=/tmp passenger deploy",
             "passenger deploy --root /srv/blog", "passenger deploy --repo /tmp/evil",
+            "passenger deploy --archive /etc/passwd",
             "passenger deploy --repo=https://e/x",
             "passenger deploy --host root@db", "passenger deploy --app shop", "passenger deploy --instance other",
             "passenger stop", "passenger start /tmp", "passenger api POST /stop", "passenger config /etc",

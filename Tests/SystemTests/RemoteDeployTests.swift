@@ -140,6 +140,48 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(2)))
+        func `an archive is deployed here, and through the gate from its standard input`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place)
+            func pack(_ version: Int) throws -> String {
+                try repository.write("version.txt", "\(version)\n")
+                let path = "\(place.path)/\(version).tgz"
+                let end = try Program(
+                    ["tar", "-czf", path, "--exclude=.git", "-C", repository.path, "."],
+                    environment: ProcessInfo.plainEnvironment, in: place
+                ).wait(within: .seconds(20))
+                try #require(end.status == 0, "\(end.everything)")
+                return path
+            }
+            let end = try server.command("deploy", "--archive", pack(2))
+            #expect(end.status == 0, "\(end.everything)")
+            #expect(try server.version() == "2")
+
+            let gate = try gate("deploy", in: place, of: server)
+            let remote = try deploy(["--archive", pack(3), "--json"], from: server, by: gate).wait(within: .seconds(60))
+            #expect(remote.status == 0, "\(remote.everything)")
+            #expect(try server.version() == "3")
+            let file = try ssh(["passenger", "deploy", "--archive", "/etc/passwd"], by: gate, in: place)
+            #expect(file.status == 4, "\(file.everything)")
+
+            // The next commit is deployed as if nothing had been in between; the archive's contents are no secret way in.
+            try repository.commitVersion(4)
+            let commit = try server.command("deploy")
+            #expect(commit.status == 0, "\(commit.everything)")
+            #expect(try server.version() == "4")
+            let evil = "\(place.path)/evil.tar"
+            try FileManager.default.createSymbolicLink(atPath: "\(repository.path)/evil", withDestinationPath: "/etc")
+            let packed = try Program(
+                ["tar", "-cf", evil, "-C", repository.path, "evil"], environment: ProcessInfo.plainEnvironment,
+                in: place
+            ).wait(within: .seconds(20))
+            #expect(packed.status == 0)
+            let refused = try server.command("deploy", "--archive", evil)
+            #expect(refused.status == 1 && refused.errors.contains("evil in the archive"), "\(refused.everything)")
+            try server.stop()
+        }
+
         @Test(.timeLimit(.minutes(2)), arguments: ["github", "gitlab"])
         func `the printed pipelines deploy through the gate, and know their host`(_ system: String) throws {
             let place = try Place()

@@ -65,6 +65,9 @@ extension DeployCommand: GatedCommand {
         guard repo == nil else {
             throw gate.refused("This key deploys from the configured repository: leave out --repo.")
         }
+        guard archive?.isInput ?? true else {
+            throw gate.refused("This key deploys no file of this host: send it, with --archive -.")
+        }
         guard host == nil else { throw gate.refused("This key deploys here: leave out --host.") }
     }
 }

@@ -9,11 +9,13 @@ struct RemoteDeploy {
     var options: [String]
 
     init(_ command: DeployCommand, context: CommandContext) {
-        ref = command.ref ?? context.pipelineCommit
+        ref = command.ref ?? (command.archive == nil ? context.pipelineCommit : nil)
         target =
             RemoteDeploy.option("--app", command.target.app) + RemoteDeploy.option("--root", command.target.root)
             + RemoteDeploy.option("--instance", command.global.instance)
         options = RemoteDeploy.option("--repo", command.repo)
+        // Whatever it is called here, it comes over the connection.
+        if command.archive != nil { options.append("--archive=-") }
         if let bake = command.bake { options += ["--bake", "\(Int64(bake.duration.inMilliseconds))ms"] }
         if let canary = command.canary { options += ["--canary", "\(canary.value)"] }
         let flags = [

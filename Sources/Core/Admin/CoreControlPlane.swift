@@ -12,6 +12,7 @@ struct CoreControlPlane: ControlPlane {
     let plan: CoreBootPlan
     let table: AppTable
     let pool: Pool
+    let archives: ArchiveClient
     let certificates: CertificateKeeper?
     let supervisorPid: Int32
     let listeners: [String]
@@ -93,11 +94,13 @@ struct CoreControlPlane: ControlPlane {
         if let percent = request.canaryPercent, !(percent > 0 && percent < 100) {
             throw ControlError(.usage, "canary_percent is a number between 0 and 100.")
         }
-        return Deploys.DeployRequest(
+        var ours = Deploys.DeployRequest(
             ref: request.ref, repository: request.repo,
             bake: request.bakeSeconds.map { .milliseconds(Int64(min(max($0, 0), 1e9) * 1000)) },
             canary: request.canaryPercent, force: request.force, allowOlder: request.allowOlder, allowMirrored: request.mirrored,
             requester: Requester(caller, request.origin, "passenger deploy"))
+        ours.isArchive = request.archive
+        return ours
     }
 
     func startRollback(
@@ -246,6 +249,18 @@ struct CoreControlPlane: ControlPlane {
 
     func releases(_ name: AppName) async throws(ControlError) -> [ReleaseSummary] {
         return try await app(name).operations.releases().map { ReleaseSummary($0) }
+    }
+
+    var spoolDirectory: String { plan.server.dataBufferDirectory }
+
+    func importArchive(_ name: AppName, file: Int32) async throws(ControlError) -> ArchiveAnswer {
+        let app = try app(name)
+        guard app.builder != nil else { throw ControlError(OperationRefusal.notADeployRoot) }
+        do throws(DeployFailure) {
+            return ArchiveAnswer(commit: try await archives.take(file, into: app.plan))
+        } catch {
+            throw ControlError(.failed, error.summary, hint: error.hint)
+        }
     }
 
     func environment(_ name: AppName, values: Bool) async throws(ControlError) -> EnvironmentAnswer {

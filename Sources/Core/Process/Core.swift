@@ -215,8 +215,9 @@ final class Core: Sendable {
     private func startAdmin(_ listeners: [String], _ certificates: CertificateKeeper?) -> Task<Void, Never> {
         let requestShutdown = self.requestShutdown
         let plane = CoreControlPlane(
-            plan: plan, table: table, pool: pool, certificates: certificates, supervisorPid: inheritance.supervisorPid,
-            listeners: listeners, controlGroupNote: inheritance.controlGroupNote, startedAt: WallTime.now(),
+            plan: plan, table: table, pool: pool, archives: ArchiveClient(tools: tools), certificates: certificates,
+            supervisorPid: inheritance.supervisorPid, listeners: listeners,
+            controlGroupNote: inheritance.controlGroupNote, startedAt: WallTime.now(),
             shutDown: { requestShutdown.yield($0) })
         let server = AdminServer(
             controlPlane: plane, access: AccessPolicy(instanceUsers: [plan.ownUser]), logger: logger)

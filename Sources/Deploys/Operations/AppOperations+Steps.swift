@@ -96,15 +96,21 @@ extension AppOperations {
         guard let builder = parts.builder, let request = deployRequest(of: run) else { throw .cancelled }
         try await builder.prepareRoot()
         let settings = try await parts.settings.deploySettings()
+        if request.isArchive == true { return .fetched(repository: AppOperations.archive, settings) }
         let repository = try repository(of: request, settings)
         try await builder.fetch(
             repository, allowMirrored: request.allowMirrored, progress: follower(of: .fetch, run))
         return .fetched(repository: repository, settings)
     }
 
+    /// In the place of a repository.
+    private static let archive = "archive"
+
     /// Where the newest deploy came from: who named a repository once need not name it again.
     var lastRepository: String? {
-        records.values.filter { $0.repository != nil }.max { $0.number < $1.number }?.repository
+        records.values.filter { $0.repository != nil && $0.repository != AppOperations.archive }.max {
+            $0.number < $1.number
+        }?.repository
     }
 
     func repository(of request: DeployRequest, _ settings: DeploySettings) throws(DeployFailure) -> String {

@@ -27,6 +27,8 @@ package struct DeployRequest: Sendable, Equatable, Codable {
     package var ref: String?
     /// Over the configured `deploy.repo`.
     package var repository: String?
+    /// `ref` is a commit that was made of an archive: nothing is fetched.
+    package var isArchive: Bool?
     /// Over the configured `deploy.bake`.
     package var bake: Duration?
     /// Percent of the requests that the new version gets first: over the configured strategy.

@@ -13,6 +13,8 @@ struct LibGit2: ~Copyable {
 
     deinit { git_libgit2_shutdown() }
 
+    static func flushesEachObject(_ flushes: Bool) { _ = passenger_git_set_fsync(flushes ? 1 : 0) }
+
     /// What libgit2 says about the call that just failed on this thread.
     static var lastMessage: String {
         guard let error = git_error_last(), let text = error.pointee.message else { return "unknown error" }

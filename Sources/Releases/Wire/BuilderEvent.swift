@@ -24,6 +24,7 @@ package enum BuilderResult: Codable, Sendable, Equatable {
     case current(CurrentLink)
     case removed([ReleaseName])
     case environment(EnvironmentText)
+    case imported(CommitID)
 }
 
 package struct CommitInfo: Codable, Sendable, Equatable {
