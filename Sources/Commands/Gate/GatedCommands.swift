@@ -28,6 +28,10 @@ extension DeploysCommand.Resume: GatedCommand {
     static var neededRole: AppRole { .deploy }
 }
 
+extension DeploysCommand.Approve: GatedCommand {
+    static var neededRole: AppRole { .deploy }
+}
+
 extension DeploysCommand.Abort: GatedCommand {
     static var neededRole: AppRole { .deploy }
 }
