@@ -14,6 +14,11 @@ static inline int passenger_git_set_user_agent(const char *name) {
     return git_libgit2_opts(GIT_OPT_SET_USER_AGENT, name);
 }
 
+/* Certificates in PEM that are trusted instead of the system's. */
+static inline int passenger_git_set_authorities(const char *file) {
+    return git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, file, NULL);
+}
+
 /* libgit2 hands a subtransport's functions the pointer that we gave it. This adds room for our own state behind what libgit2
    knows, with a layout that C guarantees and Swift does not. */
 typedef struct {

@@ -66,6 +66,40 @@ extension SystemTests {
         }
 
         @Test(.timeLimit(.minutes(1)))
+        func `an app in a subdirectory of its repository is deployed, built there and served from there`() throws {
+            let place = try Place()
+            let repository = try TestRepository(.python, in: place)
+            try repository.git("rm", "-q", "--cached", "-r", ".")
+            let files = FileManager.default
+            let inner = "\(repository.path)/services/web"
+            try files.createDirectory(atPath: inner, withIntermediateDirectories: true)
+            for name in try files.contentsOfDirectory(atPath: repository.path)
+            where ![".git", "services", "Passengerfile.yml"].contains(name) {
+                try files.moveItem(atPath: "\(repository.path)/\(name)", toPath: "\(inner)/\(name)")
+            }
+            try files.createDirectory(atPath: "\(repository.path)/other", withIntermediateDirectories: true)
+            try repository.write("other/README", "another part of the same repository\n")
+            try repository.write(
+                "Passengerfile.yml",
+                "subdir: services/web\n"
+                    + repository.passengerfile(deploy: "  build: [\"pwd > built-in\"]\n  shared: [services/web/data]"))
+            try repository.commit("a monorepo")
+            let server = TestServer(try place.makeAppDirectory("root"), in: place)
+            let end = try server.run("deploy", "--root", server.directory, "--repo", repository.path)
+            try #require(end.status == 0, "\(end.everything)")
+            try server.start([])
+            try server.waitUntilServing(release: "1-")
+            #expect(try server.version() == "1")
+            let releases = "\(server.directory)/releases"
+            let release = "\(releases)/\(try #require(files.contentsOfDirectory(atPath: releases).first))"
+            let built = try String(contentsOfFile: "\(release)/services/web/built-in", encoding: .utf8).trimmed
+            #expect(built.hasSuffix("/services/web"))
+            #expect(files.fileExists(atPath: "\(release)/other/README"))
+            #expect(try files.destinationOfSymbolicLink(atPath: "\(release)/services/web/data").hasPrefix("../"))
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
         func `Ctrl-C detaches, attach returns, abort stops`() throws {
             let place = try Place()
             let gate = "\(place.path)/gate"

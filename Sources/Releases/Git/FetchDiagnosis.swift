@@ -25,7 +25,9 @@ enum FetchDiagnosis {
         if status == GIT_ECERTIFICATE.rawValue || errorClass == Int32(GIT_ERROR_SSL.rawValue) {
             return BuilderFailure(
                 .unreachable, "no secure connection to \(url): \(message)",
-                hint: "the server's certificate must be valid for this machine's certificate authorities")
+                hint:
+                    "the server's certificate must be valid for this machine's certificate authorities, or for those in "
+                    + "the file that GIT_SSL_CAINFO names")
         }
         if message.contains("404") {
             return BuilderFailure(

@@ -1,4 +1,5 @@
 import CGit2
+import Glibc
 
 /// Keeps libgit2 set up while it lives. Every wrapper below takes for granted that one does.
 ///
@@ -9,6 +10,9 @@ struct LibGit2: ~Copyable {
         // The mirror must survive a power loss as well as the releases do.
         _ = passenger_git_set_fsync(1)
         _ = passenger_git_set_user_agent("git/2 (passenger)")
+        // A server of one's own may have an authority of one's own. libgit2 does not look where git does; one that cannot be
+        // read fails every handshake, as it should.
+        if let file = getenv("GIT_SSL_CAINFO") { _ = passenger_git_set_authorities(file) }
     }
 
     deinit { git_libgit2_shutdown() }

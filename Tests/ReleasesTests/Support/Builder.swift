@@ -76,13 +76,16 @@ final class BuilderChild {
         return access(path, X_OK) == 0 ? path : nil
     }
 
-    init(home: String = "/nonexistent", searchPath: String = "/usr/local/bin:/usr/bin:/bin") throws {
+    init(
+        home: String = "/nonexistent", searchPath: String = "/usr/local/bin:/usr/bin:/bin",
+        environment: [String] = []
+    ) throws {
         let path = try #require(BuilderChild.executable)
         let input = try Pipe(nonBlockingReader: false)
         let output = try Pipe(nonBlockingReader: false)
         pid = try spawnProcess(
             path: path, arguments: ["passenger", "_build-release"],
-            environment: ["HOME=\(home)", "PATH=\(searchPath)"],
+            environment: ["HOME=\(home)", "PATH=\(searchPath)"] + environment,
             moves: [
                 DescriptorMove(source: input.reader.number, target: 0),
                 DescriptorMove(source: output.writer.number, target: 1),

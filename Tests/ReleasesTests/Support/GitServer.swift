@@ -8,11 +8,13 @@ final class GitServer {
     let port: Int
     private let pid: Int32
 
-    init(root: String, credentials: String? = nil) throws {
+    /// With a certificate and its key, as files in PEM, it speaks HTTPS.
+    init(root: String, credentials: String? = nil, certificate: (String, String)? = nil) throws {
         let output = try Linux.Pipe(nonBlockingReader: false)
         pid = try spawnProcess(
             path: "/usr/bin/python3",
-            arguments: ["python3", "-c", GitServer.script, root] + (credentials.map { [$0] } ?? []),
+            arguments: ["python3", "-c", GitServer.script, root, credentials ?? ""]
+                + (certificate.map { [$0.0, $0.1] } ?? []),
             environment: ["PATH=/usr/bin:/bin", "HOME=/nonexistent"],
             moves: [
                 DescriptorMove(source: output.writer.number, target: 1), DescriptorMove(source: 2, target: 2),
@@ -26,16 +28,17 @@ final class GitServer {
         _ = try? waitForChild(pid)
     }
 
-    /// Arguments: the directory to serve, and USER:PASSWORD to ask for. Prints its port first.
+    /// Arguments: the directory to serve, USER:PASSWORD to ask for or nothing, certificate, key. Prints its port first.
     private static let script = #"""
         import base64
         import http.server
         import os
+        import ssl
         import subprocess
         import sys
 
         ROOT = sys.argv[1]
-        CREDENTIALS = sys.argv[2] if len(sys.argv) > 2 else None
+        CREDENTIALS = sys.argv[2]
 
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -84,6 +87,10 @@ final class GitServer {
 
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if len(sys.argv) > 3:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(sys.argv[3], sys.argv[4])
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         print(server.server_address[1], flush=True)
         server.serve_forever()
         """#
