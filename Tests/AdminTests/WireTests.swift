@@ -34,7 +34,10 @@ struct WireTests {
         var request = DeployRequest()
         request.bakeSeconds = 1.5
         let text = String(decoding: try WireJSON.encode(request), as: UTF8.self)
-        #expect(text == #"{"allow_older":false,"bake_seconds":1.5,"force":false,"mirrored":false,"queue_latest":false,"wait":false}"#)
+        #expect(
+            text
+                == #"{"allow_older":false,"bake_seconds":1.5,"force":false,"mirrored":false,"queue_latest":false,"wait":false}"#
+        )
         #expect(try WireJSON.decode(DeployRequest.self, from: Array("{}".utf8)) == DeployRequest())
         #expect(try WireJSON.decode(RollbackRequest.self, from: Array("{}".utf8)) == RollbackRequest())
     }

@@ -35,6 +35,7 @@ import Testing
             await fixture.operations.tick()
         }
         for handle in handles {
+            _ = await handle.outcome()
             let ends = handle.log.snapshot().filter { if case .finished = $0.event { true } else { false } }
             #expect(ends.count == 1, "seed \(seed): \(handle.kind) \(handle.operation)")
         }

@@ -49,4 +49,27 @@ import Testing
         count(&long, "GET", "/" + String(repeating: "a", count: 100_000))
         #expect((long.routes(of: one, app).first?.name.count ?? 0) < 200)
     }
+
+    @Test func `generations and apps are counted apart, and forgotten one by one`() {
+        var counts = RouteCounts()
+        let get = Array("GET".utf8)
+        let path = Array("/a".utf8)
+        for generation in 1...40 {
+            for index in 0..<3 {
+                get.withUnsafeBytes { get in
+                    path.withUnsafeBytes { path in
+                        counts.count(
+                            AppIndex(index), GenerationNumber(UInt32(generation)), isError: false, method: get,
+                            path: path)
+                    }
+                }
+            }
+        }
+        #expect(counts.routes(of: GenerationNumber(40), AppIndex(1)).map(\.requests) == [1])
+        #expect(counts.routes(of: one, app).isEmpty, "long gone, and never forgotten expressly")
+        for generation in 24...40 { counts.forget(GenerationNumber(UInt32(generation)), of: AppIndex(1)) }
+        #expect(counts.routes(of: GenerationNumber(40), AppIndex(1)).isEmpty)
+        #expect(counts.routes(of: GenerationNumber(40), AppIndex(0)).map(\.requests) == [1])
+        #expect(counts.routes(of: GenerationNumber(40), AppIndex(2)).map(\.requests) == [1])
+    }
 }

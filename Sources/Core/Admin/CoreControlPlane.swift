@@ -97,7 +97,8 @@ struct CoreControlPlane: ControlPlane {
         var ours = Deploys.DeployRequest(
             ref: request.ref, repository: request.repo,
             bake: request.bakeSeconds.map { .milliseconds(Int64(min(max($0, 0), 1e9) * 1000)) },
-            canary: request.canaryPercent, force: request.force, allowOlder: request.allowOlder, allowMirrored: request.mirrored,
+            canary: request.canaryPercent, force: request.force, allowOlder: request.allowOlder,
+            allowMirrored: request.mirrored,
             requester: Requester(caller, request.origin, "passenger deploy"))
         ours.isArchive = request.archive
         return ours

@@ -18,6 +18,8 @@ struct HeldEnd {
     var operation: OperationNumber
     var log: OperationLog
     var outcome: OperationOutcome
+    /// Its record is not on disk yet. What is told as stable must still be so after a loss of power.
+    var isBeingWritten = false
 }
 
 /// Hooks from the switch on. What is live stays live whatever becomes of them, and no operation waits for one: a rollback can
@@ -46,16 +48,29 @@ extension AppOperations {
         }
     }
 
-    /// At once when it has no hooks, or none any more.
+    /// At once when it has no hooks, or none any more; a deploy's when its record is written too, or cannot be. A rollback's end
+    /// waits for no disk.
     func tellEnd(_ outcome: OperationOutcome, of ticket: OperationTicket) {
-        heldEnds.append(HeldEnd(operation: ticket.number, log: ticket.log, outcome: outcome))
+        var end = HeldEnd(operation: ticket.number, log: ticket.log, outcome: outcome)
+        if let journal = parts.journal, ticket.request.kind == .deploy {
+            end.isBeingWritten = true
+            Task {
+                _ = await journal.flush()
+                for index in heldEnds.indices where heldEnds[index].operation == ticket.number {
+                    heldEnds[index].isBeingWritten = false
+                }
+                tellEnds()
+            }
+        }
+        heldEnds.append(end)
         tellEnds()
     }
 
     private func tellEnds() {
         let waiting = Set((hooks + [runningHook].compactMap { $0 }).compactMap(\.operation))
-        for end in heldEnds where !waiting.contains(end.operation) { end.log.append(.finished(end.outcome)) }
-        heldEnds.removeAll { !waiting.contains($0.operation) }
+        let over = heldEnds.filter { !$0.isBeingWritten && !waiting.contains($0.operation) }
+        heldEnds.removeAll { !$0.isBeingWritten && !waiting.contains($0.operation) }
+        for end in over { end.log.append(.finished(end.outcome)) }
     }
 
     /// The generation's last process is gone, or will be. Nothing is said of a restart's: its release goes on.

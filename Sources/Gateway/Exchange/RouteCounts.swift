@@ -8,53 +8,90 @@ struct RouteCounts {
     static let most = 100
     private static let longestName = 120
 
-    private struct Key: Hashable {
-        var app: AppIndex
-        var generation: GenerationNumber
-    }
-
+    /// One generation's: open addressing by a hash that is made anyway, since every request comes by here.
     private struct Table {
-        /// By the hash of method and path.
-        var routes: [UInt64: RouteTraffic] = [:]
-        var others = RouteTraffic(name: "other routes", requests: 0, errors: 0)
+        private static let places = 256
+
+        let app: AppIndex
+        let generation: GenerationNumber
+        private var entries: [(hash: UInt64, traffic: RouteTraffic)] = []
+        /// Index of an entry, counted from 1; never more than half of them are taken.
+        private var index = [UInt8](repeating: 0, count: places)
+        private var others = RouteTraffic(name: "other routes", requests: 0, errors: 0)
+
+        init(app: AppIndex, generation: GenerationNumber) {
+            self.app = app
+            self.generation = generation
+        }
+
+        var routes: [RouteTraffic] { entries.map(\.traffic) + (others.requests > 0 ? [others] : []) }
 
         mutating func count(
             _ hash: UInt64, isError: Bool, seconds: Double, _ method: UnsafeRawBufferPointer,
             _ path: UnsafeRawBufferPointer
         ) {
-            if let index = routes.index(forKey: hash) {
-                routes.values[index].requests += 1
-                routes.values[index].seconds += seconds
-                if isError { routes.values[index].errors += 1 }
-            } else if routes.count < RouteCounts.most {
-                let name = RouteCounts.name(method, path)
-                routes[hash] = RouteTraffic(name: name, requests: 1, errors: isError ? 1 : 0, seconds: seconds)
-            } else {
-                others.requests += 1
-                others.seconds += seconds
-                if isError { others.errors += 1 }
+            var place = Int(hash % UInt64(Table.places))
+            while index[place] != 0 {
+                let entry = Int(index[place]) - 1
+                if entries[entry].hash == hash { return add(&entries[entry].traffic, isError, seconds) }
+                place = (place + 1) % Table.places
             }
+            guard entries.count < RouteCounts.most else { return add(&others, isError, seconds) }
+            entries.append((hash, RouteTraffic(name: RouteCounts.name(method, path), requests: 0, errors: 0)))
+            index[place] = UInt8(entries.count)
+            add(&entries[entries.count - 1].traffic, isError, seconds)
+        }
+
+        private func add(_ traffic: inout RouteTraffic, _ isError: Bool, _ seconds: Double) {
+            traffic.requests += 1
+            traffic.errors += isError ? 1 : 0
+            traffic.seconds += seconds
         }
     }
 
-    private var tables: [Key: Table] = [:]
+    private struct Key: Hashable {
+        var app: AppIndex
+        var generation: GenerationNumber
+    }
+
+    private var tables: [Table] = []
+    private var positions: [Key: Int] = [:]
+    /// The table of the request before: of most requests too.
+    private var last = 0
 
     mutating func count(
         _ app: AppIndex, _ generation: GenerationNumber, isError: Bool, seconds: Double = 0,
-        method: UnsafeRawBufferPointer,
-        path: UnsafeRawBufferPointer
+        method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer
     ) {
-        tables[Key(app: app, generation: generation), default: Table()].count(
+        if last >= tables.count || tables[last].app != app || tables[last].generation != generation {
+            last = position(app, generation)
+        }
+        tables[last].count(
             RouteCounts.hash(method, path), isError: isError, seconds: seconds, method, path)
     }
 
+    private mutating func position(_ app: AppIndex, _ generation: GenerationNumber) -> Int {
+        let key = Key(app: app, generation: generation)
+        if let position = positions[key] { return position }
+        // A request may be given back when its generation has been forgotten already, and would leave a table for ever.
+        for table in tables where table.app == app && table.generation.rawValue + 16 < generation.rawValue {
+            forget(table.generation, of: app)
+        }
+        tables.append(Table(app: app, generation: generation))
+        positions[key] = tables.count - 1
+        return tables.count - 1
+    }
+
     func routes(of generation: GenerationNumber, _ app: AppIndex) -> [RouteTraffic] {
-        guard let table = tables[Key(app: app, generation: generation)] else { return [] }
-        return Array(table.routes.values) + (table.others.requests > 0 ? [table.others] : [])
+        positions[Key(app: app, generation: generation)].map { tables[$0].routes } ?? []
     }
 
     mutating func forget(_ generation: GenerationNumber, of app: AppIndex) {
-        tables[Key(app: app, generation: generation)] = nil
+        guard let position = positions.removeValue(forKey: Key(app: app, generation: generation)) else { return }
+        let moved = tables.removeLast()
+        guard position < tables.count else { return }
+        tables[position] = moved
+        positions[Key(app: moved.app, generation: moved.generation)] = position
     }
 
     // MARK: What is the same route
