@@ -87,7 +87,7 @@ package struct RollbackRequest: Sendable, Codable, Equatable {
 /// `POST /apps/{app}/deploys/{n}/abort`, `…/resume`, `…/approve`.
 package struct DeployOrder: Sendable, Codable, Equatable {
     package var origin: RequestOrigin?
-    package init() {}
+    package init(origin: RequestOrigin? = nil) { self.origin = origin }
 }
 
 /// `POST /apps/{app}/restart`.

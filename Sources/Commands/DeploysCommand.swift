@@ -94,9 +94,8 @@ struct DeploysCommand: ParsableCommand {
         func run() throws {
             let context = CommandContext(global)
             let app = try context.app(target)
-            var order = DeployOrder()
-            order.origin = RequestOrigin(
-                command: "passenger deploys approve \(number)", environment: context.environment)
+            let command = "passenger deploys approve \(number)"
+            let order = DeployOrder(origin: RequestOrigin(command: command, environment: context.environment))
             let accepted = try app.client.approve(app.app, deploy: DeployNumber(number), order)
             if global.json { return try context.console.json(accepted) }
             context.console.line("Deploy \(number) is approved.")
@@ -124,9 +123,8 @@ struct DeploysCommand: ParsableCommand {
         func run() throws {
             let context = CommandContext(global)
             let app = try context.app(target)
-            var order = DeployOrder()
-            order.origin = RequestOrigin(
-                command: "passenger deploys resume \(number)", environment: context.environment)
+            let command = "passenger deploys resume \(number)"
+            let order = DeployOrder(origin: RequestOrigin(command: command, environment: context.environment))
             let accepted = try app.client.resumeDeploy(app.app, deploy: DeployNumber(number), order)
             if detach { return try OperationAnswer(context: context).tell(accepted) }
             try OperationFollower(context: context, target: app, accepted: accepted, showsOutput: verbose).run()

@@ -48,37 +48,26 @@ package struct BakeWatch: Sendable, Equatable {
     /// Percent of the old generation's requests that failed before the switch. Too few requests say nothing: then it is 0.
     private var baseline: Double {
         guard let old, isTelling(old.requests) else { return 0 }
-        return BakeWatch.errorRate(old.appErrors + old.gatewayErrors, of: old.requests)
+        return old.errorRate
     }
 
     private func complaint(about new: TrafficCounts) -> String? {
         if new.crashes >= BakeWatch.crashLimit { return "\(new.crashes) workers of the new version died" }
         guard isTelling(new.requests) else { return nil }
-        let errors = new.appErrors + new.gatewayErrors
-        let rate = BakeWatch.errorRate(errors, of: new.requests)
-        guard rate > baseline + limits.errorPoints else { return nil }
-        return "\(errors) of \(new.requests) requests failed (\(percent(rate)), the old version: \(percent(baseline)))"
+        guard new.errorRate > baseline + limits.errorPoints else { return nil }
+        return "\(new.errors) of \(new.requests) requests failed (\(percent(new.errorRate)), the old version: "
+            + "\(percent(baseline)))"
     }
 
     /// After the switch the old generation gets no new requests, but it still ends those in flight and keeps its workers.
     private func oldWorsened(_ now: TrafficCounts?) -> Bool {
         guard let old, let now else { return false }
-        if BakeWatch.growth(old.crashes, now.crashes) >= BakeWatch.crashLimit { return true }
-        let requests = BakeWatch.growth(old.requests, now.requests)
-        guard isTelling(requests) else { return false }
-        let errors =
-            BakeWatch.growth(old.appErrors, now.appErrors) + BakeWatch.growth(old.gatewayErrors, now.gatewayErrors)
-        return BakeWatch.errorRate(errors, of: requests) > baseline + limits.errorPoints
+        let since = now.since(old)
+        if since.crashes >= BakeWatch.crashLimit { return true }
+        return isTelling(since.requests) && since.errorRate > baseline + limits.errorPoints
     }
 
     private func isTelling(_ requests: UInt64) -> Bool { requests >= UInt64(max(limits.minRequests, 1)) }
-
-    /// Counters only grow, but a generation that is gone counts nothing at all.
-    private static func growth(_ before: UInt64, _ after: UInt64) -> UInt64 { after > before ? after - before : 0 }
-
-    private static func errorRate(_ errors: UInt64, of requests: UInt64) -> Double {
-        100 * Double(errors) / Double(max(requests, 1))
-    }
 
     private func percent(_ rate: Double) -> String {
         let tenths = Int((rate * 10).rounded())

@@ -15,25 +15,18 @@ package struct MigrationGuard: Sendable, Equatable {
 
     /// Nil: nothing points to the migration.
     package func complaint(now: TrafficCounts) -> DeployFailure? {
-        let crashes = growth(before.crashes, now.crashes)
-        let requests = growth(before.requests, now.requests)
-        let errors = growth(before.appErrors + before.gatewayErrors, now.appErrors + now.gatewayErrors)
+        let since = now.since(before)
         var what: String?
-        if crashes >= BakeWatch.crashLimit { what = "\(crashes) of its workers died" }
-        if requests >= UInt64(max(limits.minRequests, 1)),
-            rate(errors, requests) > rate(before.appErrors + before.gatewayErrors, before.requests) + limits.errorPoints
+        if since.crashes >= BakeWatch.crashLimit { what = "\(since.crashes) of its workers died" }
+        if since.requests >= UInt64(max(limits.minRequests, 1)),
+            since.errorRate > before.errorRate + limits.errorPoints
         {
-            what = "\(errors) of \(requests) requests failed"
+            what = "\(since.errors) of \(since.requests) requests failed"
         }
         return what.map {
             DeployFailure(
                 .oldVersionFails, "the version that serves fails since before_boot began: \($0)",
                 hint: "it cannot live with what before_boot did; mend that first, then make the change in two deploys")
         }
-    }
-
-    private func growth(_ before: UInt64, _ after: UInt64) -> UInt64 { after > before ? after - before : 0 }
-    private func rate(_ errors: UInt64, _ requests: UInt64) -> Double {
-        100 * Double(errors) / Double(max(requests, 1))
     }
 }

@@ -134,10 +134,8 @@ extension ClientConnection {
         let fields = loop.answerFields
         var dropping = ClientConnection.ownFields
         if let compression { dropping = dropping.union(compression.dropping) }
-        let isStickyNew = isNewSticky
         if answer.isMissingAsset, answer.status == 404 { dropping.insert(.cacheControl) }
-        let sticky = cookieSize(isStickyNew)
-        let extra = fields.count + (route?.setFields.count ?? 0) + sticky + bytes.count + 256
+        let extra = fields.count + (route?.setFields.count ?? 0) + cookieSize + bytes.count + 256
         loop.scratch.removeAll()
         return loop.scratch.write(AnswerHead.encodedSize(response, headLength: bytes.count, extra: extra)) { memory in
             var writer = ByteWriter(memory)
@@ -155,8 +153,7 @@ extension ClientConnection {
                 writer.write("\r\n")
             }
             if answer.isMissingAsset, answer.status == 404 { writer.write("Cache-Control: no-store\r\n") }
-            if isStickyNew { writeSticky(to: &writer) }
-            if isVersionNew { writeVersion(to: &writer) }
+            writeCookies(to: &writer)
             if let route, !route.setFields.isEmpty { route.setFields.withUnsafeBytes { writer.write($0) } }
             return AnswerHead.end(&writer)
         }
@@ -202,37 +199,6 @@ extension ClientConnection {
             if answer.gzip == nil { decision = .leave(.busy) }
         }
         return CompressedFields(decision)
-    }
-
-    // MARK: Sticky sessions
-
-    /// The client is to learn which worker is its own.
-    private var isNewSticky: Bool {
-        guard let cookie = route?.sticky, let claim else { return false }
-        return StickyText.id(cookie.value(head, headBytes.bytes), headBytes.bytes) != claim.endpoint.sticky
-    }
-
-    private func cookieSize(_ isStickyNew: Bool) -> Int {
-        let sticky = isStickyNew ? route?.sticky?.encodedSize(valueLength: 16) ?? 0 : 0
-        return sticky + (route?.version?.encodedSize(valueLength: VersionText.longest) ?? 0)
-    }
-
-    /// The client is to learn which version it is with.
-    private var isVersionNew: Bool {
-        guard let cookie = route?.version, let claim else { return false }
-        let known = VersionText.generation(cookie.value(head, headBytes.bytes), headBytes.bytes)
-        return known != claim.endpoint.generation
-    }
-
-    private func writeVersion(to writer: inout ByteWriter) {
-        guard let cookie = route?.version, let claim else { return }
-        VersionText.text(claim.endpoint.generation).withUnsafeBytes { cookie.write($0, to: &writer) }
-    }
-
-    private func writeSticky(to writer: inout ByteWriter) {
-        guard let cookie = route?.sticky, let claim else { return }
-        let text = StickyText.text(claim.endpoint.sticky)
-        text.withUnsafeBytes { cookie.write($0, to: &writer) }
     }
 
     // MARK: The response cache
@@ -297,16 +263,15 @@ extension ClientConnection {
         answer.status = changed.status
         answer.keepClient = head.keepAlive && !loop.isDraining
         let dropping = ClientConnection.ownFields.union([.eTag, .lastModified, .acceptRanges])
-        let isStickyNew = isNewSticky
         let said = FieldSet(bits: response.known.bits & ClientConnection.appKnowsBetter.bits)
-        let size = AnswerHead.encodedSize(response, headLength: bytes.count, extra: FileAnswer.largestHead + 256)
+        let size = AnswerHead.encodedSize(
+            response, headLength: bytes.count, extra: FileAnswer.largestHead + cookieSize + 256)
         let isWritten = writeOwnHead(size, known: response.known) { writer in
             AnswerHead.begin(
                 changed, bytes, framing: .none, keepAlive: true, clientMinor: 1, dropping: dropping,
                 replaced: route?.replaced, to: &writer)
             plan.writeFields(omitting: said, to: &writer)
-            if isStickyNew { writeSticky(to: &writer) }
-            if isVersionNew { writeVersion(to: &writer) }
+            writeCookies(to: &writer)
         }
         guard isWritten else { return false }
         outgoing.assign(loop.scratch.bytes)

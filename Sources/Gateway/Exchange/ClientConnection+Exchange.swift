@@ -62,18 +62,6 @@ extension ClientConnection {
         }
     }
 
-    /// The worker that the client's session is with.
-    private var stickyWish: StickyID? {
-        guard let cookie = route?.sticky else { return nil }
-        return StickyText.id(cookie.value(head, headBytes.bytes), headBytes.bytes)
-    }
-
-    /// The generation that the client is with, while two share the traffic.
-    private var versionWish: GenerationNumber? {
-        guard let cookie = route?.version else { return nil }
-        return VersionText.generation(cookie.value(head, headBytes.bytes), headBytes.bytes)
-    }
-
     private func giveBack(_ outcome: ExchangeOutcome) {
         guard let claim = take(&claim) else { return }
         if isStream {
