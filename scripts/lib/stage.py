@@ -23,6 +23,10 @@ PASSED = [re.compile(p) for p in (r"Test run with (\d+) tests?\b", r"^(\d+) runs
 FAILED = [re.compile(p) for p in (r"^✘ Test .* failed after", r"^\s+\d+\) (?:Failure|Error):", r"^(?:FAIL|ERROR): ", r"^not ok ")]
 # Swift Testing announces each test twice; the linker says this of each function of a sanitizer's.
 NOISE = re.compile(r"^◇ Test.* started\.$|ld\.gold: warning: Cannot export local symbol '__[at]san_")
+# What the summary repeats: the line of a failure and those that follow it.
+TROUBLE = re.compile(r"^✘ Test .*(recorded an issue|failed after)|^\s+\d+\) (?:Failure|Error):|^(?:Failure|Error):|^(?:FAIL|ERROR): |^not ok |error:|ERROR: |^WARNING: ThreadSanitizer")
+CONTEXT = 8
+MOST_TROUBLE = 120
 # How long what a stage has started may take to end after it.
 GRACE = 5
 
@@ -69,15 +73,22 @@ def end_leftovers():
 
 
 class Counts:
-    """Tests passed and failed, as far as the output says."""
+    """Tests passed and failed, as far as the output says, and what it says of the failed ones."""
 
     def __init__(self):
         self.ran = 0
         self.failed = 0
+        self.trouble = []
+        self.after = 0
 
     def read(self, line):
         self.ran += sum(int(match[1]) for pattern in PASSED if (match := pattern.search(line)))
         self.failed += sum(bool(pattern.search(line)) for pattern in FAILED)
+        if TROUBLE.search(line):
+            self.after = CONTEXT
+        if self.after and len(self.trouble) < MOST_TROUBLE:
+            self.trouble.append(line[:1000])
+            self.after -= 1
 
 
 def run(command, minutes):
@@ -146,6 +157,8 @@ def main():
     failed = max(counts.failed, 1) if reason else counts.failed
     passed = max(counts.ran - failed, 0) if counts.ran else int(not reason)
     result = {"name": name, "seconds": seconds, "reason": reason, "passed": passed, "failed": failed}
+    if reason:
+        result["trouble"] = counts.trouble
     with open(results, "a", encoding="utf-8") as file:
         file.write(json.dumps(result) + "\n")
     print(f"=== {name}: {reason or 'ok'}, {seconds:.0f} s", flush=True)
