@@ -50,6 +50,26 @@ package func setOOMScore(pid: Int32, _ score: Int32) throws(SystemError) {
     try writeAll(file.number, Array("\(score)".utf8))
 }
 
+/// nice(2) value of a process's main thread; nil when there is no such process.
+package func niceness(pid: Int32) -> Int32? { statFields(pid: pid).flatMap { $0.count > 16 ? Int32($0[16]) : nil } }
+
+/// Every thread of every process of the group gets nice value 0 (setpriority(2)). Needs CAP_SYS_NICE.
+package func endNiceness(group: Int32) throws(SystemError) {
+    _ = try checked("setpriority", "\(group)") { setpriority(Int32(PRIO_PGRP.rawValue), id_t(group), 0) }
+}
+
+/// Whether this process may give others a lower nice value than they have (capabilities(7), CAP_SYS_NICE).
+package func canLowerNiceness() -> Bool {
+    let capSysNice: UInt64 = 1 << 23
+    guard let bytes = try? readFile("/proc/self/status", limit: 16 << 10),
+        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first(where: {
+            $0.hasPrefix("CapEff:")
+        }),
+        let effective = line.split(whereSeparator: { $0 == "\t" || $0 == " " }).last.flatMap({ UInt64($0, radix: 16) })
+    else { return false }
+    return effective & capSysNice != 0
+}
+
 /// A child that has ended and is not reaped yet, or nil. Until `waitForChild` its pid and its group's number are nobody
 /// else's, so what is left of the group can still be signalled. Never blocks.
 package func endedChild() throws(SystemError) -> ChildState {

@@ -313,8 +313,11 @@ final class SupervisorLoop {
         case .signalLeader(let pid, let signal):
             if let child = children[pid] { try? pidfdSendSignal(child.process.number, signal) }
         case .signalGroup(let pid, let signal): try? signalGroup(pid, signal)
-        // Where it may not be lowered the child is as likely a victim as before.
-        case .setOOMScore(let pid, let score): try? setOOMScore(pid: pid, score)
+        case .endBootPriority(let pid):
+            // Where it may not be lowered the child is as likely a victim as before.
+            try? setOOMScore(pid: pid, 0)
+            // Unless the app has chosen another one.
+            if niceness(pid: pid) == BootPriority.niceness { try? endNiceness(group: pid) }
         case .endControlGroup(let name): controlGroups?.end(name)
         case .signalStrays(let signal):
             if signal == Signal.kill { controlGroups?.killAll() }

@@ -11,7 +11,8 @@ package struct SupervisorStateMachine: Sendable {
         case send(SupervisorMessage)
         case signalLeader(pid: Int32, signal: Int32)
         case signalGroup(pid: Int32, signal: Int32)
-        case setOOMScore(pid: Int32, score: Int32)
+        /// It has been a booting worker until now (`BootPriority`).
+        case endBootPriority(pid: Int32)
         /// Children of this process that are in no table: descendants that lost their parents.
         case signalStrays(signal: Int32)
         /// No child is in this control group any more: what is left in it is to end.
@@ -229,9 +230,8 @@ package struct SupervisorStateMachine: Sendable {
             guard let row = row(tag, of: life.number) else { return [] }
             let pid = row.entry.pid
             return [scope == .group ? .signalGroup(pid: pid, signal: signal) : .signalLeader(pid: pid, signal: signal)]
-        case .oomScore(let tag, let score):
-            guard (0...1000).contains(score), let row = row(tag, of: life.number) else { return [] }
-            return [.setOOMScore(pid: row.entry.pid, score: score)]
+        case .serves(let tag):
+            return row(tag, of: life.number).map { [.endBootPriority(pid: $0.entry.pid)] } ?? []
         case .failed(let reason, let exitCode):
             if hasReported || phase != .serving { return [.log("core \(life.number): \(reason)")] }
             return failStart(reason, exitCode: exitCode, now: now)

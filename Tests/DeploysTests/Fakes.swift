@@ -366,7 +366,7 @@ final class FakeSettings: SettingsReading {
     }
     func deploySettings() async throws(DeployFailure) -> DeploySettings {
         var settings = DeploySettings()
-        settings.repo = state.withLock { $0.repository }
+        (settings.repo, settings.source) = state.withLock { ($0.repository, $0.settings.deploy.source) }
         return settings
     }
 }

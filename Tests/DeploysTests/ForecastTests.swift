@@ -53,6 +53,22 @@ import Testing
         #expect(forecast.notes.contains { $0.contains("nothing is live yet") })
     }
 
+    @Test("an app has its releases from where deploy.source says", arguments: DeploySource.allCases)
+    func source(_ source: DeploySource) async throws {
+        let fixture = try Fixture()
+        fixture.settings.change { $0.settings.deploy.source = source }
+        var request = DeployRequest(requester: somebody)
+        request.isArchive = source == .git
+        let refused = try await fixture.finish(try await fixture.operations.deploy(request))
+        #expect(refused.result == .failed)
+        #expect(refused.failure?.summary.contains("deploy.source is \(source)") == true)
+        #expect(fixture.builder.calls == ["prepareRoot"])
+        let failure = await #expect(throws: DeployFailure.self) { try await fixture.operations.forecast(request) }
+        #expect(failure?.summary == refused.failure?.summary)
+        request.isArchive = source == .archive
+        #expect(try await fixture.finish(try await fixture.operations.deploy(request)).result == .done)
+    }
+
     // MARK: The webhook
 
     private func hooked() throws -> Fixture {

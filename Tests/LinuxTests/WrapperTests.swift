@@ -203,8 +203,42 @@ struct WrapperTests {
         #expect(getpgid(pid) == pid)
     }
 
-    private func openDescriptors(pid: Int32) -> [Int32] {
-        guard let directory = opendir("/proc/\(pid)/fd") else { return [] }
+    @Test("a group's niceness ends with all its threads and processes", .enabled(if: canLowerNiceness()))
+    func groupNiceness() throws {
+        let output = try Pipe(nonBlockingReader: false)
+        let program = """
+            import os, sys, threading, time
+            os.nice(10)
+            child = os.fork()
+            threading.Thread(target=lambda: time.sleep(60), daemon=True).start()
+            if child: os.write(1, b'%d\\n' % child)
+            time.sleep(60)
+            """
+        let pid = try spawnProcess(
+            path: "/usr/bin/python3", arguments: ["python3", "-c", program], environment: [],
+            moves: [DescriptorMove(source: output.writer.number, target: 1)])
+        defer {
+            #expect(throws: Never.self) {
+                try signalGroup(pid, SIGKILL)
+                _ = try waitForChild(pid)
+            }
+        }
+        let line = String(decoding: try readSome(output.reader.number, limit: 32), as: UTF8.self)
+        let child = try #require(Int32(line.dropLast()))
+        func threads() -> [Int32] {
+            [pid, child].flatMap { process in
+                numbers(in: "/proc/\(process)/task").map { niceness(pid: $0) ?? .max }
+            }
+        }
+        #expect(niceness(pid: pid) == 10 && niceness(pid: child) == 10)
+        try endNiceness(group: pid)
+        #expect(threads().count == 4 && threads().allSatisfy { $0 == 0 })
+    }
+
+    private func openDescriptors(pid: Int32) -> [Int32] { numbers(in: "/proc/\(pid)/fd") }
+
+    private func numbers(in path: String) -> [Int32] {
+        guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
         var numbers: [Int32] = []
         while let entry = readdir(directory) {

@@ -17,7 +17,8 @@ struct WorkerLaunchTests {
         return WorkerLaunch(
             worker: worker, generation: GenerationNumber(7),
             spec: GenerationSpec(app: settings.name, settings: settings, release: release, workers: 1),
-            environment: ["PATH=/bin", "X=1"], loaders: "/lib/loaders", openFiles: (1024, 4096), port: port,
+            environment: ["PATH=/bin", "X=1"], loaders: "/lib/loaders", openFiles: (1024, 4096), bootNiceness: 10,
+            port: port,
             socketPath: socketPath)
     }
 

@@ -234,8 +234,8 @@ private struct World {
             case .report: reports += 1
             case .finish: finished = true
             case .endControlGroup(let name): endedGroup = name
-            case .setOOMScore(let pid, _):
-                if children[pid] == nil { broken.append("an OOM score for pid \(pid), which is not ours") }
+            case .endBootPriority(let pid):
+                if children[pid] == nil { broken.append("a priority for pid \(pid), which is not ours") }
             case .keepForked(let pid, let ticket):
                 if children[pid] == nil || forks[ticket] != nil { broken.append("pid \(pid) is nobody's fork") }
             case .forgetFork(let ticket):

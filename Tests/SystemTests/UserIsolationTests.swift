@@ -16,6 +16,9 @@ extension SystemTests {
             var noNewPrivileges, capabilities: Int
             var openFiles: [Int]
             var oomScore: Int
+            var bootNiceness: Int
+            /// Of all its threads.
+            var niceness: [Int]
             var readable, writable: [String]
         }
 
@@ -136,8 +139,10 @@ extension SystemTests {
             #expect(rights.openFiles == [500, 600])
             let core = try server.status().server.corePid
             #expect(text(of: "/proc/\(core)/limits").contains(/Max open files\s+600\s+600/))
-            // Live workers go last when memory runs out.
+            // Live workers go last when memory runs out, and give way to nobody.
             try eventually("the score of a live worker") { try self.rights(server).oomScore == 0 }
+            #expect(rights.bootNiceness == (canLowerNiceness() ? Int(BootPriority.niceness) : 0))
+            try eventually("the niceness of a live worker") { try self.rights(server).niceness == [0] }
             try server.stop()
         }
 

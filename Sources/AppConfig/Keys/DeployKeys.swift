@@ -9,6 +9,9 @@ extension KeyTable {
             "deploy.repo", .app, .text("git@example.com:blog.git"), \.app.deploy.repo, by: .deploy,
             "Repository that is deployed"),
         ConfigKey(
+            "deploy.source", .app, .oneOf(DeploySource.self), \.app.deploy.source, by: .deploy,
+            "Where releases come from, and nowhere else (a repository, or an archive that a deploy names)"),
+        ConfigKey(
             "deploy.branch", .app, .name("a branch's name", "main"), \.app.deploy.branch, by: .deploy,
             "Branch that is deployed (the remote's default)"),
         ConfigKey(

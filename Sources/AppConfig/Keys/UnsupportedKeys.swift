@@ -4,8 +4,7 @@ extension KeyTable {
     static let unsupported: Set<String> = planned.union(passengers)
 
     private static let planned: Set<String> = [
-        "shutdown_delay",
-        "deploy.source",
+        "shutdown_delay"
     ]
 
     /// Of Phusion Passenger, standalone and integrated.

@@ -31,7 +31,8 @@ struct StartPlans {
             loaderDirectory: files.loaders, templateDirectory: library.templates,
             instanceDirectory: files.directory, socketDirectory: files.sockets, isTransient: request.isTransient,
             ownUser: geteuid(),
-            coreUser: users.core?.uid ?? geteuid(), openFilesSoft: openFiles.soft, openFilesHard: openFiles.hard)
+            coreUser: users.core?.uid ?? geteuid(), openFilesSoft: openFiles.soft, openFilesHard: openFiles.hard,
+            lowersNiceness: canLowerNiceness())
         let certificates = CertificatePaths(server.tls.certificates, isRoot: geteuid() == 0)
         core.warnings += certificates.warnings + (withoutPidFile.map { [$0] } ?? [])
         supervisor = SupervisorPlan()

@@ -24,7 +24,7 @@ struct NotifyClient: Notifying {
         let reason = Shared("")
         let end = await withCheckedContinuation { (done: CheckedContinuation<ToolEnd, Never>) in
             let tool = tools.start(
-                .tool, ["_notify"], user: app.users.deploys, title: "\(app.name) webhook", niceness: 5,
+                .tool, ["_notify"], user: app.users.deploys, title: "\(app.name) webhook", niceness: Tools.background,
                 line: { _, line in reason.withLock { $0 = String(line.prefix(500)) } },
                 ended: { done.resume(returning: $0) })
             tool.write(text)

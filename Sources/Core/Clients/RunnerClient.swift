@@ -38,7 +38,7 @@ struct RunnerClient: CommandRunning {
             await withCheckedContinuation { (done: CheckedContinuation<ToolEnd, Never>) in
                 let tool = tools.start(
                     .runner, ["_run"], user: app.users.deploys, title: "\(app.name) \(record)",
-                    niceness: 5, descriptors: [(number, Self.recordDescriptor)],
+                    niceness: Tools.background, descriptors: [(number, Self.recordDescriptor)],
                     line: { _, line in output(line) }, ended: { done.resume(returning: $0) })
                 running.withLock { $0 = tool }
                 tool.write(Self.encode(request))

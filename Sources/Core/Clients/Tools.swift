@@ -5,6 +5,9 @@ import Spawning
 
 /// Runs this program in its other roles, as the apps' users.
 struct Tools: Sendable {
+    /// nice(2) of what makes releases and runs commands: it never takes the processor from an app.
+    static let background: Int32 = 10
+
     let link: SupervisorLink
     let reader: OutputReader
     let schedule: SpawningParts.Schedule

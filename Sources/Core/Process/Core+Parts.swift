@@ -49,6 +49,7 @@ extension Core {
             link: link, reader: reader, meter: meter, socketDirectory: plan.socketDirectory,
             loaderDirectory: plan.loaderDirectory, socketBacklog: plan.server.socketBacklog,
             openFiles: (plan.openFilesSoft, plan.openFilesHard),
+            bootNiceness: plan.lowersNiceness ? BootPriority.niceness : 0,
             environment: { [table] app in
                 AppEnvironment.make(
                     inherited: table[app.name]?.settings.inheritedVariables ?? plan.environment, settings: app,

@@ -34,13 +34,15 @@ package struct CoreBootPlan: Codable, Sendable {
     package var coreUser: UInt32
     package var openFilesSoft: UInt64
     package var openFilesHard: UInt64
+    /// Whether the supervisor can give a process a lower nice value than it has.
+    package var lowersNiceness: Bool
 
     package init(
         programVersion: String, server: ServerSettings, apps: [AppPlan], refused: [RefusedApp],
         directory: AppsDirectory?, servesMany: Bool, maxPoolSize: Int, warnings: [String], flags: [String: String],
         environment: [String: String], workingDirectory: String, loaderDirectory: String, templateDirectory: String,
         instanceDirectory: String, socketDirectory: String, isTransient: Bool, ownUser: UInt32, coreUser: UInt32,
-        openFilesSoft: UInt64, openFilesHard: UInt64
+        openFilesSoft: UInt64, openFilesHard: UInt64, lowersNiceness: Bool
     ) {
         self.programVersion = programVersion
         self.server = server
@@ -62,5 +64,6 @@ package struct CoreBootPlan: Codable, Sendable {
         self.coreUser = coreUser
         self.openFilesSoft = openFilesSoft
         self.openFilesHard = openFilesHard
+        self.lowersNiceness = lowersNiceness
     }
 }

@@ -32,6 +32,7 @@ extension AppOperations {
         await loadOnce()
         try await builder.prepareRoot()
         let own = try await parts.settings.deploySettings()
+        try check(request, against: own)
         let repository = try repository(of: request, own)
         try await builder.fetch(repository, allowMirrored: request.allowMirrored, progress: { _ in })
         let commit = try await builder.resolve(request.ref ?? own.branch)

@@ -96,6 +96,7 @@ extension AppOperations {
         guard let builder = parts.builder, let request = deployRequest(of: run) else { throw .cancelled }
         try await builder.prepareRoot()
         let settings = try await parts.settings.deploySettings()
+        try check(request, against: settings)
         if request.isArchive == true { return .fetched(repository: AppOperations.archive, settings) }
         let repository = try repository(of: request, settings)
         try await builder.fetch(
@@ -111,6 +112,21 @@ extension AppOperations {
         records.values.filter { $0.repository != nil && $0.repository != AppOperations.archive }.max {
             $0.number < $1.number
         }?.repository
+    }
+
+    func check(_ request: DeployRequest, against settings: DeploySettings) throws(DeployFailure) {
+        let isArchive = request.isArchive == true
+        switch settings.source {
+        case .archive where !isArchive:
+            throw DeployFailure(
+                .configuration, "this app is deployed from archives: deploy.source is archive",
+                hint: "`passenger deploy --archive FILE`, or `--archive -` for standard input")
+        case .git where isArchive:
+            throw DeployFailure(
+                .configuration, "this app is deployed from its repository only: deploy.source is git",
+                hint: "`passenger deploy REF`; without deploy.source both are possible")
+        case .archive, .git, nil: return
+        }
     }
 
     func repository(of request: DeployRequest, _ settings: DeploySettings) throws(DeployFailure) -> String {

@@ -1,3 +1,10 @@
+/// Where the releases of an app come from.
+package enum DeploySource: String, Sendable, Codable, CaseIterable {
+    case git
+    /// `passenger deploy --archive`.
+    case archive
+}
+
 /// How the traffic comes from the old version to the new one.
 package enum DeployStrategy: String, Sendable, Codable, CaseIterable {
     /// All of the new version boots beside the old one, then one switch.
@@ -35,6 +42,8 @@ package struct WebhookSettings: Sendable, Codable, Equatable {
 }
 
 package struct DeploySettings: Sendable, Codable, Equatable {
+    /// Nil: whichever a deploy names.
+    package var source: DeploySource?
     package var repo: String?
     /// Nil means the remote's default branch.
     package var branch: String?

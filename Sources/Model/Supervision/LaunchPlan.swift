@@ -15,7 +15,7 @@ package struct LaunchPlan: Sendable, Equatable {
     package var programDescriptor: Int32?
     /// Set LISTEN_PID to the child's own pid (sd_listen_fds(3)).
     package var setsListenPid: Bool = false
-    /// nice(2) increment, for builds and hooks.
+    /// nice(2) increment.
     package var niceness: Int32 = 0
     /// PR_SET_NO_NEW_PRIVS, applied only together with a user switch: a set-user-id program that the child runs (sudo,
     /// sendmail) then gains nothing.
@@ -26,6 +26,13 @@ package struct LaunchPlan: Sendable, Equatable {
         self.environment = environment
         self.directory = directory
     }
+}
+
+/// Of a worker that boots, beside those that serve: the first to go when memory runs out, the last to have a processor.
+package enum BootPriority {
+    package static let oomScore: Int32 = 200
+    /// Only where the supervisor can take it back (CAP_SYS_NICE).
+    package static let niceness: Int32 = 10
 }
 
 /// `resource` is the RLIMIT_* number of this platform.

@@ -1,6 +1,6 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
-        case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, oomScore, fork
+        case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, serves, fork
     }
 
     package static func encode(_ message: CoreMessage) -> [UInt8] {
@@ -39,10 +39,9 @@ extension MessageCodec {
             writer.text(path)
         case .startMeter:
             writer.integer(Kind.startMeter.rawValue)
-        case .oomScore(let tag, let score):
-            writer.integer(Kind.oomScore.rawValue)
+        case .serves(let tag):
+            writer.integer(Kind.serves.rawValue)
             writer.integer(tag.rawValue)
-            writer.integer(score)
         }
         return writer.bytes
     }
@@ -70,7 +69,7 @@ extension MessageCodec {
             case .done: return .done
             case .openFile: return .openFile(path: try reader.text())
             case .startMeter: return .startMeter
-            case .oomScore: return .oomScore(tag: ChildTag(try reader.integer()), score: try reader.integer())
+            case .serves: return .serves(tag: ChildTag(try reader.integer()))
             }
         }
     }

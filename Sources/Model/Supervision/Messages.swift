@@ -90,8 +90,8 @@ package enum CoreMessage: Sendable, Equatable {
     case done
     /// One of the plan's `readableFiles` is wanted, as it is now: a certificate or key that the core may not read itself.
     case openFile(path: String)
-    /// Who is killed first when memory runs out: 0 … 1000, as in `LaunchPlan`.
-    case oomScore(tag: ChildTag, score: Int32)
+    /// A worker answers requests now: it has no `BootPriority` any more.
+    case serves(tag: ChildTag)
     /// A process is wanted that measures memory (`passenger-launch measure`); one that runs already is ended.
     case startMeter
 }

@@ -56,7 +56,8 @@ final class PreloaderProcess: ChildHandler {
             let pipe = try Pipe()
             let launch = WorkerLaunch(
                 worker: nil, generation: generation, spec: spec, environment: variables,
-                loaders: parts.loaderDirectory, openFiles: parts.openFiles, port: nil, socketPath: nil)
+                loaders: parts.loaderDirectory, openFiles: parts.openFiles, bootNiceness: parts.bootNiceness, port: nil,
+                socketPath: nil)
             let tag = try parts.link.spawn(
                 role: .preloader, user: spec.settings.users.user, plan: launch.plan,
                 descriptors: [(pipe.writer.number, WorkerLaunch.handshakeTarget)],

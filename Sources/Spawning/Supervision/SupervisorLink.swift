@@ -154,9 +154,9 @@ package final class SupervisorLink: Sendable {
         try? send(.signal(tag: tag, signal: signal, scope: scope))
     }
 
-    /// 0 … 1000: higher is killed first when memory runs out.
-    package func setOOMScore(_ tag: ChildTag, _ score: Int32) {
-        try? send(.oomScore(tag: tag, score: score))
+    /// A worker has booted: it is as important as the others from now on.
+    package func serves(_ tag: ChildTag) {
+        try? send(.serves(tag: tag))
     }
 
     package func send(_ message: CoreMessage) throws {

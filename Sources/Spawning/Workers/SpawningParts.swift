@@ -31,6 +31,8 @@ package struct SpawningParts: Sendable {
     package var socketBacklog: Int
     /// The open-file limit that the server was started with; apps get it back.
     package var openFiles: (soft: UInt64, hard: UInt64)
+    /// Of workers until they serve; 0 where the supervisor could not take it back.
+    package var bootNiceness: Int32
     /// Whole environment of an app, `KEY=value`.
     package var environment: @Sendable (AppSettings) -> [String]
     /// Whether workers run as the core's own user, so that it can connect to a socket that an app made.
@@ -46,7 +48,7 @@ package struct SpawningParts: Sendable {
     package init(
         link: SupervisorLink, reader: OutputReader, meter: MemoryMeter, socketDirectory: String,
         loaderDirectory: String,
-        socketBacklog: Int, openFiles: (soft: UInt64, hard: UInt64),
+        socketBacklog: Int, openFiles: (soft: UInt64, hard: UInt64), bootNiceness: Int32,
         environment: @escaping @Sendable (AppSettings) -> [String],
         sharesUser: @escaping @Sendable (AppSettings) -> Bool, schedule: @escaping Schedule,
         runBlocking: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
@@ -60,6 +62,7 @@ package struct SpawningParts: Sendable {
         self.loaderDirectory = loaderDirectory
         self.socketBacklog = socketBacklog
         self.openFiles = openFiles
+        self.bootNiceness = bootNiceness
         self.environment = environment
         self.sharesUser = sharesUser
         self.schedule = schedule

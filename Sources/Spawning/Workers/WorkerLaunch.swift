@@ -8,9 +8,6 @@ struct WorkerLaunch {
     static let listenerTarget: Int32 = 3
     static let handshakeTarget: Int32 = 4
 
-    static let bootingOOMScore: Int32 = 200
-    static let servingOOMScore: Int32 = 0
-
     var plan: LaunchPlan
     var usesHandshake: Bool
 
@@ -18,12 +15,13 @@ struct WorkerLaunch {
     ///   - worker: nil for the preloader.
     ///   - environment: the app's whole environment as `KEY=value`, without what is added here.
     ///   - loaders: directory with `ruby/`, `python/`, `node/`.
+    ///   - bootNiceness: until it serves.
     ///   - port: a free TCP port for a generic app.
     ///   - socketPath: where a generic app may bind; nil when the core could not connect to it there.
     init(
         worker: WorkerNumber?, generation: GenerationNumber, spec: GenerationSpec, environment: [String],
         loaders: String,
-        openFiles: (soft: UInt64, hard: UInt64), port: Int?, socketPath: String?
+        openFiles: (soft: UInt64, hard: UInt64), bootNiceness: Int32, port: Int?, socketPath: String?
     ) {
         let settings = spec.settings
         var variables = environment
@@ -54,8 +52,9 @@ struct WorkerLaunch {
         plan.limits = [
             ResourceLimit(resource: Int32(RLIMIT_NOFILE.rawValue), soft: openFiles.soft, hard: openFiles.hard)
         ]
-        // A booting worker is the first to go when memory runs out.
-        plan.oomScore = Self.bootingOOMScore
+        plan.oomScore = BootPriority.oomScore
+        // A start command may have its own nice(1) in it.
+        if usesHandshake { plan.niceness = bootNiceness }
     }
 
     /// When a worker with threads gives a request up, in milliseconds. The gateway answers 504 at `max_request_time`, and

@@ -83,7 +83,7 @@ final class WorkerProcess: ChildHandler {
         let pipe = try Pipe()
         let launch = WorkerLaunch(
             worker: worker, generation: generation, spec: spec, environment: variables, loaders: parts.loaderDirectory,
-            openFiles: parts.openFiles, port: nil, socketPath: nil)
+            openFiles: parts.openFiles, bootNiceness: parts.bootNiceness, port: nil, socketPath: nil)
         try spawn(
             launch.plan,
             [(listener.number, WorkerLaunch.listenerTarget), (pipe.writer.number, WorkerLaunch.handshakeTarget)])
@@ -129,7 +129,7 @@ final class WorkerProcess: ChildHandler {
         if let ownSocket { unlink(ownSocket) }
         let launch = WorkerLaunch(
             worker: worker, generation: generation, spec: spec, environment: variables, loaders: parts.loaderDirectory,
-            openFiles: parts.openFiles, port: port, socketPath: ownSocket)
+            openFiles: parts.openFiles, bootNiceness: parts.bootNiceness, port: port, socketPath: ownSocket)
         try spawn(launch.plan, [(listener.number, WorkerLaunch.listenerTarget)])
         let search = AddressSearch(port: port, socketPath: ownSocket, inheritedPath: socketPath)
         look(for: search)
@@ -261,14 +261,14 @@ final class WorkerProcess: ChildHandler {
         parts.schedule(grace) { [self] in kill() }
     }
 
-    /// It serves now: a booting one is to go first when memory runs out.
+    /// It serves now, and has the priority of those that do.
     func becameAvailable() {
         let tag = state.withLock { state in
             state.isAvailable = true
             return state.tag
         }
         guard let tag else { return }
-        parts.link.setOOMScore(tag, WorkerLaunch.servingOOMScore)
+        parts.link.serves(tag)
     }
 
     var isAvailable: Bool { state.withLock { $0.isAvailable } }

@@ -7,6 +7,7 @@ import signal
 import time
 from urllib.parse import parse_qsl
 
+BOOT_NICENESS = os.nice(0)
 kept = []
 
 
@@ -78,6 +79,8 @@ def rights(query):
         'capabilities': int(status['CapPrm'], 16),
         'openFiles': resource.getrlimit(resource.RLIMIT_NOFILE),
         'oomScore': score,
+        'bootNiceness': BOOT_NICENESS,
+        'niceness': sorted({os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir('/proc/self/task')}),
         'readable': [path for path in query.get('read', '').split(',') if path and os.access(path, os.R_OK)],
         'writable': [path for path in query.get('write', '').split(',') if path and os.access(path, os.W_OK)],
     }) + '\n'
