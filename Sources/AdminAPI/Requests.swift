@@ -111,6 +111,8 @@ package struct StopRequest: Sendable, Codable, Equatable {
 /// Answer to `POST /stop`: which process to wait for.
 package struct StopAccepted: Sendable, Codable, Equatable {
     package var supervisorPid: Int32
+    /// How long it may take by the server's settings; nil from an older server.
+    package var withinSeconds: Double?
     package init(supervisorPid: Int32) { self.supervisorPid = supervisorPid }
 }
 

@@ -24,6 +24,12 @@ struct AdminRoutes {
 
     private func addServerRoutes(_ router: Router<AdminContext>) {
         let plane = controlPlane
+        router.get("livez") { _, _ in try json(HealthAnswer(status: "live")) }
+        router.get("readyz") { _, _ in
+            guard let reason = await plane.unreadiness() else { return try json(HealthAnswer(status: "ready")) }
+            // A stranger is not told which apps there are.
+            throw ControlError(.notRunning, standing.isStranger ? "Not ready." : "Not ready: \(reason).")
+        }
         router.get("ping") { _, _ in try json(await plane.ping()) }
         router.get("status") { _, _ in try json(seen(await plane.status())) }
         router.get("apps") { _, _ in try json(await plane.apps().filter { standing.allows(.view, $0.name) }) }

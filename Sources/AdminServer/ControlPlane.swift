@@ -17,6 +17,8 @@ package struct Caller: Sendable, Equatable {
 /// that may not start now `.refused`. Starting an operation returns when it is accepted; `events` tells the rest.
 package protocol ControlPlane: Sendable {
     func ping() async -> PingAnswer
+    /// Why no requests should be sent here now; nil when they may.
+    func unreadiness() async -> String?
     func status() async -> StatusReport
     func apps() async -> [AppSummary]
     /// Who may do what, of every app.

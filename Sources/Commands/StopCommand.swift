@@ -12,8 +12,9 @@ struct StopCommand: ParsableCommand {
     @OptionGroup var target: TargetOptions
     @OptionGroup var global: GlobalOptions
 
-    @Option(help: ArgumentHelp("How long to wait until it is gone.", valueName: "time"))
-    var timeout = TimeSpan(duration: .seconds(60))
+    @Option(
+        help: ArgumentHelp("How long to wait until it is gone (as long as its settings allow it).", valueName: "time"))
+    var timeout: TimeSpan?
 
     @Flag(help: "Do not wait for requests in progress.")
     var now = false
@@ -23,8 +24,8 @@ struct StopCommand: ParsableCommand {
         let instance = try context.target(target, acceptsOnlyInstance: true).instance
         // Opened first: it names this process for good, also when its pid is another's by the time it is waited for.
         guard let process = try? pidfdOpen(pid: instance.pid) else { return try tell(instance, context) }
-        try ask(instance, process.number)
-        guard hasEnded(process.number, within: timeout.duration) else {
+        let needed = try ask(instance, process.number)
+        guard hasEnded(process.number, within: timeout?.duration ?? needed) else {
             throw ControlError(
                 .timedOut, "Server \"\(instance.name)\" (pid \(instance.pid)) still runs.",
                 hint: "Wait longer with --timeout, or do not wait for requests with --now.")
@@ -32,15 +33,23 @@ struct StopCommand: ParsableCommand {
         try tell(instance, context)
     }
 
-    private func ask(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) {
+    private static let usualTime = Duration.seconds(60)
+    /// Beyond what its settings give it.
+    private static let spareTime = Duration.seconds(15)
+
+    /// Returns how long it may take.
+    private func ask(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) -> Duration {
         var request = StopRequest()
         request.hurry = now
         do throws(ControlError) {
-            _ = try AdminClient(socketPath: instance.adminSocket).stop(request)
+            let accepted = try AdminClient(socketPath: instance.adminSocket).stop(request)
+            let seconds = min(max(accepted.withinSeconds ?? 0, 0), 1e9)
+            return max(Self.usualTime, .milliseconds(Int64(seconds * 1000)) + Self.spareTime)
         } catch {
             let isSilent = error.code == .notRunning || error.code == .timedOut || error.code == .failed
             guard isSilent else { throw error }
             try signal(instance, process)
+            return Self.usualTime
         }
     }
 

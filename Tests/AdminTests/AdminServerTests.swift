@@ -162,6 +162,30 @@ struct AdminServerTests {
         }
     }
 
+    @Test func `livez answers always, readyz only when requests may be sent`() async throws {
+        let plane = FakeControlPlane()
+        try await withServer(plane) { path in
+            #expect(try await raw(path, "GET", "/readyz").status == 200)
+            plane.objection.withLock { $0 = "the server stops" }
+            let refused = try await raw(path, "GET", "/readyz")
+            #expect(refused.status == 503)
+            #expect(refused.body.contains("the server stops"))
+            #expect(try await raw(path, "GET", "/livez").status == 200)
+        }
+    }
+
+    @Test(.enabled(if: getuid() == 0))
+    func `A stranger may look whether it is ready, and learns no more`() async throws {
+        let plane = FakeControlPlane()
+        plane.objection.withLock { $0 = "not live yet: blog" }
+        try await withServer(plane) { path in
+            let refused = try await blocking { try curl(path, "/readyz", asUser: "nobody") }
+            #expect(refused.hasPrefix("503") && !refused.contains("blog"))
+            plane.objection.withLock { $0 = nil }
+            #expect(try await blocking { try curl(path, "/readyz", asUser: "nobody") }.hasPrefix("200"))
+        }
+    }
+
     @Test(.enabled(if: getuid() == 0))
     func `The user that the instance runs as may`() async throws {
         let nobody = try #require(try lookUpUser(name: "nobody"))

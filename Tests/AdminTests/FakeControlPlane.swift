@@ -8,6 +8,7 @@ import Synchronization
 final class FakeControlPlane: ControlPlane {
     let requests = Mutex<[String]>([])
     let callers = Mutex<[Caller]>([])
+    let objection = Mutex<String?>(nil)
     /// Tells when a reader of events went away.
     let readersGone: AsyncStream<Void>
     private let gone: AsyncStream<Void>.Continuation
@@ -157,6 +158,8 @@ final class FakeControlPlane: ControlPlane {
     }
 
     func releases(_ app: AppName) async throws(ControlError) -> [ReleaseSummary] { [] }
+
+    func unreadiness() async -> String? { objection.withLock { $0 } }
 
     var spoolDirectory: String { "/var/tmp" }
 

@@ -50,7 +50,7 @@ struct KeyTableTests {
 
     @Test(
         "Keys that this version does not have are a warning",
-        arguments: ["shutdown_delay: 2", "nginx_bin: /x"])
+        arguments: ["debugger: true", "nginx_bin: /x"])
     func unsupported(text: String) throws {
         let loaded = try load(text)
         #expect(loaded.warnings.count == 1)

@@ -94,13 +94,13 @@ struct PrecedenceTests {
         let loaded = try load(
             "",
             environment: [
-                "PASSENGER_PROT": "1", "PASSENGER_SHUTDOWN_DELAY": "2", "PASSENGER_APP_ENV": "staging",
+                "PASSENGER_PROT": "1", "PASSENGER_DEBUGGER": "2", "PASSENGER_APP_ENV": "staging",
                 "PASSENGER_SOMEBODY_ELSES": "1",
             ])
         #expect(
             loaded.warnings.map(\.description) == [
+                "PASSENGER_DEBUGGER: 'debugger' is not supported by this version, ignored",
                 "PASSENGER_PROT: unknown variable, ignored. Did you mean 'PASSENGER_PORT'?",
-                "PASSENGER_SHUTDOWN_DELAY: 'shutdown_delay' is not supported by this version, ignored",
             ])
         #expect(loaded.app.environment == "staging")
     }

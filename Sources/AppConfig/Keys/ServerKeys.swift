@@ -107,6 +107,9 @@ extension KeyTable {
             "turbocaching_memory", .server, .size("64MB"), \.server.cacheMemoryLimit, by: .reload,
             "Memory for cached answers, all apps together"),
         ConfigKey(
+            "shutdown_delay", .server, .duration("10s"), \.server.shutdownDelay, by: .reload,
+            "How long requests are still taken after the order to stop, for load balancers to notice (readyz)"),
+        ConfigKey(
             "shutdown_timeout", .server, .duration("25s"), \.server.shutdownTimeout, by: .reload,
             "How long requests in flight may take when the server stops"),
         ConfigKey(

@@ -1,14 +1,7 @@
 extension KeyTable {
-    /// Keys that this version knows by name only: a warning and not an error, so that a file written for Passenger, or for
-    /// another version, still starts. A dotted name's group stands for all that is in it.
-    static let unsupported: Set<String> = planned.union(passengers)
-
-    private static let planned: Set<String> = [
-        "shutdown_delay"
-    ]
-
-    /// Of Phusion Passenger, standalone and integrated.
-    private static let passengers: Set<String> = [
+    /// Keys of Phusion Passenger, standalone and integrated, that this version knows by name only: a warning and not an error, so
+    /// that a file written for it still starts. A dotted name's group stands for all that is in it.
+    static let unsupported: Set<String> = [
         "admin_panel_auth_type", "admin_panel_password", "admin_panel_url", "admin_panel_username",
         "anonymous_telemetry_proxy", "app_connect_timeout", "app_file_descriptor_ulimit", "app_group_name", "auto",
         "core_file_descriptor_ulimit", "ctls", "debugger", "direct_instance_request_address",

@@ -48,7 +48,7 @@ struct StartPlans {
         supervisor.coreEnvironment = request.environment.map { "\($0.key)=\($0.value)" }
         supervisor.launchProgram = library.launchProgram
         supervisor.coreBootPlan = [UInt8](try JSONEncoder().encode(core))
-        supervisor.shutdownTimeout = server.shutdownTimeout
+        supervisor.shutdownTimeout = server.shutdownDelay + server.shutdownTimeout
         supervisor.pidFile = server.pidFile
         supervisor.instanceDirectory = files.directory
         supervisor.logFormat = server.logFormat

@@ -18,10 +18,21 @@ struct CoreControlPlane: ControlPlane {
     let listeners: [String]
     let controlGroupNote: String
     let startedAt: WallTime
+    let phase: @Sendable () -> Readiness.Phase
     let shutDown: @Sendable (_ hurry: Bool) -> Void
 
     func ping() async -> PingAnswer {
         PingAnswer(version: plan.programVersion, instance: plan.server.instanceName)
+    }
+
+    func unreadiness() async -> String? {
+        var apps: [Readiness.App] = []
+        for app in table.all {
+            let isLive = pool.snapshot(of: app.index)?.live.map { $0.state == .live } ?? false
+            let isAwaited = plan.servesMany ? await app.bootsAtStart : true
+            apps.append(Readiness.App(name: app.name, isLive: isLive, isAwaited: isAwaited))
+        }
+        return Readiness(phase: phase(), apps: apps).objection
     }
 
     func apps() async -> [AppSummary] {
@@ -278,7 +289,9 @@ struct CoreControlPlane: ControlPlane {
 
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {
         shutDown(request.hurry)
-        return StopAccepted(supervisorPid: supervisorPid)
+        var accepted = StopAccepted(supervisorPid: supervisorPid)
+        accepted.withinSeconds = (plan.server.shutdownDelay + plan.server.shutdownTimeout).inSeconds
+        return accepted
     }
 
     // MARK: Shared

@@ -61,6 +61,14 @@ struct ServedApp: Sendable {
         return plan.app.operatorLayers.isOneOfMany && pool.minInstances == 0 && !pool.prestart
     }
 
+    /// Whether there is something that it is to serve before anybody asks for it.
+    var bootsAtStart: Bool {
+        get async {
+            guard !Self.startsOnDemand(plan) else { return false }
+            return builder == nil ? true : await operations.overview().live != nil
+        }
+    }
+
     var name: AppName { plan.name }
     var root: String { plan.location.path }
     var mode: RootMode { plan.location.isDeployRoot ? .deployRoot : .inPlace }

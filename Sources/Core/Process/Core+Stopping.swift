@@ -30,11 +30,11 @@ extension Core {
         }
     }
 
-    /// Drain: no new connections, requests in flight are answered within `shutdown_timeout`, workers are stopped. A
-    /// second request hurries.
+    /// Requests are taken for `shutdown_delay` more, while `readyz` says that none should be sent. Then the drain: no new
+    /// connections, requests in flight are answered within `shutdown_timeout`, workers are stopped. A second request
+    /// hurries.
     func waitForShutdown(_ gateway: Gateway?) async {
-        var requests = shutdownRequests.makeAsyncIterator()
-        let hurry = await requests.next() ?? true
+        let hurry = await announceStop(isPatient: gateway != nil)
         logger.info("stopping\(hurry ? " at once" : ": finishing requests in flight")")
         let limit = plan.server.shutdownTimeout
         let pool = self.pool
@@ -50,7 +50,7 @@ extension Core {
         }
         let hurried = Task {
             // A second signal: what is still in flight is cut.
-            _ = await requests.next()
+            _ = await nextRequest()
             gateway?.closeAll()
             async let companions: Void = stopCompanions(within: Self.hurriedGrace)
             await pool.shutdown(within: .zero, hurry: true)
@@ -60,6 +60,40 @@ extension Core {
         hurried.cancel()
         await gateway?.finish(within: .milliseconds(500))
         await gateway?.closeLogs(within: .seconds(1))
+    }
+
+    /// Waits for the order to stop, and then for load balancers to notice. Whether there is no time left.
+    private func announceStop(isPatient: Bool) async -> Bool {
+        let hurry = await nextRequest()
+        phase.withLock { $0 = .stopping }
+        let delay = plan.server.shutdownDelay
+        guard !hurry, isPatient, delay > .zero else { return hurry }
+        logger.info("stopping: not ready any more, requests are taken for \(delay) (shutdown_delay)")
+        return await isHurried(within: delay)
+    }
+
+    private func nextRequest() async -> Bool {
+        for await hurry in shutdownRequests { return hurry }
+        return true
+    }
+
+    /// Whether a further request came in this time.
+    private func isHurried(within delay: Duration) async -> Bool {
+        let requestShutdown = self.requestShutdown
+        let wait = Shared((isOver: false, wasHurried: false))
+        // The stream is what is waited for: the end of the delay comes through it too.
+        tools.schedule(delay) {
+            let isWaitedFor = wait.withLock { wait in
+                wait.isOver = true
+                return !wait.wasHurried
+            }
+            if isWaitedFor { requestShutdown.yield(false) }
+        }
+        _ = await nextRequest()
+        return wait.withLock { wait in
+            wait.wasHurried = !wait.isOver
+            return wait.wasHurried
+        }
     }
 
     private func stopCompanions(within limit: Duration) async {

@@ -41,6 +41,7 @@ final class Core: Sendable {
     let meter: MemoryMeter
     let shutdownRequests: AsyncStream<Bool>
     let requestShutdown: AsyncStream<Bool>.Continuation
+    let phase = Shared(Readiness.Phase.starting)
     /// Opens logs anew, once there are some.
     private let logs = Shared<@Sendable () -> Void>({})
 
@@ -147,7 +148,10 @@ final class Core: Sendable {
         await roster.start(apps)
         // Not earlier: who comes while nothing is booting yet would be told that nothing is live. Until here connections
         // wait in the kernel's queue, those that a core before this one could not take on too.
-        if let gateway { try await open(gateway) }
+        if let gateway {
+            try await open(gateway)
+            phase.withLock { $0 = .serving }
+        }
         certificates?.startWatching(group)
         try writeInstanceRecord(listeners)
         let summary = "listening on " + listeners.joined(separator: ", ")
@@ -218,6 +222,7 @@ final class Core: Sendable {
             plan: plan, table: table, pool: pool, archives: ArchiveClient(tools: tools), certificates: certificates,
             supervisorPid: inheritance.supervisorPid, listeners: listeners,
             controlGroupNote: inheritance.controlGroupNote, startedAt: WallTime.now(),
+            phase: { [phase] in phase.withLock { $0 } },
             shutDown: { requestShutdown.yield($0) })
         let server = AdminServer(
             controlPlane: plane, access: AccessPolicy(instanceUsers: [plan.ownUser]), logger: logger)

@@ -20,6 +20,7 @@ package struct SupervisorPlan: Sendable, Equatable {
     package var launchProgram: String = ""
     /// Opaque to the supervisor: the core's boot plan.
     package var coreBootPlan: [UInt8] = []
+    /// What an orderly stop may take, `shutdown_delay` included.
     package var shutdownTimeout: Duration = .seconds(25)
     /// Written by the supervisor with mode 0644 once listeners are bound; removed at exit.
     package var pidFile: String?
