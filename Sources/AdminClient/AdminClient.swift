@@ -182,6 +182,13 @@ extension AdminClient {
         try post("/apps/\(app)/env", request, as: EnvironmentChange.self)
     }
 
+    /// The files of every app are looked at.
+    package func reload() throws(ControlError) -> ReloadAnswer {
+        var patient = self
+        patient.timeout = .seconds(600)
+        return try patient.post("/reload", ReloadRequest(), as: ReloadAnswer.self)
+    }
+
     package func stop(_ request: StopRequest) throws(ControlError) -> StopAccepted {
         try post("/stop", request, as: StopAccepted.self)
     }

@@ -34,14 +34,22 @@ struct AdminRoutes {
         router.get("status") { _, _ in try json(seen(await plane.status())) }
         router.get("apps") { _, _ in try json(await plane.apps().filter { standing.allows(.view, $0.name) }) }
         router.post("stop") { request, context in
-            guard standing == .all else {
-                throw ControlError(
-                    .forbidden, "User id \(context.caller.uid) may not stop this server.",
-                    hint: "Run the command as root or as the user that the server runs as.")
-            }
+            try requireAll(context, to: "stop")
             let order = try await body(StopRequest.self, of: request)
             return try json(await plane.stop(order, caller: context.caller), .accepted)
         }
+        router.post("reload") { _, context in
+            try requireAll(context, to: "reload")
+            return try json(await plane.reload(caller: context.caller))
+        }
+    }
+
+    /// For what concerns the whole server.
+    private func requireAll(_ context: AdminContext, to deed: String) throws {
+        guard standing != .all else { return }
+        throw ControlError(
+            .forbidden, "User id \(context.caller.uid) may not \(deed) this server.",
+            hint: "Run the command as root or as the user that the server runs as.")
     }
 
     private func addAppRoutes(_ group: RouterGroup<AdminContext>) {

@@ -70,6 +70,9 @@ package protocol ControlPlane: Sendable {
     func changeEnvironment(_ app: AppName, _ request: EnvironmentRequest, caller: Caller) async throws(ControlError)
         -> EnvironmentChange
 
+    /// Has the configuration read again; returns when it holds. `.refused`: nothing was changed.
+    func reload(caller: Caller) async throws(ControlError) -> ReloadAnswer
+
     /// Begins an orderly shutdown of the whole server.
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted
 }

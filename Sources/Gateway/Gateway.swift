@@ -55,6 +55,8 @@ package struct GatewayParts: Sendable {
 
 /// A listening socket of the supervisor's, to be served.
 package struct GatewayListener: Sendable {
+    /// Siblings of one address have the same.
+    package var name: String
     package var descriptor: Int32
     /// Unix sockets are one descriptor for all loops: one loop accepts, the connections are spread.
     package var isShared: Bool
@@ -62,7 +64,10 @@ package struct GatewayListener: Sendable {
     package var isTLS: Bool
     /// Each connection begins with a PROXY protocol header, and is refused without.
     package var proxyProtocol: Bool
-    package init(descriptor: Int32, isShared: Bool, isTLS: Bool = false, proxyProtocol: Bool = false) {
+    package init(
+        descriptor: Int32, name: String = "", isShared: Bool, isTLS: Bool = false, proxyProtocol: Bool = false
+    ) {
+        self.name = name
         self.descriptor = descriptor
         self.isShared = isShared
         self.isTLS = isTLS
@@ -84,11 +89,13 @@ package final class Gateway: Sendable {
     private let parts: GatewayParts
     private let acceptors = Mutex<[Acceptor]>([])
     private let nextLoop = Atomic<Int>(0)
+    private let maxConnections: Atomic<Int>
     private let connections = ConnectionCount()
 
     package init(group: SocketLoopGroup, parts: GatewayParts) async throws {
         self.group = group
         self.parts = parts
+        maxConnections = Atomic(parts.maxConnections)
         var loops: [Loop] = []
         for eventLoop in group.loops {
             let (context, routeCounts) = try await eventLoop.submit {
@@ -126,9 +133,30 @@ package final class Gateway: Sendable {
                             accept($0, from: listener, on: listener.isShared ? anyLoop() : loop, acceptedOn: loop)
                         },
                         failed: { loop.context.value.log(.acceptFailed(reason: $0.description)) }),
-                    loop.eventLoop)
+                    loop.eventLoop, name: listener.name)
             }.get()
             acceptors.withLock { $0.append(acceptor) }
+        }
+    }
+
+    /// Of an address that is given up: what waits on it is still taken; connections that are there go on.
+    package func close(_ names: Set<String>) async {
+        let gone = acceptors.withLock { acceptors in
+            let gone = acceptors.filter { names.contains($0.name) }
+            acceptors.removeAll { names.contains($0.name) }
+            return gone
+        }
+        for acceptor in gone { await acceptor.finish() }
+    }
+
+    /// From the next connection on, as in `GatewayParts`.
+    package func use(redirectPort: Int?, trusted: AddressRanges, maxConnections: Int) {
+        self.maxConnections.store(maxConnections, ordering: .relaxed)
+        for loop in loops {
+            loop.eventLoop.execute {
+                loop.context.value.redirectPort = redirectPort
+                loop.context.value.trusted = trusted
+            }
         }
     }
 
@@ -140,9 +168,10 @@ package final class Gateway: Sendable {
     private func accept(
         _ descriptor: consuming Descriptor, from listener: GatewayListener, on loop: Loop, acceptedOn accepting: Loop
     ) {
-        guard connections.add() <= parts.maxConnections else {
+        let limit = maxConnections.load(ordering: .relaxed)
+        guard connections.add() <= limit else {
             connections.remove()
-            return accepting.context.value.log(.tooManyConnections(limit: parts.maxConnections))
+            return accepting.context.value.log(.tooManyConnections(limit: limit))
         }
         if loop.eventLoop === accepting.eventLoop { return serve(descriptor, from: listener, on: loop) }
         let number = descriptor.release()
@@ -158,7 +187,7 @@ package final class Gateway: Sendable {
             transport.attach(socket)
             guard let ends = SocketEnds(socket) else { return socket.close() }
             if ends.peer != nil { socket.setNoDelay() }
-            let peer = PeerFacts(peer: ends.peer, local: ends.local, isSecure: false, trusted: parts.trusted)
+            let peer = PeerFacts(peer: ends.peer, local: ends.local, isSecure: false, trusted: context.trusted)
             _ = ClientConnection(loop: context, peer: peer, transport: transport)
         } catch {
             connections.remove()
@@ -317,16 +346,28 @@ private final class ConnectionCount: Sendable {
 
 /// A listening socket, closed from anywhere on its own loop. `@unchecked Sendable`: `socket` is used on its loop only.
 private final class Acceptor: @unchecked Sendable {
+    let name: String
     private let socket: ListeningSocket
     private let loop: SocketLoop
-    init(_ socket: ListeningSocket, _ loop: SocketLoop) {
+    init(_ socket: ListeningSocket, _ loop: SocketLoop, name: String) {
         self.socket = socket
         self.loop = loop
+        self.name = name
     }
-    func close() async {
+    func close() async { await onLoop { $0.close() } }
+
+    /// Takes what waits, then closes.
+    func finish() async {
+        await onLoop { socket in
+            socket.acceptWaiting()
+            socket.close()
+        }
+    }
+
+    private func onLoop(_ body: @escaping @Sendable (ListeningSocket) -> Void) async {
         await withCheckedContinuation { done in
             loop.execute { [self] in
-                socket.close()
+                body(socket)
                 done.resume()
             }
         }

@@ -29,9 +29,9 @@ final class LoopContext {
     let lingerTime: TimeAmount
     /// How long an answer of unknown length may go on before it counts as a stream.
     let streamAge: TimeAmount
-    let trusted: AddressRanges
+    var trusted: AddressRanges
     let certificates: CertificateStore?
-    let redirectPort: Int?
+    var redirectPort: Int?
     let carriers = Carriers()
     var requestIDs = RequestIDs()
     let files: FileCache

@@ -169,6 +169,10 @@ package final class Pool: Sendable {
     package func removeApp(_ app: AppIndex) {
         decide { machine, now in machine.removeApp(app, now: now) }
     }
+    /// Bounds what boots and grows from now on; nothing that runs is stopped for it.
+    package func setMaxPoolSize(_ size: Int) {
+        decide { machine, now in machine.setMaxPoolSize(size, now: now) }
+    }
     package func setQueue(_ app: AppIndex, _ queue: QueueSettings) {
         shared.withLock { $0.machine.setQueue(app, queue) }
     }

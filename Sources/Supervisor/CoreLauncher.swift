@@ -2,7 +2,7 @@ import Glibc
 import Linux
 import Model
 
-/// Starts cores: always the same program with the same plans.
+/// Starts cores: always the same program, with the plan that holds.
 struct CoreLauncher: ~Copyable {
     /// Where the core finds its end of the control socket.
     static let controlTarget: Int32 = 3
@@ -11,7 +11,7 @@ struct CoreLauncher: ~Copyable {
     private let credentials: Credentials
     private let program: Descriptor
     private let launchPlan: Descriptor
-    private let bootPlanFile: Descriptor
+    private var bootPlanFile: Descriptor
 
     struct Started: ~Copyable {
         var process: ChildProcess
@@ -32,8 +32,13 @@ struct CoreLauncher: ~Copyable {
         self.bootPlanFile = bootPlanFile
     }
 
-    /// The core's boot plan, the same sealed file for every core.
+    /// The core's boot plan, a sealed file.
     var bootPlan: Int32 { bootPlanFile.number }
+
+    /// For cores to come.
+    mutating func use(bootPlan: [UInt8]) throws(SystemError) {
+        bootPlanFile = try makeMemoryFile(name: "core-boot-plan", contents: bootPlan)
+    }
 
     func start(using launcher: borrowing Launcher) throws(SystemError) -> Started {
         let pair = try MessageSocket.pair()

@@ -8,15 +8,20 @@ struct Listeners: ~Copyable {
         var name: String
         var index: UInt32
         var descriptor: Int32
+        /// Of a Unix socket's file.
+        var path: String?
     }
 
     /// In the order of the plan, siblings one after another.
     private(set) var sockets: [Socket] = []
-    private var boundPaths: [String] = []
 
     deinit { closeDescriptors(sockets.map(\.descriptor)) }
 
-    init(_ plans: [ListenerPlan], users: [PolicyUser]) throws(ListenerFailure) {
+    init(_ plans: [ListenerPlan], users: [PolicyUser]) throws(ListenerFailure) { try add(plans, users: users) }
+
+    /// Beside those that are there. When one cannot be had, none of these is kept.
+    mutating func add(_ plans: [ListenerPlan], users: [PolicyUser]) throws(ListenerFailure) {
+        let isFirst = sockets.isEmpty
         for plan in plans {
             do throws(SystemError) {
                 switch plan.address {
@@ -24,15 +29,24 @@ struct Listeners: ~Copyable {
                 case .unix(let path): try addUnix(plan, path: path, users: users)
                 }
             } catch {
-                boundPaths.forEach { unlink($0) }
-                throw ListenerFailure(reason: Listeners.explain(error, plan.address), isFirst: sockets.isEmpty)
+                let isFirst = isFirst && sockets.isEmpty
+                remove(Set(plans.map(\.name)))
+                throw ListenerFailure(reason: Listeners.explain(error, plan.address), isFirst: isFirst)
             }
         }
     }
 
-    private mutating func add(_ plan: ListenerPlan, _ socket: consuming Descriptor) {
+    mutating func remove(_ names: Set<String>) {
+        for socket in sockets where names.contains(socket.name) {
+            if let path = socket.path { unlink(path) }
+            closeDescriptors([socket.descriptor])
+        }
+        sockets.removeAll { names.contains($0.name) }
+    }
+
+    private mutating func add(_ plan: ListenerPlan, _ socket: consuming Descriptor, path: String? = nil) {
         let index = sockets.count { $0.name == plan.name }
-        sockets.append(Socket(name: plan.name, index: UInt32(index), descriptor: socket.release()))
+        sockets.append(Socket(name: plan.name, index: UInt32(index), descriptor: socket.release(), path: path))
     }
 
     /// The first socket is bound, and listens, without SO_REUSEPORT: a port that is taken, even by another server that
@@ -59,9 +73,13 @@ struct Listeners: ~Copyable {
         try removeStaleSocket(path)
         let owner = geteuid() == 0 ? users.first { $0.name == plan.owner } : nil
         let socket = try bindUnix(path: path, mode: plan.mode, owner: owner)
-        boundPaths.append(path)
-        try startListening(socket.number, backlog: plan.backlog, subject: path)
-        add(plan, socket)
+        do throws(SystemError) {
+            try startListening(socket.number, backlog: plan.backlog, subject: path)
+        } catch {
+            unlink(path)
+            throw error
+        }
+        add(plan, socket, path: path)
     }
 
     /// The file belongs to its owner from birth. In a directory where the owner may not create it, root does and gives

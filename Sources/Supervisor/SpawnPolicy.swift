@@ -17,16 +17,22 @@ package struct Refusal: Error, Sendable, Equatable {
 struct SpawnPolicy: Sendable {
     static let largestTarget: Int32 = 255
 
-    private let users: [String: PolicyUser]
+    private var users: [String: PolicyUser]
     /// Owners of apps that are there now, in a directory that nobody but the supervisor's user, or root, can put an app in.
     private var owners: [String: PolicyUser] = [:]
-    private let allowsOwnUser: Bool
+    private var allowsOwnUser: Bool
     private let ownUser: UInt32
 
-    init(users: [PolicyUser], allowsOwnUser: Bool, ownUser: UInt32) {
+    init(users: [PolicyUser], allowsOwnUser: Bool, ownUser: UInt32, owners: [String: PolicyUser] = [:]) {
+        self.owners = owners
         self.users = Dictionary(users.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.allowsOwnUser = allowsOwnUser
         self.ownUser = ownUser
+    }
+
+    /// By another plan. Owners of apps that are there stay.
+    mutating func replace(users: [PolicyUser], allowsOwnUser: Bool) {
+        self = SpawnPolicy(users: users, allowsOwnUser: allowsOwnUser, ownUser: ownUser, owners: owners)
     }
 
     mutating func setOwners(_ users: [PolicyUser]) {

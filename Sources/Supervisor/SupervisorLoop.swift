@@ -17,15 +17,15 @@ final class SupervisorLoop {
     /// Messages taken in one go, so that a talkative core cannot keep signals and exits waiting.
     static let mostMessages = 64
 
-    private let plan: SupervisorPlan
+    var plan: SupervisorPlan
     let log: SupervisorLog
     var policy: SpawnPolicy
     let epoll: Epoll
     private let signals: SignalDescriptor
-    private let listeners: Listeners
-    let readableFiles: ReadableFiles
+    var listeners: Listeners
+    var readableFiles: ReadableFiles
     let launcher: Launcher
-    private let coreLauncher: CoreLauncher
+    var coreLauncher: CoreLauncher
     var machine: SupervisorStateMachine
     private var reporter: StartReporter
     var children: [Int32: ChildProcess] = [:]
@@ -36,6 +36,10 @@ final class SupervisorLoop {
     private let groupGuard: GroupGuard
     let apps: AppsWatcher?
     let meter: Meter
+    /// Nil when the configuration is never read again.
+    let reloader: Reloader?
+    var reloading = ReloadStateMachine()
+    var offered: PlanOffer?
     /// Nil where the server may make none.
     private let controlGroups: ControlGroups?
     private let controlGroupNote: String
@@ -67,6 +71,7 @@ final class SupervisorLoop {
         let coreCredentials = try policy.known(plan.coreUser)
         coreLauncher = try CoreLauncher(plan: plan, credentials: coreCredentials)
         apps = try plan.appsWatcher.map { plan throws(SystemError) in try AppsWatcher(plan: plan) }
+        reloader = try plan.reloader.map { plan throws(SystemError) in try Reloader(plan: plan) }
         meter = Meter(program: plan.launchProgram, credentials: coreCredentials)
         machine = SupervisorStateMachine(shutdownTimeout: plan.shutdownTimeout)
         reporter = StartReporter(descriptor: plan.reportDescriptor)
@@ -85,13 +90,14 @@ final class SupervisorLoop {
             reap()
             controlGroups?.tidy()
             perform(machine.timePassed(now: monotonicNow()))
+            perform(reloading.timePassed(now: monotonicNow()))
             if let due = apps?.restartAt, due <= monotonicNow() { startAppsWatcher() }
         }
         return exitCode ?? 0
     }
 
     private func waitForEvents() -> [Epoll.Event] {
-        let deadlines = [machine.nextDeadline, apps?.restartAt].compactMap { $0 }
+        let deadlines = [machine.nextDeadline, apps?.restartAt, reloading.nextDeadline].compactMap { $0 }
         let timeout = deadlines.min().map { deadline in
             // Rounded up, or the last millisecond would be spent asking again and again.
             Int(clamping: max(0, ((deadline - monotonicNow()).wholeNanoseconds + 999_999) / 1_000_000))
@@ -121,7 +127,7 @@ final class SupervisorLoop {
             let now = monotonicNow()
             switch next.signal {
             case Signal.terminate, Signal.interrupt: perform(machine.requested(.terminate, now: now))
-            case Signal.hangUp: perform(machine.requested(.reload, now: now))
+            case Signal.hangUp: reload(ticket: 0)
             case Signal.user1: perform(machine.requested(.reopenLogs, now: now))
             default: break
             }
@@ -147,6 +153,12 @@ final class SupervisorLoop {
             case .message(.startMeter, let descriptors):
                 closeDescriptors(descriptors)
                 startMeter()
+            case .message(.requestReload(let ticket), let descriptors):
+                closeDescriptors(descriptors)
+                reload(ticket: ticket)
+            case .message(.reloadAnswer(let refusal), let descriptors):
+                closeDescriptors(descriptors)
+                coreAnsweredReload(refusal)
             case .message(let message, let descriptors):
                 closeDescriptors(descriptors)
                 perform(machine.received(message, now: monotonicNow()))
@@ -292,7 +304,12 @@ final class SupervisorLoop {
         groupGuard.ended(pid, groups: Array(children.keys))
         meter.ended(pid)
         let child = children.removeValue(forKey: pid)
-        if machine.isCore(pid) { hearLastWords() }
+        if machine.isCore(pid) {
+            hearLastWords()
+            // Before another core is started, which gets the listeners of the plan that holds.
+            perform(reloading.coreIsGone())
+        }
+        compilerEnded(pid, reason)
         if let child, child.forks != nil { servePreloader(child) }
         if let loss = drain.remove(pid: pid) { log.write(loss) }
         perform(

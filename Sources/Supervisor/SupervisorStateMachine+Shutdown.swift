@@ -2,13 +2,12 @@ package import Model
 
 extension SupervisorStateMachine {
     package enum Request: Sendable, CaseIterable {
-        case terminate, reload, reopenLogs
+        case terminate, reopenLogs
     }
 
     /// A signal from outside.
     package mutating func requested(_ request: Request, now: Instant) -> [Action] {
         switch request {
-        case .reload: return runningCore == nil ? [] : [.send(.reload)]
         case .reopenLogs: return runningCore == nil ? [] : [.send(.reopenLogs)]
         case .terminate: return terminate(now: now)
         }

@@ -68,7 +68,8 @@ package struct SupervisorStateMachine: Sendable {
         var killAt: Instant?
     }
 
-    let shutdownTimeout: Duration
+    /// Changed by a reload.
+    var shutdownTimeout: Duration
     var phase = Phase.serving
     var core = CoreState.absent
     /// By pid: a pid is nobody else's until we have reaped it.
@@ -222,7 +223,7 @@ package struct SupervisorStateMachine: Sendable {
             core = .running(life)
             restarts.coreIsReady()
             return [.log("core \(life.number) is ready: \(summary)")] + report(.ready(summary: summary))
-        case .status, .spawn, .fork, .openFile, .startMeter:
+        case .status, .spawn, .fork, .openFile, .startMeter, .requestReload, .reloadAnswer:
             return []
         case .signal(let tag, let signal, let scope):
             guard (1...64).contains(signal) else { return [] }

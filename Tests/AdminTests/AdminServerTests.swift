@@ -162,6 +162,25 @@ struct AdminServerTests {
         }
     }
 
+    @Test func `A reload answers what has changed`() async throws {
+        let plane = FakeControlPlane()
+        try await withServer(plane) { path in
+            let answer = try await blocking { try AdminClient(socketPath: path).reload() }
+            #expect(answer.removed == [AppName("shop")!] && answer.restarts.isEmpty)
+            #expect(plane.requests.withLock { $0 } == ["reload"])
+        }
+    }
+
+    @Test(.enabled(if: getuid() == 0))
+    func `Only who may stop the server may have it read its configuration`() async throws {
+        let nobody = try #require(try lookUpUser(name: "nobody"))
+        let access = AppAccess(app: blog, owners: [nobody.uid], roles: AppRoles())
+        try await withServer(FakeControlPlane(access: [access])) { path in
+            let answer = try await blocking { try curl(path, "/reload", asUser: "nobody", "-X", "POST") }
+            #expect(answer.hasPrefix("403") && answer.contains("may not reload this server"))
+        }
+    }
+
     @Test func `livez answers always, readyz only when requests may be sent`() async throws {
         let plane = FakeControlPlane()
         try await withServer(plane) { path in
@@ -222,13 +241,14 @@ func raw(_ socketPath: String, _ method: String, _ path: String, _ body: String 
 }
 
 /// "STATUS BODY", asked by another user with another program.
-private func curl(_ socketPath: String, _ path: String, asUser user: String) throws -> String {
+private func curl(_ socketPath: String, _ path: String, asUser user: String, _ more: String...) throws -> String {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/setpriv")
-    process.arguments = [
-        "--reuid", user, "--clear-groups", "curl", "-s", "-w", "%{stderr}%{http_code}", "--unix-socket", socketPath,
-        "http://passenger\(path)",
-    ]
+    process.arguments =
+        [
+            "--reuid", user, "--clear-groups", "curl", "-s", "-w", "%{stderr}%{http_code}", "--unix-socket", socketPath,
+            "http://passenger\(path)",
+        ] + more
     let (output, status) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = status

@@ -180,6 +180,13 @@ final class FakeControlPlane: ControlPlane {
         return EnvironmentChange(app: app, version: 2)
     }
 
+    func reload(caller: Caller) async throws(ControlError) -> ReloadAnswer {
+        note("reload", caller)
+        var answer = ReloadAnswer()
+        answer.removed = [AppName("shop")!]
+        return answer
+    }
+
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {
         note("stop hurry=\(request.hurry)", caller)
         return StopAccepted(supervisorPid: 4711)

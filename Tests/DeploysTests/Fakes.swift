@@ -344,6 +344,7 @@ final class FakeSettings: SettingsReading {
         var secrets: [String] = []
     }
     let state: Mutex<State>
+    let changesVariables = Mutex(false)
 
     init() {
         var settings = AppSettings(name: AppName(sanitizing: "blog"), directory: "/srv/app", kind: .rack)
@@ -356,6 +357,11 @@ final class FakeSettings: SettingsReading {
     func change(_ body: (inout sending State) -> Void) { state.withLock { body(&$0) } }
 
     var mask: SecretMask { SecretMask(state.withLock { $0.secrets }) }
+
+    func preview(release: ReleaseLocation?) async throws(DeployFailure) -> SettingsPreview {
+        SettingsPreview(
+            settings: try await settings(release: release), changesVariables: changesVariables.withLock { $0 })
+    }
 
     func settings(release: ReleaseLocation?) async throws(DeployFailure) -> AppSettings {
         let (settings, failure) = state.withLock { ($0.settings, $0.failure) }

@@ -17,6 +17,7 @@ struct MessageCodecTests {
         .signal(tag: ChildTag(1), signal: 15, scope: .group), .signal(tag: ChildTag(1), signal: -1, scope: .leader),
         .ready(summary: "listening on http://127.0.0.1:3000/"), .status("é\0x"),
         .failed(reason: "port taken", exitCode: -5), .done, .openFile(path: "/etc/ssl/blog.key"),
+        .requestReload(ticket: .max), .reloadAnswer(refusal: nil), .reloadAnswer(refusal: "certificate"),
     ]
 
     static let supervisorMessages: [SupervisorMessage] = [
@@ -26,7 +27,8 @@ struct MessageCodecTests {
         .exited(
             tag: ChildTag(5), pid: 9, reason: .signalled(11, dumpedCore: true),
             launchFailure: LaunchFailure(step: "chdir", errno: 2, subject: "/nowhere")),
-        .shutdown(hurry: true), .shutdown(hurry: false), .reload, .reopenLogs,
+        .shutdown(hurry: true), .shutdown(hurry: false), .reload(ticket: 3), .reloadRefused(ticket: 4, reason: "no"),
+        .reopenLogs,
         .fileOpened(path: "/c", errno: 0), .fileOpened(path: "/c", errno: 13),
         .apps(
             .present(
@@ -53,6 +55,7 @@ struct MessageCodecTests {
         plan.users = [PolicyUser(name: "nobody", uid: 65534, gid: 65534, groups: [65534, 7])]
         plan.coreUser = "nobody"
         plan.appsWatcher = AppsWatcherPlan(arguments: ["passenger", "_apps"], input: [1, 0, 2])
+        plan.reloader = ReloaderPlan(arguments: ["passenger", "_reload"], input: [3])
         plan.allowsOwnUser = false
         plan.coreProgram = "/usr/bin/core"
         plan.coreArguments = ["passenger core", "_core"]
@@ -107,7 +110,7 @@ struct MessageCodecTests {
     @Test("a message of another family or version is refused by that name")
     func otherFamilies() {
         #expect(throws: CodecError.wrongFamily) {
-            try MessageCodec.decodeCore(MessageCodec.encode(SupervisorMessage.reload))
+            try MessageCodec.decodeCore(MessageCodec.encode(SupervisorMessage.reload(ticket: 1)))
         }
         var newer = MessageCodec.encode(CoreMessage.done)
         newer[2] = 9

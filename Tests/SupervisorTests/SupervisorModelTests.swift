@@ -95,7 +95,7 @@ private struct World {
         case 58..<66: say(.ready(summary: "up"))
         case 66..<72:
             say(.signal(tag: ChildTag(UInt64.random(in: 0...nextTag, using: &random)), signal: 15, scope: .group))
-        case 72..<74: carryOut(machine.requested(.reload, now: now))
+        case 72..<74: carryOut(machine.requested(.reopenLogs, now: now))
         case 74..<75: request(.terminate)
         case 75..<76: say(Bool.random(using: &random) ? .done : .failed(reason: "x", exitCode: 3))
         case 76..<78: machine.coreDisconnected(now: now)

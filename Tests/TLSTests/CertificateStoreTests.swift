@@ -187,6 +187,24 @@ import Testing
         #expect(store.reload(now: at(2), unixSeconds: wallClock() + 100 * 86400).replaced == [files])
     }
 
+    @Test func otherPairsAreReadBeforeTheyAreUsed() throws {
+        try made.make("a", ["DNS:a.example.com"])
+        let store = store("a")
+        let before = store.table.first
+        let other = try made.make("b", ["DNS:b.example.com"])
+        let prepared = store.prepare([other], now: at(1), unixSeconds: wallClock())
+        #expect(prepared.problems.isEmpty && store.table.first === before)
+        store.use(prepared)
+        #expect(store.table.first !== before && store.table.context(for: "b.example.com") != nil)
+        #expect(store.status(unixSeconds: wallClock()).map(\.files) == [other])
+
+        try made.write("garbage", to: other.chain)
+        let bad = store.prepare([other], now: at(2), unixSeconds: wallClock())
+        #expect(bad.problems.map(\.reason) == [.notACertificate])
+        // What was read and is not used leaves no trace.
+        #expect(store.status(unixSeconds: wallClock())[0].problem == nil)
+    }
+
     @Test func bytesMayComeFromElsewhere() throws {
         struct Held: CertificateSource {
             let files: [String: [UInt8]]

@@ -6,11 +6,11 @@ extension KeyTable {
 
     private static let listenKeys: [ConfigKey] = [
         ConfigKey(
-            "address", .server, .name("an IP address or host name", "127.0.0.1"), \.address, by: .upgrade,
+            "address", .server, .name("an IP address or host name", "127.0.0.1"), \.address, by: .reload,
             "Address to listen on (127.0.0.1 in development, else 0.0.0.0)"),
-        ConfigKey("port", .server, .integer(0...65535, 3000), \.port, by: .upgrade, "TCP port to listen on"),
+        ConfigKey("port", .server, .integer(0...65535, 3000), \.port, by: .reload, "TCP port to listen on"),
         ConfigKey(
-            "socket_file", .server, .path("/run/blog.sock"), \.socketFile, by: .upgrade,
+            "socket_file", .server, .path("/run/blog.sock"), \.socketFile, by: .reload,
             "Unix socket to listen on, instead of address and port"),
         ConfigKey(
             "socket_backlog", .server, .integer(1...65535, 2048), \.server.socketBacklog, by: .upgrade,
@@ -35,15 +35,15 @@ extension KeyTable {
     ]
 
     private static let tlsKeys: [ConfigKey] = [
-        ConfigKey("ssl", .server, .boolean, \.ssl, by: .upgrade, "Speak TLS: on ssl_port if that is set, else on port"),
+        ConfigKey("ssl", .server, .boolean, \.ssl, by: .reload, "Speak TLS: on ssl_port if that is set, else on port"),
         ConfigKey(
-            "ssl_certificate", .server, .paths("/etc/ssl/blog.pem"), \.certificates, by: .upgrade,
+            "ssl_certificate", .server, .paths("/etc/ssl/blog.pem"), \.certificates, by: .reload,
             "Certificate and chain, PEM; a list for several server names"),
         ConfigKey(
-            "ssl_certificate_key", .server, .paths("/etc/ssl/blog.key"), \.certificateKeys, by: .upgrade,
+            "ssl_certificate_key", .server, .paths("/etc/ssl/blog.key"), \.certificateKeys, by: .reload,
             "Private key of ssl_certificate, PEM; as many as there are certificates"),
         ConfigKey(
-            "ssl_port", .server, .integer(0...65535, 3443), \.sslPort, by: .upgrade,
+            "ssl_port", .server, .integer(0...65535, 3443), \.sslPort, by: .reload,
             "TCP port that speaks TLS, beside the plain one"),
         ConfigKey("http2", .server, .boolean, \.server.tls.http2, by: .upgrade, "Offer HTTP/2 on TLS"),
         ConfigKey(
@@ -54,10 +54,10 @@ extension KeyTable {
     /// Of one app each, but about places that its own files may not open up.
     private static let placeKeys: [ConfigKey] = [
         ConfigKey(
-            "static_roots", .server, .paths("/srv/media"), \.app.http.files.staticRoots, by: .upgrade,
+            "static_roots", .server, .paths("/srv/media"), \.app.http.files.staticRoots, by: .reload,
             "Directories outside of the app that links in its static files may lead to"),
         ConfigKey(
-            "sendfile_roots", .server, .paths("/srv/media"), \.app.http.files.sendfileRoots, by: .upgrade,
+            "sendfile_roots", .server, .paths("/srv/media"), \.app.http.files.sendfileRoots, by: .reload,
             "Directories outside of the app that X-Sendfile may name files in"),
     ]
 
@@ -73,18 +73,18 @@ extension KeyTable {
             "pid_file", .server, .path("tmp/pids/passenger.pid"), \.server.pidFile, by: .upgrade,
             "File for the server's process id"),
         ConfigKey(
-            "log_file", .server, .path("log/passenger.log"), \.server.logFile, by: .reload,
+            "log_file", .server, .path("log/passenger.log"), \.server.logFile, by: .upgrade,
             "File for the server's log, instead of standard error"),
         ConfigKey(
-            "access_log", .server, .oneOf(AccessLogFormat.self), \.server.accessLog, by: .reload,
+            "access_log", .server, .oneOf(AccessLogFormat.self), \.server.accessLog, by: .upgrade,
             "One line for each request, as text (combined format) or JSON"),
         ConfigKey(
-            "access_log_file", .server, .path("log/access.log"), \.server.accessLogFile, by: .reload,
+            "access_log_file", .server, .path("log/access.log"), \.server.accessLogFile, by: .upgrade,
             "File for the access log, instead of the server's log"),
         ConfigKey(
             "log_format", .server, .oneOf(LogFormat.self), \.server.logFormat, by: .upgrade,
             "Lines of the server's log as text, or one JSON object each"),
-        ConfigKey("log_level", .server, .logLevel, \.server.logLevel, by: .reload, "How much is logged"),
+        ConfigKey("log_level", .server, .logLevel, \.server.logLevel, by: .upgrade, "How much is logged"),
         ConfigKey(
             "core_user", .server, .name("a user's name", "passenger"), \.server.coreUser, by: .upgrade,
             "User of the process that serves requests, when started by root"),
@@ -95,16 +95,16 @@ extension KeyTable {
             "state_dir", .server, .path("/var/lib/passenger"), \.server.stateDirectory, by: .upgrade,
             "Directory for journals and for what a server must remember"),
         ConfigKey(
-            "data_buffer_dir", .server, .path("/var/tmp"), \.server.dataBufferDirectory, by: .reload,
+            "data_buffer_dir", .server, .path("/var/tmp"), \.server.dataBufferDirectory, by: .upgrade,
             "Directory for request and response bodies that are too large for memory"),
         ConfigKey(
-            "buffer_memory_limit", .server, .size("256MB"), \.server.bufferMemoryLimit, by: .reload,
+            "buffer_memory_limit", .server, .size("256MB"), \.server.bufferMemoryLimit, by: .upgrade,
             "Memory for buffered bodies, all together"),
         ConfigKey(
-            "buffer_disk_limit", .server, .size("8GB"), \.server.bufferDiskLimit, by: .reload,
+            "buffer_disk_limit", .server, .size("8GB"), \.server.bufferDiskLimit, by: .upgrade,
             "Disk space for buffered bodies, all together"),
         ConfigKey(
-            "turbocaching_memory", .server, .size("64MB"), \.server.cacheMemoryLimit, by: .reload,
+            "turbocaching_memory", .server, .size("64MB"), \.server.cacheMemoryLimit, by: .upgrade,
             "Memory for cached answers, all apps together"),
         ConfigKey(
             "shutdown_delay", .server, .duration("10s"), \.server.shutdownDelay, by: .reload,
@@ -116,22 +116,22 @@ extension KeyTable {
             "event_loops", .server, .integer(0...1024, 0), \.server.eventLoops, by: .upgrade,
             "Threads that serve connections (0: one for each core)"),
         ConfigKey(
-            "show_version_in_header", .server, .boolean, \.server.showVersionInHeader, by: .reload,
+            "show_version_in_header", .server, .boolean, \.server.showVersionInHeader, by: .upgrade,
             "Name the version in response headers"),
     ]
 
     private static let userKeys: [ConfigKey] = [
         ConfigKey(
-            "user", .server, .name("a user's name", "blog"), \.app.users.user, by: .restart,
+            "user", .server, .name("a user's name", "blog"), \.app.users.user, by: .upgrade,
             "User of the app's workers, when started by root"),
         ConfigKey(
-            "group", .server, .name("a group's name", "blog"), \.app.users.group, by: .restart,
+            "group", .server, .name("a group's name", "blog"), \.app.users.group, by: .upgrade,
             "Group of the app's workers, when started by root"),
         ConfigKey(
-            "deploy_user", .server, .name("a user's name", "deploy"), \.app.users.deployUser, by: .deploy,
+            "deploy_user", .server, .name("a user's name", "deploy"), \.app.users.deployUser, by: .upgrade,
             "User of checkouts, builds and hooks, when started by root"),
         ConfigKey(
-            "roles", .server, .roles, \.app.users.roles, by: .upgrade,
+            "roles", .server, .roles, \.app.users.roles, by: .reload,
             "Who besides root, the server's user and the app's owner may view, deploy, operate, or run a shell"),
     ]
 }

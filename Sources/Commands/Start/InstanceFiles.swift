@@ -13,6 +13,14 @@ struct InstanceFiles {
     var adminSocket: String
     var loaders: String
 
+    /// Of a server that runs.
+    init(directory: String, sockets: String, adminSocket: String, loaders: String) {
+        self.directory = directory
+        self.sockets = sockets
+        self.adminSocket = adminSocket
+        self.loaders = loaders
+    }
+
     init(server: ServerSettings, users: StartUsers, library: LibraryPaths) throws {
         let runtime = server.runtimeDirectory
         adminSocket = try InstanceDirectories.adminSocket(in: runtime, instance: server.instanceName)

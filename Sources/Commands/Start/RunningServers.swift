@@ -32,7 +32,7 @@ struct RunningServers {
         throw StartError(
             "the server \"\(rival.name)\" (pid \(rival.pid)) runs already and serves \(theirs)",
             hint: rival.apps.contains { served.contains($0.root) }
-                ? "Stop it with `passenger stop`, or have it take on what changed with `passenger restart`."
+                ? "Stop it with `passenger stop`, or have it take on what changed with `passenger reload`."
                 : "Give this one another name with --instance-name.",
             exitCode: 4)
     }

@@ -23,27 +23,44 @@ struct StartAction {
     }
 
     func prepare() throws -> StartPlans {
-        let loader = ConfigLoader(workingDirectory: request.workingDirectory)
-        var configuration: LoadedConfiguration
-        do {
-            configuration = try loader.loadServer(
-                arguments: request.flags, environment: request.environment, directory: request.directory,
-                serverFile: request.serverFile)
-        } catch {
-            throw StartError(error.description, exitCode: error.exitStatus)
-        }
-        // One instance for one app, unless somebody gave it a name.
-        if configuration.origins["instance_name"] == nil {
-            configuration.server.instanceName =
-                configuration.servesMany ? "default" : configuration.apps[0].name.rawValue
-        }
+        var configuration = try loadConfiguration()
         if !request.isTransient {
             try RunningServers(runtimeDirectory: configuration.server.runtimeDirectory).makeWay(for: configuration)
         }
         let program = try ownProgram()
         let library = try LibraryPaths.find(program: program, version: ProductVersion.current)
-        var users = try StartUsers(server: configuration.server, servesMany: configuration.servesMany)
+        let users = try StartUsers(server: configuration.server, servesMany: configuration.servesMany)
         let files = try InstanceFiles(server: configuration.server, users: users, library: library)
+        configuration.server.runtimeDirectory = (files.directory as NSString).deletingLastPathComponent
+        let withoutPidFile = PidFilePlace.prepare(
+            &configuration.server, isAskedFor: configuration.origins["pid_file"] != nil)
+        return try makePlans(
+            configuration, files, library, openFiles: raiseOpenFileLimit(),
+            warnings: withoutPidFile.map { [$0] } ?? [])
+    }
+
+    func loadConfiguration() throws -> LoadedConfiguration {
+        do {
+            var configuration = try ConfigLoader(workingDirectory: request.workingDirectory).loadServer(
+                arguments: request.flags, environment: request.environment, directory: request.directory,
+                serverFile: request.serverFile)
+            // One instance for one app, unless somebody gave it a name.
+            if configuration.origins["instance_name"] == nil {
+                configuration.server.instanceName =
+                    configuration.servesMany ? "default" : configuration.apps[0].name.rawValue
+            }
+            return configuration
+        } catch {
+            throw StartError(error.description, exitCode: error.exitStatus)
+        }
+    }
+
+    /// All but what is made once for a server.
+    func makePlans(
+        _ configuration: LoadedConfiguration, _ files: InstanceFiles, _ library: LibraryPaths,
+        openFiles: (soft: UInt64, hard: UInt64), warnings: [String]
+    ) throws -> StartPlans {
+        var users = try StartUsers(server: configuration.server, servesMany: configuration.servesMany)
         var apps: [AppPlan] = []
         var refused = configuration.refused
         let states = StateDirectories(server: configuration.server, core: users.core)
@@ -57,12 +74,12 @@ struct StartAction {
         }
         if let directory = configuration.directory {
             refused += try users.add(
-                directory, loader: loader, arguments: request.flags, environment: request.environment)
+                directory, loader: ConfigLoader(workingDirectory: request.workingDirectory), arguments: request.flags,
+                environment: request.environment)
         }
         return try StartPlans(
             request: request, configuration: configuration, users: users, apps: apps, refused: refused, states: states,
-            files: files,
-            library: library, openFiles: raiseOpenFileLimit())
+            files: files, library: library, openFiles: openFiles, warnings: warnings)
     }
 
     private func plan(_ app: ConfiguredApp, _ users: inout StartUsers, _ states: StateDirectories) throws -> AppPlan {

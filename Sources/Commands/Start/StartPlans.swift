@@ -14,15 +14,13 @@ struct StartPlans {
     init(
         request: StartRequest, configuration: LoadedConfiguration, users: StartUsers, apps: [AppPlan],
         refused: [RefusedApp], states: StateDirectories, files: InstanceFiles, library: LibraryPaths,
-        openFiles: (soft: UInt64, hard: UInt64)
+        openFiles: (soft: UInt64, hard: UInt64), warnings: [String]
     ) throws {
         var server = configuration.server
-        server.runtimeDirectory = (files.directory as NSString).deletingLastPathComponent
         if request.isTransient {
             server.listen = []
             server.tls.listen = []
         }
-        let withoutPidFile = PidFilePlace.prepare(&server, isAskedFor: configuration.origins["pid_file"] != nil)
         core = CoreBootPlan(
             programVersion: ProductVersion.current, server: server, apps: apps, refused: refused,
             directory: configuration.directory, servesMany: configuration.servesMany,
@@ -34,7 +32,7 @@ struct StartPlans {
             coreUser: users.core?.uid ?? geteuid(), openFilesSoft: openFiles.soft, openFilesHard: openFiles.hard,
             lowersNiceness: canLowerNiceness())
         let certificates = CertificatePaths(server.tls.certificates, isRoot: geteuid() == 0)
-        core.warnings += certificates.warnings + (withoutPidFile.map { [$0] } ?? [])
+        core.warnings += certificates.warnings + warnings
         supervisor = SupervisorPlan()
         supervisor.readableFiles = certificates.trusted
         if let directory = configuration.directory {
@@ -52,6 +50,10 @@ struct StartPlans {
         supervisor.pidFile = server.pidFile
         supervisor.instanceDirectory = files.directory
         supervisor.logFormat = server.logFormat
+        if !request.isTransient {
+            supervisor.reloader = ReloaderPlan(
+                arguments: ["passenger", "_reload"], input: [UInt8](try JSONEncoder().encode(request)))
+        }
     }
 
     private static func appsWatcher(
@@ -69,24 +71,23 @@ struct StartPlans {
         // the instance's directory.
         let admin = ListenerPlan(
             name: "admin", address: .unix(path: files.adminSocket), backlog: 128, mode: 0o666)
-        func plans(_ addresses: [ListenAddress], _ scheme: String) -> [ListenerPlan] {
-            addresses.enumerated().map { index, address in
+        func plans(_ addresses: [ListenAddress], _ scheme: ListenerName.Scheme) -> [ListenerPlan] {
+            addresses.map { address in
+                let name = ListenerName(scheme, address).rawValue
                 switch address {
                 case .tcp:
-                    ListenerPlan(
-                        name: "\(scheme)-tcp:\(index)", address: address, backlog: server.socketBacklog,
-                        count: max(1, loops))
-                case .unix:
-                    ListenerPlan(name: "\(scheme)-unix:\(index)", address: address, backlog: server.socketBacklog)
+                    return ListenerPlan(
+                        name: name, address: address, backlog: server.socketBacklog, count: max(1, loops))
+                case .unix: return ListenerPlan(name: name, address: address, backlog: server.socketBacklog)
                 }
             }
         }
-        return [admin] + plans(server.listen, "http") + plans(server.tls.listen, "https")
+        return [admin] + plans(server.listen, .http) + plans(server.tls.listen, .https)
     }
 }
 
 /// What was asked for on the command line.
-struct StartRequest {
+struct StartRequest: Codable {
     /// Nil: what the configuration names, or the working directory.
     var directory: String?
     /// `--foo-bar VALUE` flags by key name.

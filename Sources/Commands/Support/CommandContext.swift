@@ -40,6 +40,11 @@ struct AppTarget: Sendable {
     var client: AdminClient
     var app: AppName
 
+    init(client: AdminClient, app: AppName) {
+        self.client = client
+        self.app = app
+    }
+
     init(_ target: Target) throws(ControlError) {
         guard let app = target.app else {
             let names = target.instance.apps.map(\.name.rawValue).joined(separator: ", ")

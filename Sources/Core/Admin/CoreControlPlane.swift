@@ -9,13 +9,15 @@ import Pool
 
 /// What the admin API asks for, done by the apps' operations and shown from the pool.
 struct CoreControlPlane: ControlPlane {
-    let plan: CoreBootPlan
+    let plans: Shared<CoreBootPlan>
+    var plan: CoreBootPlan { plans.withLock { $0 } }
     let table: AppTable
     let pool: Pool
     let archives: ArchiveClient
     let certificates: CertificateKeeper?
     let supervisorPid: Int32
-    let listeners: [String]
+    let reload: ConfigurationReload
+    let listeners: @Sendable () -> [String]
     let controlGroupNote: String
     let startedAt: WallTime
     let phase: @Sendable () -> Readiness.Phase
@@ -56,7 +58,7 @@ struct CoreControlPlane: ControlPlane {
         var server = ServerStatus(
             instance: plan.server.instanceName, version: plan.programVersion, supervisorPid: supervisorPid,
             corePid: getpid(), startedAt: startedAt, uptimeSeconds: (WallTime.now() - startedAt).inSeconds,
-            listeners: listeners)
+            listeners: listeners())
         server.controlGroups = controlGroupNote
         let snapshot = pool.snapshot()
         let shown = Dictionary(snapshot.apps.map { ($0.index, $0) }, uniquingKeysWith: { $1 })
@@ -286,6 +288,8 @@ struct CoreControlPlane: ControlPlane {
         let requester = Requester(caller, request.origin, "passenger env")
         return try await AppEnvironmentFile(app).change(request, by: requester)
     }
+
+    func reload(caller: Caller) async throws(ControlError) -> ReloadAnswer { try await reload.ask() }
 
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {
         shutDown(request.hurry)

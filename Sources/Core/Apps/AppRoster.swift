@@ -53,12 +53,37 @@ actor AppRoster {
         }
     }
 
-    /// An app of the directory. It gets no new requests; those in flight are finished within its drain time.
-    func drop(_ name: AppName) async {
+    /// What the server file says of an app that is served. Its workers know nothing of it before it is restarted.
+    func update(_ plan: AppPlan) {
+        guard let app = table[plan.name], app.plan.isEntry == plan.isEntry else {
+            admit(plan)?.startUnlessOnDemand()
+            return
+        }
+        let (old, new) = (app.plan.settings, plan.settings)
+        claims.release(plan.name)
+        if let conflict = claims.claim(new.serverNames, basePath: new.http.baseURI, for: plan.name) {
+            // Its own: nobody has taken them in between.
+            _ = claims.claim(old.serverNames, basePath: old.http.baseURI, for: plan.name)
+            return logger.error("app \(plan.name) goes on as it was: \(conflict)")
+        }
+        app.replacePlan(plan)
+        for warning in plan.warnings { logger.warning("app \(plan.name): \(warning)") }
+        guard !app.isStarted else { return }
+        app.routes?.begin(new)
+        app.startUnlessOnDemand()
+    }
+
+    /// An app of the directory has gone. The server file's own of that name is not concerned.
+    func dropEntry(_ name: AppName) async {
         waiting.removeAll { $0.name == name && $0.isEntry }
+        guard table[name]?.plan.isEntry ?? true else { return }
+        await drop(name)
+    }
+
+    /// It gets no new requests; those in flight are finished within its drain time.
+    func drop(_ name: AppName) async {
+        waiting.removeAll { $0.name == name }
         guard let app = table[name] else { return table.remove(name) }
-        // The server file's own is not concerned.
-        guard app.plan.isEntry else { return }
         logger.info("app \(name): is not served any more")
         routes?.remove(app.index)
         table.remove(name)

@@ -69,6 +69,7 @@ final class AppRoutes: Sendable {
         }
         guard let (settings, beside, past) = found else { return }
         log.use(settings.appLogFile)
+        pool.setQueue(app, settings.queue)
         table.set(route(settings, beside, past))
     }
 

@@ -10,7 +10,7 @@ import Spawning
 
 /// One app of this server: its operations, and how `status` shows it.
 struct ServedApp: Sendable {
-    let plan: AppPlan
+    private let currentPlan: Shared<AppPlan>
     let index: AppIndex
     let settings: SettingsClient
     let operations: AppOperations
@@ -25,7 +25,7 @@ struct ServedApp: Sendable {
     /// Nil in a transient core.
     let watchers: Watchers?
     /// uid that the server was started by.
-    private let serverUser: UInt32
+    let serverUser: UInt32
     let logger: Logger
     /// Writes what an operation does to the log.
     let log: @Sendable (OperationHandle) -> Void
@@ -33,13 +33,14 @@ struct ServedApp: Sendable {
     private let starting = Shared<Task<Void, Never>?>(nil)
 
     init(
-        plan: AppPlan, index: AppIndex, pool: Pool, settings: SettingsClient, operations: AppOperations,
+        plan: Shared<AppPlan>, index: AppIndex, pool: Pool, settings: SettingsClient, operations: AppOperations,
         builder: BuilderClient?, routes: AppRoutes?, companions: CompanionKeeper?, measurements: Measurements,
         appLog: AppLog,
         watchers: Watchers?, serverUser: UInt32, logger: Logger,
         log: @escaping @Sendable (OperationHandle) -> Void
     ) {
-        self.plan = plan
+        currentPlan = plan
+        name = plan.withLock { $0.name }
         self.index = index
         self.pool = pool
         self.settings = settings
@@ -55,6 +56,10 @@ struct ServedApp: Sendable {
         self.log = log
     }
 
+    /// Another one, of the same app, comes with a reload.
+    var plan: AppPlan { currentPlan.withLock { $0 } }
+    func replacePlan(_ plan: AppPlan) { currentPlan.withLock { $0 = plan } }
+
     /// Of many apps, those that need no worker before there is a request are not even read before.
     static func startsOnDemand(_ plan: AppPlan) -> Bool {
         let pool = plan.settings.pool
@@ -69,7 +74,7 @@ struct ServedApp: Sendable {
         }
     }
 
-    var name: AppName { plan.name }
+    let name: AppName
     var root: String { plan.location.path }
     var mode: RootMode { plan.location.isDeployRoot ? .deployRoot : .inPlace }
 

@@ -13,9 +13,9 @@ struct CertificateKeeper: Sendable {
     private let logger: Logger
     private let threads: NIOThreadPool
 
-    /// Nil when no listener speaks TLS.
-    init?(_ settings: TLSSettings, link: SupervisorLink, threads: NIOThreadPool, logger: Logger) async throws {
-        guard !settings.listen.isEmpty else { return nil }
+    /// Without a listener that speaks TLS it reads nothing; a reload may bring one.
+    init(_ settings: TLSSettings, link: SupervisorLink, threads: NIOThreadPool, logger: Logger) async throws {
+        let settings = Self.used(settings)
         self.logger = logger
         self.threads = threads
         // Blocks for the supervisor's answers.
@@ -27,6 +27,24 @@ struct CertificateKeeper: Sendable {
             if let problem = status.problem { logger.error("certificate: \(problem)") }
             for warning in status.warnings { logger.warning("certificate \(status.files.chain): \(warning.sentence)") }
         }
+    }
+
+    typealias Prepared = CertificateStore.Prepared
+
+    /// Reads what another configuration names.
+    func prepare(_ settings: TLSSettings) async throws -> Prepared {
+        let files = Self.used(settings).certificates
+        return try await threads.runIfActive { [store] in
+            store.prepare(files, now: monotonicNow(), unixSeconds: wallSeconds())
+        }
+    }
+
+    func use(_ prepared: Prepared) { store.use(prepared) }
+
+    private static func used(_ settings: TLSSettings) -> TLSSettings {
+        var settings = settings
+        if settings.listen.isEmpty { settings.certificates = [] }
+        return settings
     }
 
     func startWatching(_ group: any EventLoopGroup) {

@@ -12,16 +12,17 @@ final class SettingsClient: SettingsReading {
     private static let timeLimit = Duration.seconds(30)
 
     let tools: Tools
-    let app: AppPlan
+    private let plan: Shared<AppPlan>
+    var app: AppPlan { plan.withLock { $0 } }
     private let lastFailure = Mutex<DeployFailure?>(nil)
     private let latest = Mutex<LoadedApp?>(nil)
     private let shell = Mutex<(variables: [String: String]?, problem: String?)>((nil, nil))
     private let secrets = Mutex<(values: Set<String>, mask: SecretMask)>(([], SecretMask()))
     private let lastRelease = Mutex<ReleaseLocation?>(nil)
 
-    init(tools: Tools, app: AppPlan) {
+    init(tools: Tools, plan: Shared<AppPlan>) {
         self.tools = tools
-        self.app = app
+        self.plan = plan
     }
 
     /// Variables of the env file, as last read: current truth, which does not travel back with a rollback.
@@ -57,6 +58,14 @@ final class SettingsClient: SettingsReading {
         return loaded.settings
     }
 
+    func preview(release: ReleaseLocation?) async throws(DeployFailure) -> SettingsPreview {
+        let location = app.location
+        let root = location.isDeployRoot ? location.path : nil
+        let loaded = try await inspect(directory: release?.directory ?? location.path, root: root)
+        return SettingsPreview(
+            settings: loaded.settings, changesVariables: loaded.fileVariables != fileVariables)
+    }
+
     /// The root's own files are read with those of a release, so the last release whose files were good stands for them;
     /// before the first one, what the server was started with.
     func deploySettings() async throws(DeployFailure) -> DeploySettings {
@@ -70,6 +79,7 @@ final class SettingsClient: SettingsReading {
 
     private func inspect(directory: String, root: String?) async throws(DeployFailure) -> LoadedApp {
         let plan = tools.plan
+        let app = self.app
         let request = InspectRequest(
             directory: directory, root: root, name: app.name, flags: plan.flags, environment: plan.environment,
             workingDirectory: plan.workingDirectory, operatorLayers: app.app.operatorLayers)

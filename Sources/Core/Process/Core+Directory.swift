@@ -9,12 +9,17 @@ extension Core {
     private static let patience = Duration.seconds(10)
     private static let recordDelay = Duration.milliseconds(200)
 
+    func directoryApps(_ roster: AppRoster) -> DirectoryApps? {
+        plan.directory.map { directory in
+            DirectoryApps(
+                directory: directory, plan: plan, roster: roster, table: table, logger: logger,
+                changed: { [self] in recordChanged() })
+        }
+    }
+
     /// Returns when all apps that are there have been taken in. The others come, and these go, while the server runs.
-    func followDirectory(_ roster: AppRoster, _ routes: RouteTable?) async -> Task<Void, Never>? {
-        guard let directory = plan.directory else { return nil }
-        let apps = DirectoryApps(
-            directory: directory, plan: plan, roster: roster, table: table, logger: logger,
-            changed: { [self] in recordChanged() })
+    func follow(_ apps: DirectoryApps?, _ routes: RouteTable?) async -> Task<Void, Never>? {
+        guard let apps else { return nil }
         let (listed, isListed) = AsyncStream<Void>.makeStream()
         let task = Task { [appsMessages] in
             for await message in appsMessages {

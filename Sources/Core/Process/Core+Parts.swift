@@ -31,7 +31,7 @@ extension Core {
         parts.cache = ResponseCache(limits: CacheLimits(memory: server.cacheMemoryLimit))
         parts.accessLog = try makeAccessLog()
         parts.certificates = certificates?.store
-        parts.redirectPort = server.tls.redirect ? server.tls.listen.lazy.compactMap(\.port).first : nil
+        parts.redirectPort = plan.redirectPort
         let count = server.eventLoops > 0 ? server.eventLoops : System.coreCount
         return try await Gateway(group: SocketLoopGroup(count: count), parts: parts)
     }
@@ -72,7 +72,8 @@ extension Core {
     {
         let journal = try app.stateDirectory.map { try Journal(directory: $0) }
         let index = pool.addApp(app.name, queue: app.settings.queue, onDemand: ServedApp.startsOnDemand(app))
-        let settings = SettingsClient(tools: tools, app: app)
+        let current = Shared(app)
+        let settings = SettingsClient(tools: tools, plan: current)
         let log = AppLog(app: app.name, user: app.users.workers, tools: tools, events: events)
         let host = routes.map { [pool] routes in
             PoolHost(
@@ -105,7 +106,7 @@ extension Core {
         }
         host?.routes.begin(app.settings)
         return ServedApp(
-            plan: app, index: index, pool: pool, settings: settings,
+            plan: current, index: index, pool: pool, settings: settings,
             operations: AppOperations(app: app.name, parts: parts), builder: builder, routes: host?.routes,
             companions: companions,
             measurements: Measurements(

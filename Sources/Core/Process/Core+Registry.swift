@@ -8,13 +8,15 @@ import Spawning
 extension Core {
     /// What is really listened on: port 0 has become a number by now.
     func boundAddresses() throws -> [String] {
-        try bound(plan.server.listen, "http") + bound(plan.server.tls.listen, "https")
+        let server = plan.server
+        return try bound(server.listen, .http) + bound(server.tls.listen, .https)
     }
 
-    private func bound(_ addresses: [ListenAddress], _ scheme: String) throws -> [String] {
-        try addresses.enumerated().map { index, address in
-            guard case .tcp(let host, 0) = address,
-                let listener = inheritance.listeners.first(where: { $0.name == "\(scheme)-tcp:\(index)" })
+    private func bound(_ addresses: [ListenAddress], _ scheme: ListenerName.Scheme) throws -> [String] {
+        let listeners = self.listeners.withLock { $0 }
+        return try addresses.map { address in
+            let name = ListenerName(scheme, address).rawValue
+            guard case .tcp(let host, 0) = address, let listener = listeners.first(where: { $0.name == name })
             else { return address.description }
             return ListenAddress.tcp(host: host, port: Int(try boundPort(listener.descriptor))).description
         }

@@ -19,9 +19,12 @@ import Telemetry
 final class Core: Sendable {
     private static let tickInterval = TimeAmount.milliseconds(100)
 
-    let plan: CoreBootPlan
+    /// The one that holds; a reload brings another.
+    let plans: Shared<CoreBootPlan>
+    var plan: CoreBootPlan { plans.withLock { $0 } }
     let link: SupervisorLink
     let inheritance: Inheritance
+    let listeners: Shared<[InheritedListener]>
     let writer: LogWriter
     let logger: Logger
     let events: EventLog
@@ -44,10 +47,13 @@ final class Core: Sendable {
     let phase = Shared(Readiness.Phase.starting)
     /// Opens logs anew, once there are some.
     private let logs = Shared<@Sendable () -> Void>({})
+    let reloadNews: AsyncStream<ReloadNews>
+    private let tellReload: AsyncStream<ReloadNews>.Continuation
 
     init(plan: CoreBootPlan, inheritance: Inheritance, link: SupervisorLink) throws {
-        self.plan = plan
+        plans = Shared(plan)
         self.inheritance = inheritance
+        listeners = Shared(inheritance.listeners)
         self.link = link
         let format = plan.server.logFormat
         let writer = try LogWriter(descriptor: 2, isJSON: format == .json)
@@ -83,19 +89,21 @@ final class Core: Sendable {
         }
         (shutdownRequests, requestShutdown) = AsyncStream.makeStream()
         (appsMessages, tellApps) = AsyncStream.makeStream()
+        (reloadNews, tellReload) = AsyncStream.makeStream()
     }
 
     func run() async {
         let requestShutdown = self.requestShutdown
-        let logs = self.logs
-        let tellApps = self.tellApps
-        link.start { request in
+        let (tellApps, tellReload) = (self.tellApps, self.tellReload)
+        link.start { [self] request in
             switch request {
             case .shutdown(let hurry): requestShutdown.yield(hurry)
             // Every child of the supervisor's ends with it, and so do we.
             case .supervisorGone: exit(1)
-            case .reopenLogs: logs.withLock { $0 }()
-            case .reload: break
+            case .reopenLogs: reopenLogs()
+            case .listener(let listener): tellReload.yield(.listener(listener))
+            case .reload(let ticket, let bootPlan): tellReload.yield(.plan(ticket: ticket, bootPlan))
+            case .reloadRefused(let ticket, let reason): tellReload.yield(.refused(ticket: ticket, reason: reason))
             case .apps(let message): tellApps.yield(message)
             }
         }
@@ -109,8 +117,13 @@ final class Core: Sendable {
         }
     }
 
+    func reopenLogs() { logs.withLock { $0 }() }
+
     private func serve() async throws {
-        let certificates = try await CertificateKeeper(plan.server.tls, link: link, threads: threads, logger: logger)
+        let plan = self.plan
+        let certificates =
+            plan.isTransient
+            ? nil : try await CertificateKeeper(plan.server.tls, link: link, threads: threads, logger: logger)
         let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
         logs.withLock { [table] in
             $0 = {
@@ -139,11 +152,15 @@ final class Core: Sendable {
             try makeApp($0, routes, watchers, spawner)
         }
         await admitApps(to: roster, routes)
-        let following = await followDirectory(roster, routes)
+        let entries = directoryApps(roster)
+        let following = await follow(entries, routes)
         if !plan.servesMany, let refused = table.refused.first { throw StartFailure(description: refused.reason) }
         startTicking()
+        let reload = ConfigurationReload(
+            core: self, gateway: gateway, roster: roster, certificates: certificates, entries: entries)
+        let reloading = Task { [reloadNews] in await reload.follow(reloadNews) }
         let listeners = try boundAddresses()
-        let admin = startAdmin(listeners, certificates)
+        let admin = startAdmin(certificates, reload)
         let apps = table.all.filter { !ServedApp.startsOnDemand($0.plan) }
         await roster.start(apps)
         // Not earlier: who comes while nothing is booting yet would be told that nothing is live. Until here connections
@@ -164,6 +181,7 @@ final class Core: Sendable {
         if plan.isTransient { endWhenIdle() }
         await waitForShutdown(gateway)
         following?.cancel()
+        reloading.cancel()
         // Whoever asked for the stop gets the answer before the process ends.
         admin.cancel()
         await admin.value
@@ -205,22 +223,25 @@ final class Core: Sendable {
     }
 
     private func open(_ gateway: Gateway) async throws {
-        let proxied = plan.server.proxyProtocol
-        try await gateway.open(
-            inheritance.listeners.compactMap { listener in
-                let isTLS = listener.name.hasPrefix("https-")
-                guard isTLS || listener.name.hasPrefix("http-") else { return nil }
-                return GatewayListener(
-                    descriptor: listener.descriptor, isShared: listener.name.contains("-unix"), isTLS: isTLS,
-                    proxyProtocol: proxied)
-            })
+        try await gateway.open(gatewayListeners(inheritance.listeners))
     }
 
-    private func startAdmin(_ listeners: [String], _ certificates: CertificateKeeper?) -> Task<Void, Never> {
+    func gatewayListeners(_ listeners: [InheritedListener]) -> [GatewayListener] {
+        let proxied = plan.server.proxyProtocol
+        return listeners.compactMap { listener in
+            guard let (scheme, isUnix) = ListenerName.parts(listener.name) else { return nil }
+            return GatewayListener(
+                descriptor: listener.descriptor, name: listener.name, isShared: isUnix, isTLS: scheme == .https,
+                proxyProtocol: proxied)
+        }
+    }
+
+    private func startAdmin(_ certificates: CertificateKeeper?, _ reload: ConfigurationReload) -> Task<Void, Never> {
         let requestShutdown = self.requestShutdown
         let plane = CoreControlPlane(
-            plan: plan, table: table, pool: pool, archives: ArchiveClient(tools: tools), certificates: certificates,
-            supervisorPid: inheritance.supervisorPid, listeners: listeners,
+            plans: plans, table: table, pool: pool, archives: ArchiveClient(tools: tools), certificates: certificates,
+            supervisorPid: inheritance.supervisorPid, reload: reload,
+            listeners: { [self] in (try? boundAddresses()) ?? [] },
             controlGroupNote: inheritance.controlGroupNote, startedAt: WallTime.now(),
             phase: { [phase] in phase.withLock { $0 } },
             shutDown: { requestShutdown.yield($0) })

@@ -37,6 +37,9 @@ package struct CoreBootPlan: Codable, Sendable {
     /// Whether the supervisor can give a process a lower nice value than it has.
     package var lowersNiceness: Bool
 
+    /// Where plain requests are sent; nil: they are served.
+    var redirectPort: Int? { server.tls.redirect ? server.tls.listen.lazy.compactMap(\.port).first : nil }
+
     package init(
         programVersion: String, server: ServerSettings, apps: [AppPlan], refused: [RefusedApp],
         directory: AppsDirectory?, servesMany: Bool, maxPoolSize: Int, warnings: [String], flags: [String: String],

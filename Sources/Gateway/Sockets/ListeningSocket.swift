@@ -7,6 +7,8 @@ import NIOCore
 package final class ListeningSocket: SocketLoop.Watched {
     /// Connections taken in one turn, so that a flood of them does not stop those that are there.
     private static let acceptsInTurn = 64
+    /// No backlog is longer (`socket_backlog`).
+    private static let longestQueue = 65_536
     /// How long nothing is accepted when there are no descriptors or no memory left: connections wait in the kernel.
     private static let pause = TimeAmount.milliseconds(200)
 
@@ -46,6 +48,15 @@ package final class ListeningSocket: SocketLoop.Watched {
                 continue
             default: return rest(-client)
             }
+        }
+    }
+
+    /// Nobody will have the socket after this: a connection that was not taken from it would be reset.
+    package func acceptWaiting() {
+        for _ in 0..<Self.longestQueue where isOpen {
+            let client = cl_stream_accept(fd)
+            if client == -EAGAIN { return }
+            if client >= 0 { accepted?(Descriptor(owning: client)) }
         }
     }
 

@@ -31,6 +31,34 @@ package final class CertificateStore: Sendable {
         look(now, unixSeconds, always: true)
     }
 
+    /// Other pairs, read and not used yet.
+    package struct Prepared: Sendable {
+        fileprivate var watches: [PairWatch]
+        /// Why they had better not be used; empty when nothing is wrong.
+        package var problems: [CertificateProblem] { watches.compactMap(\.problem) }
+    }
+
+    /// Reads these pairs, those that are in use already as well. Blocks.
+    package func prepare(_ certificates: [CertificateFiles], now: Instant, unixSeconds: Int64) -> Prepared {
+        let known = watches.withLock { $0 }
+        return Prepared(
+            watches: certificates.map { files in
+                var watch = known.first { $0.files == files } ?? PairWatch(files)
+                let read = read(files)
+                _ = watch.wasRead(read.pair, stamps: read.stamps, now: now, unixSeconds: unixSeconds)
+                return watch
+            })
+    }
+
+    /// From the next handshake on.
+    package func use(_ prepared: Prepared) {
+        watches.withLock { watches in
+            watches = prepared.watches
+            let table = CertificateTable(watches.compactMap(\.current))
+            published.withLock { $0 = table }
+        }
+    }
+
     /// Reads what has changed since the last look. Cheap when nothing has: two stat(2) a pair. To be called about once a
     /// second, not on an event loop. A pair that does not fit is reported only when it stays so for a few seconds.
     package func poll(now: Instant, unixSeconds: Int64) -> CertificateChanges {

@@ -1,6 +1,7 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
-        case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, serves, fork
+        case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, serves, fork,
+            requestReload, reloadAnswer
     }
 
     package static func encode(_ message: CoreMessage) -> [UInt8] {
@@ -42,6 +43,12 @@ extension MessageCodec {
         case .serves(let tag):
             writer.integer(Kind.serves.rawValue)
             writer.integer(tag.rawValue)
+        case .requestReload(let ticket):
+            writer.integer(Kind.requestReload.rawValue)
+            writer.integer(ticket)
+        case .reloadAnswer(let refusal):
+            writer.integer(Kind.reloadAnswer.rawValue)
+            writer.optional(refusal) { $0.text($1) }
         }
         return writer.bytes
     }
@@ -70,6 +77,10 @@ extension MessageCodec {
             case .openFile: return .openFile(path: try reader.text())
             case .startMeter: return .startMeter
             case .serves: return .serves(tag: ChildTag(try reader.integer()))
+            case .requestReload: return .requestReload(ticket: try reader.integer())
+            case .reloadAnswer:
+                return .reloadAnswer(
+                    refusal: try reader.optional { reader throws(CodecError) in try reader.text() })
             }
         }
     }

@@ -1,7 +1,7 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
         case welcome = 1, listener, child, begin, spawned, spawnRefused, exited, shutdown, reload, reopenLogs,
-            fileOpened, apps, meterStarted, controlGroups
+            fileOpened, apps, meterStarted, controlGroups, reloadRefused
     }
 
     package static func encode(_ message: SupervisorMessage) -> [UInt8] {
@@ -41,8 +41,13 @@ extension MessageCodec {
         case .shutdown(let hurry):
             writer.integer(Kind.shutdown.rawValue)
             writer.flag(hurry)
-        case .reload:
+        case .reload(let ticket):
             writer.integer(Kind.reload.rawValue)
+            writer.integer(ticket)
+        case .reloadRefused(let ticket, let reason):
+            writer.integer(Kind.reloadRefused.rawValue)
+            writer.integer(ticket)
+            writer.text(reason)
         case .reopenLogs:
             writer.integer(Kind.reopenLogs.rawValue)
         case .fileOpened(let path, let errno):
@@ -82,7 +87,8 @@ extension MessageCodec {
                     tag: ChildTag(try reader.integer()), pid: try reader.integer(), reason: try reader.exitReason(),
                     launchFailure: try reader.optional { reader throws(CodecError) in try reader.launchFailure() })
             case .shutdown: return .shutdown(hurry: try reader.flag())
-            case .reload: return .reload
+            case .reload: return .reload(ticket: try reader.integer())
+            case .reloadRefused: return .reloadRefused(ticket: try reader.integer(), reason: try reader.text())
             case .reopenLogs: return .reopenLogs
             case .fileOpened: return .fileOpened(path: try reader.text(), errno: try reader.integer())
             case .apps: return .apps(try reader.appsMessage())

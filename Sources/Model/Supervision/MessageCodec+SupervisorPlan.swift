@@ -20,6 +20,10 @@ extension MessageCodec {
             writer.list(watcher.arguments) { $0.text($1) }
             writer.blob(watcher.input)
         }
+        writer.optional(plan.reloader) { writer, reloader in
+            writer.list(reloader.arguments) { $0.text($1) }
+            writer.blob(reloader.input)
+        }
         return writer.bytes
     }
 
@@ -43,6 +47,11 @@ extension MessageCodec {
             plan.logFormat = try reader.flag() ? .json : .text
             plan.appsWatcher = try reader.optional { reader throws(CodecError) in
                 AppsWatcherPlan(
+                    arguments: try reader.list { reader throws(CodecError) in try reader.text() },
+                    input: try reader.blob())
+            }
+            plan.reloader = try reader.optional { reader throws(CodecError) in
+                ReloaderPlan(
                     arguments: try reader.list { reader throws(CodecError) in try reader.text() },
                     input: try reader.blob())
             }

@@ -12,6 +12,7 @@ package enum MessageCodec {
         case launchFailure = 0x46  // F
         case startReport = 0x52  // R
         case apps = 0x41  // A
+        case compiledPlan = 0x4E  // N
     }
 
     static func writer(_ family: Family) -> ByteWriter {

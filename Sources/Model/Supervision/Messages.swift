@@ -94,6 +94,10 @@ package enum CoreMessage: Sendable, Equatable {
     case serves(tag: ChildTag)
     /// A process is wanted that measures memory (`passenger-launch measure`); one that runs already is ended.
     case startMeter
+    /// The configuration is to be read again. Answered by `reload`, or by `reloadRefused`, with this ticket or a later one.
+    case requestReload(ticket: UInt64)
+    /// Answers `reload`: nil, and the core works by the new plan; or why not, and all stays as it was.
+    case reloadAnswer(refusal: String?)
 }
 
 /// How a child ended, as wait(2) tells it.
@@ -159,7 +163,10 @@ package enum SupervisorMessage: Sendable, Equatable {
     case exited(tag: ChildTag, pid: Int32, reason: ExitReason, launchFailure: LaunchFailure?)
     /// Stop taking new work, finish what is in flight, then send `done`. `hurry`: at once.
     case shutdown(hurry: Bool)
-    case reload
+    /// Another plan; one descriptor: the boot plan. Listeners that it has more came before it, by `listener`.
+    case reload(ticket: UInt64)
+    /// Nothing was changed. `reason` is for people.
+    case reloadRefused(ticket: UInt64, reason: String)
     case reopenLogs
     /// Answers `openFile`, in order. 0 and one descriptor to read from, or none and an errno: EPERM for a file that the plan
     /// does not name, EINVAL for what is no regular file, EFBIG, or what open(2) said.

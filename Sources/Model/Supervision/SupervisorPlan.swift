@@ -36,7 +36,34 @@ package struct SupervisorPlan: Sendable, Equatable {
     package var logFormat = LogFormat.text
     /// Watches a directory of apps; nil when there is none.
     package var appsWatcher: AppsWatcherPlan?
+    /// Makes another plan when the configuration is to be read again; nil: it never is.
+    package var reloader: ReloaderPlan?
     package init() {}
+}
+
+/// A process of the supervisor's own program and user that reads the configuration again and makes a plan of it
+/// (`CompiledPlan`). Its word is all that can change what the supervisor does: the core may ask for it, no more.
+package struct ReloaderPlan: Sendable, Equatable {
+    package var arguments: [String]
+    /// Opaque: what the server was started with.
+    package var input: [UInt8]
+    package init(arguments: [String], input: [UInt8]) {
+        self.arguments = arguments
+        self.input = input
+    }
+
+    /// A memory file for the result; its input; the plan that the supervisor runs by.
+    package static let resultTarget: Int32 = 3
+    package static let inputTarget: Int32 = 4
+    package static let runningTarget: Int32 = 5
+    package static let programTarget: Int32 = 6
+}
+
+/// What became of reading the configuration again.
+package enum CompiledPlan: Sendable, Equatable {
+    case plan(SupervisorPlan)
+    /// For people.
+    case refused(reason: String)
 }
 
 /// A process of the supervisor's own program and user that tells, by `AppsMessage`s, which apps there are. The owners of

@@ -6,7 +6,7 @@ struct PoolContext {
     var random: SplitMix64
     /// Of its own, so that who gets which id changes no other decision.
     var stickyRandom: SplitMix64
-    let limits: PoolLimits
+    var limits: PoolLimits
     var now = Instant.zero
     private var actions: [PoolAction] = []
 

@@ -174,6 +174,15 @@ struct PoolStateMachine {
         apps[app.rawValue].queueSettings = queue
     }
 
+    /// Generations that are larger than it leaves them stay so until they shrink by themselves.
+    mutating func setMaxPoolSize(_ size: Int, now: Instant) -> [PoolAction] {
+        begin(now)
+        context.limits.maxPoolSize = size
+        context.limits.maxSurge = size
+        grow()
+        return finish()
+    }
+
     mutating func removeApp(_ app: AppIndex, now: Instant) -> [PoolAction] {
         begin(now)
         let live = apps[app.rawValue].generations.last { $0.state == .live }

@@ -24,7 +24,7 @@ package struct Inheritance: Sendable {
 }
 
 /// The core's own copy of a listening descriptor of the supervisor's.
-package struct InheritedListener: Sendable {
+package struct InheritedListener: Sendable, Equatable {
     package var name: String
     package var index: Int
     package var descriptor: Int32
@@ -32,7 +32,11 @@ package struct InheritedListener: Sendable {
 
 package enum ControlRequest: Sendable, Equatable {
     case shutdown(hurry: Bool)
-    case reload
+    /// Of a new plan that comes next; the descriptor is the receiver's.
+    case listener(InheritedListener)
+    /// Another boot plan, to be answered by `CoreMessage.reloadAnswer`.
+    case reload(ticket: UInt64, bootPlan: [UInt8])
+    case reloadRefused(ticket: UInt64, reason: String)
     case reopenLogs
     case apps(AppsMessage)
     /// The supervisor is gone; its death signal follows.
@@ -51,6 +55,8 @@ package final class SupervisorLink: Sendable {
         var isSupervisorGone = false
     }
 
+    private static let largestBootPlan = 16 << 20
+
     let descriptor: Int32
     let state = Mutex(State())
 
@@ -68,7 +74,7 @@ package final class SupervisorLink: Sendable {
                     throw LinkError.incompatible(version)
                 }
                 let file = Descriptor(owning: plan)
-                inheritance.bootPlan = try readWholeFile(file.number, limit: 16 << 20)
+                inheritance.bootPlan = try readWholeFile(file.number, limit: Self.largestBootPlan)
                 inheritance.supervisorPid = pid
                 inheritance.coreNumber = number
             case .listener(let name, let index):
@@ -177,7 +183,16 @@ package final class SupervisorLink: Sendable {
         case .exited(let tag, _, let reason, let failure):
             state.withLock { $0.handlers.removeValue(forKey: tag) }?.childExited(reason, launchFailure: failure)
         case .shutdown(let hurry): control(.shutdown(hurry: hurry))
-        case .reload: control(.reload)
+        case .listener(let name, let index):
+            guard let number = descriptors.first else { break }
+            control(.listener(InheritedListener(name: name, index: Int(index), descriptor: number)))
+            for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
+            return
+        case .reload(let ticket):
+            // An empty plan is refused as one that cannot be read.
+            let plan = descriptors.first.flatMap { try? readWholeFile($0, limit: Self.largestBootPlan) }
+            control(.reload(ticket: ticket, bootPlan: plan ?? []))
+        case .reloadRefused(let ticket, let reason): control(.reloadRefused(ticket: ticket, reason: reason))
         case .reopenLogs: control(.reopenLogs)
         case .apps(let message): control(.apps(message))
         case .fileOpened(let path, let errno):
@@ -196,7 +211,7 @@ package final class SupervisorLink: Sendable {
             meterStarted(.success(number))
             for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
             return
-        case .welcome, .listener, .controlGroups, .child, .begin: break
+        case .welcome, .controlGroups, .child, .begin: break
         }
         for number in descriptors { _ = Descriptor(owning: number) }
     }

@@ -42,12 +42,14 @@ final class LoadGenerator: Sendable {
     private static let download = 300_001
 
     private let port: Int
+    private let host: String
     private let payload: Payload
     private let account = Mutex(Account())
     private let clients = Mutex((wanted: true, running: 0))
 
-    init(port: Int, in place: Place, kinds: [Kind] = Kind.allCases) throws {
+    init(port: Int, in place: Place, kinds: [Kind] = Kind.allCases, host: String = "test") throws {
         self.port = port
+        self.host = host
         payload = try Payload(in: place)
         for kind in kinds {
             clients.withLock { $0.running += 1 }
@@ -107,8 +109,8 @@ final class LoadGenerator: Sendable {
     /// The version that answered, where the route tells.
     private func request(_ kind: Kind, _ connection: HTTPConnection) throws -> Int? {
         switch kind {
-        case .keptAlive: return try version(connection.get("/version"))
-        case .newConnection: return try version(connection.get("/version", close: true))
+        case .keptAlive: return try version(connection.get("/version", host: host))
+        case .newConnection: return try version(connection.get("/version", close: true, host: host))
         case .upload: try check(connection.post("/echo", payload.bytes))
         case .chunkedUpload: try check(connection.postChunked("/echo", payload.bytes))
         case .download:

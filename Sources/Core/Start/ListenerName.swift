@@ -1,0 +1,23 @@
+package import Model
+
+/// What a listener is called between whoever plans it, the supervisor and the core. By its address, so that one that is kept
+/// over a reload keeps its name: `http-tcp:127.0.0.1:3000`, `https-unix:/run/blog.sock`.
+package struct ListenerName: Sendable {
+    package enum Scheme: String, Sendable { case http, https }
+
+    package let rawValue: String
+
+    package init(_ scheme: Scheme, _ address: ListenAddress) {
+        switch address {
+        case .tcp: rawValue = "\(scheme.rawValue)-tcp:\(address)"
+        case .unix(let path): rawValue = "\(scheme.rawValue)-unix:\(path)"
+        }
+    }
+
+    /// Nil for those that are not the gateway's.
+    package static func parts(_ name: String) -> (scheme: Scheme, isUnix: Bool)? {
+        let kind = name.prefix { $0 != ":" }.split(separator: "-")
+        guard kind.count == 2, let scheme = Scheme(rawValue: String(kind[0])) else { return nil }
+        return (scheme, kind[1] == "unix")
+    }
+}

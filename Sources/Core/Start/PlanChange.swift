@@ -1,0 +1,88 @@
+import AppConfig
+import Model
+
+/// What another boot plan changes, and whether a running server can take it on: as a whole, or not at all.
+package struct PlanChange: Sendable {
+    /// What only a restart of the server can change, and what is wrong with the new plan; a sentence each. Empty: it can be
+    /// taken on.
+    package private(set) var refusals: [String] = []
+    var added: [AppPlan] = []
+    var removed: [AppName] = []
+    /// Served before and after. Whether their configuration is another is seen when their own files have been read too.
+    var kept: [AppPlan] = []
+    /// Of the directory of apps.
+    var changesEntries: Bool
+
+    package init(from old: CoreBootPlan, to new: CoreBootPlan) {
+        changesEntries = old.directory != new.directory
+        refusals = Self.fixedServerKeys(old.server, new.server)
+        if old.servesMany != new.servesMany {
+            refusals.append("a server of one app and one of many are different servers: restart it")
+        } else if old.directory?.path != new.directory?.path {
+            refusals.append("'apps_dir' cannot be changed while the server runs: restart it")
+        }
+        for app in new.refused where !old.refused.contains(app) {
+            refusals.append("app \(app.name): \(app.reason)")
+        }
+        compareApps(old, new)
+        let known = Self.conflicts(old)
+        refusals += Self.conflicts(new).filter { !known.contains($0) }
+    }
+
+    private mutating func compareApps(_ old: CoreBootPlan, _ new: CoreBootPlan) {
+        let before = Dictionary(old.apps.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let after = Set(new.apps.map(\.name))
+        removed = old.apps.map(\.name).filter { !after.contains($0) }
+        for app in new.apps {
+            guard let known = before[app.name] else {
+                added.append(app)
+                continue
+            }
+            kept.append(app)
+            if app.location != known.location {
+                refusals.append(
+                    "app \(app.name): its 'root' cannot be changed while it is served: give it another name")
+            } else if app.users != known.users || app.stateDirectory != known.stateDirectory {
+                refusals.append("app \(app.name): its users cannot be changed while it is served: restart the server")
+            }
+        }
+    }
+
+    /// One host name has one owner. A conflict that the start has lived with is none of a reload's business.
+    private static func conflicts(_ plan: CoreBootPlan) -> [String] {
+        guard plan.servesMany else { return [] }
+        var claims = HostClaims()
+        return plan.apps.compactMap { app in
+            let settings = app.settings
+            let conflict = claims.claim(settings.serverNames, basePath: settings.http.baseURI, for: app.name)
+            return conflict.map { "app \(app.name): \($0)" }
+        }
+    }
+
+    private static func fixedServerKeys(_ old: ServerSettings, _ new: ServerSettings) -> [String] {
+        var changed: [String] = []
+        func compare(_ key: String, _ value: (ServerSettings) -> some Equatable) {
+            if value(old) != value(new) { changed.append(key) }
+        }
+        compare("instance_name") { $0.instanceName }
+        compare("socket_backlog") { $0.socketBacklog }
+        compare("pid_file") { $0.pidFile }
+        if old.daemonize { compare("log_file") { $0.logFile } }
+        compare("log_level") { $0.logLevel }
+        compare("log_format") { $0.logFormat }
+        compare("core_user") { $0.coreUser }
+        compare("runtime_dir") { $0.runtimeDirectory }
+        compare("state_dir") { $0.stateDirectory }
+        compare("data_buffer_dir") { $0.dataBufferDirectory }
+        compare("buffer_memory_limit") { $0.bufferMemoryLimit }
+        compare("buffer_disk_limit") { $0.bufferDiskLimit }
+        compare("event_loops") { $0.eventLoops }
+        compare("show_version_in_header") { $0.showVersionInHeader }
+        compare("proxy_protocol") { $0.proxyProtocol }
+        compare("http2") { $0.tls.http2 }
+        compare("access_log") { $0.accessLog }
+        compare("access_log_file") { $0.accessLogFile }
+        compare("turbocaching_memory") { $0.cacheMemoryLimit }
+        return changed.map { "'\($0)' cannot be changed while the server runs: restart it" }
+    }
+}
