@@ -25,7 +25,7 @@ package struct ReloadStateMachine: Sendable {
         case starting
         case compiling(pid: Int32, deadline: Instant, isLate: Bool)
         case binding
-        case offered(deadline: Instant)
+        case offered(deadline: Instant?)
     }
 
     /// Reading files may hang on a lost mount.
@@ -43,7 +43,8 @@ package struct ReloadStateMachine: Sendable {
 
     package var nextDeadline: Instant? {
         switch state {
-        case .compiling(_, let deadline, isLate: false), .offered(let deadline): deadline
+        case .compiling(_, let deadline, isLate: false): deadline
+        case .offered(let deadline): deadline
         case .idle, .starting, .compiling, .binding: nil
         }
     }
@@ -109,7 +110,8 @@ package struct ReloadStateMachine: Sendable {
         case .compiling(let pid, let deadline, isLate: false) where deadline <= now:
             state = .compiling(pid: pid, deadline: deadline, isLate: true)
             return [.killCompiler(pid: pid)]
-        case .offered(let deadline) where deadline <= now:
+        case .offered(let deadline?) where deadline <= now:
+            state = .offered(deadline: nil)
             return [.giveUpCore(reason: "it has not answered to a new configuration within \(Self.answerTime)")]
         default: return []
         }

@@ -4,13 +4,18 @@ import Model
 
 /// swift-log messages as one JSON object a line: `time` (UTC, milliseconds), `level` and `message`, then the metadata by name.
 package struct JSONLogHandler: LogHandler {
-    package var logLevel: Logger.Level
+    private let shared: SharedLevel
+    private var own: Logger.Level?
+    package var logLevel: Logger.Level {
+        get { own ?? shared.level }
+        set { own = newValue }
+    }
     package var metadata: Logger.Metadata = [:]
     private let writer: LogWriter
 
-    package init(writer: LogWriter, level: Logger.Level) {
+    package init(writer: LogWriter, level: SharedLevel) {
         self.writer = writer
-        logLevel = level
+        shared = level
     }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -4,13 +4,18 @@ package import Logging
 /// swift-log messages as text lines: time (UTC, milliseconds), level, message, `key=value` metadata. What a line is about
 /// (`LogField`) stands in its message already.
 package struct LineLogHandler: LogHandler {
-    package var logLevel: Logger.Level
+    private let shared: SharedLevel
+    private var own: Logger.Level?
+    package var logLevel: Logger.Level {
+        get { own ?? shared.level }
+        set { own = newValue }
+    }
     package var metadata: Logger.Metadata = [:]
     private let writer: LogWriter
 
-    package init(writer: LogWriter, level: Logger.Level) {
+    package init(writer: LogWriter, level: SharedLevel) {
         self.writer = writer
-        logLevel = level
+        shared = level
     }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {

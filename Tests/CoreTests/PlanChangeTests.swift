@@ -65,10 +65,10 @@ import Testing
     @Test func `each setting of the server is either taken on or refused`() {
         let taken: Set = [
             "listen", "tls", "shutdownDelay", "shutdownTimeout", "trustedProxies", "maxConnections", "daemonize",
-            "logFile",
+            "logFile", "logLevel",
         ]
         let refused: Set = [
-            "instanceName", "socketBacklog", "pidFile", "logLevel", "logFormat", "coreUser", "runtimeDirectory",
+            "instanceName", "socketBacklog", "pidFile", "logFormat", "coreUser", "runtimeDirectory",
             "stateDirectory", "dataBufferDirectory", "bufferMemoryLimit", "bufferDiskLimit", "eventLoops",
             "showVersionInHeader", "proxyProtocol", "accessLog", "accessLogFile", "cacheMemoryLimit",
         ]
@@ -84,6 +84,27 @@ import Testing
         other.users.workers = "root"
         let given = PlanChange(from: old, to: plan([other])).refusals
         #expect(given.count == 1 && given[0].contains("users"))
+    }
+
+    @Test func `an address that the old one still holds is refused before anybody tries`() {
+        func refusals(_ old: [ListenAddress], _ new: [ListenAddress], secure: [ListenAddress] = []) -> [String] {
+            PlanChange(
+                from: plan([]) { $0.server.listen = old },
+                to: plan([]) {
+                    $0.server.listen = new
+                    $0.server.tls.listen = secure
+                }
+            ).refusals
+        }
+        let local = ListenAddress.tcp(host: "127.0.0.1", port: 80)
+        let all = ListenAddress.tcp(host: "0.0.0.0", port: 80)
+        #expect(refusals([local], [], secure: [local]).first?.contains("TLS") == true)
+        #expect(refusals([local], [all]).first?.contains("is not free while 127.0.0.1:80") == true)
+        #expect(refusals([all], [local]).count == 1)
+        #expect(refusals([local], [.tcp(host: "127.0.0.2", port: 80)]).isEmpty)
+        #expect(refusals([local], [.tcp(host: "127.0.0.1", port: 81)], secure: [.unix(path: "/s")]).isEmpty)
+        #expect(refusals([.tcp(host: "::", port: 0)], [], secure: [.tcp(host: "::", port: 0)]).isEmpty)
+        #expect(refusals([.unix(path: "/s")], [], secure: [.unix(path: "/s")]).count == 1)
     }
 
     @Test func `a conflict or a broken section is refused when it is new`() {

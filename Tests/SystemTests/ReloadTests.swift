@@ -88,6 +88,12 @@ extension SystemTests {
                 #expect(end.errors.contains("Nothing was changed") && end.errors.contains(reason), "\(end.everything)")
                 #expect(server.log.contains(reason), "\(reason)\n\(server.log)")
             }
+            if AppUser.isSwitched {
+                AppUser.own("\(place.path)/passenger.yml")
+                let end = try reload(server)
+                #expect(end.status == 4 && end.errors.contains("belongs to uid"), "\(end.everything)")
+                chown("\(place.path)/passenger.yml", 0, 0)
+            }
             // A signal has nobody to tell but the log.
             try write("apps_dirr: /x", in: place)
             try #require(server.program).signal(SIGHUP)
@@ -194,6 +200,38 @@ extension SystemTests {
             #expect(try pid(server, "blog") == blog)
             try eventually("the end of the removed app's worker", evidence: { server.log }) { !isRunning(shop) }
             #expect(try server.run("restart", "news").status == 0)
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `what the server file says of an entry of apps_dir is taken on too`() throws {
+            let place = try Place()
+            let sites = "\(place.path)/sites"
+            try #require(mkdir(sites, 0o755) == 0)
+            for name in ["blog", "shop"] { _ = try place.copyApp(.python, as: "sites/\(name).test") }
+            let server = try TestServer(serverFile: "apps_dir: \(sites)\n", in: place)
+            try server.start()
+            let (blog, shop) = (try pid(server, "blog"), try pid(server, "shop"))
+            try write(
+                """
+                apps_dir: \(sites)
+                apps:
+                  blog.test: {envvars: {GREETING: hello}}
+                """, in: place)
+            let end = try reload(server)
+            #expect(end.status == 0, "\(end.everything)\n\(server.log)")
+            #expect(try server.get("/env", host: "blog.test").text.contains("GREETING"))
+            #expect(try pid(server, "blog") != blog && pid(server, "shop") == shop)
+            // One that comes later has it from the start.
+            _ = try place.copyApp(.python, as: "late")
+            try write("apps_dir: \(sites)\nenvvars: {LATE: x}\n", in: place)
+            let second = try reload(server)
+            #expect(second.status == 0, "\(second.everything)")
+            try #require(symlink("\(place.path)/late", "\(sites)/late.test") == 0)
+            try eventually("the late app", evidence: { server.log }) {
+                let answer = try server.get("/env", host: "late.test")
+                return answer.status == 200 && answer.text.contains("LATE")
+            }
             try server.stop()
         }
 

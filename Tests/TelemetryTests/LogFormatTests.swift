@@ -13,9 +13,9 @@ import Testing
         body(
             Logger(label: "test") { _ in
                 if isJSON {
-                    JSONLogHandler(writer: writer, level: .info)
+                    JSONLogHandler(writer: writer, level: SharedLevel(.info))
                 } else {
-                    LineLogHandler(writer: writer, level: .info)
+                    LineLogHandler(writer: writer, level: SharedLevel(.info))
                 }
             })
         // A line at the end, so that one is read whatever was written before.

@@ -84,7 +84,7 @@ extension KeyTable {
         ConfigKey(
             "log_format", .server, .oneOf(LogFormat.self), \.server.logFormat, by: .upgrade,
             "Lines of the server's log as text, or one JSON object each"),
-        ConfigKey("log_level", .server, .logLevel, \.server.logLevel, by: .upgrade, "How much is logged"),
+        ConfigKey("log_level", .server, .logLevel, \.server.logLevel, by: .reload, "How much is logged"),
         ConfigKey(
             "core_user", .server, .name("a user's name", "passenger"), \.server.coreUser, by: .upgrade,
             "User of the process that serves requests, when started by root"),

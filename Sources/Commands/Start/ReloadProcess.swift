@@ -42,6 +42,7 @@ extension StartAction {
     /// For a server that runs: nothing is made that it has already, and what lies in its directory, where the core may write,
     /// is not looked at.
     fileprivate func prepareAgain(_ running: SupervisorPlan, _ core: CoreBootPlan) throws -> StartPlans {
+        try checkServerFile()
         var configuration = try loadConfiguration()
         configuration.server.pidFile = try pidFile(of: configuration, core)
         // In the background or not, it stays where it is.
@@ -71,6 +72,19 @@ extension StartAction {
             plans.supervisor.appsWatcher = running.appsWatcher
         }
         return plans
+    }
+
+    /// Root has looked at it before the start; now nobody may, and what it says is done with root's rights.
+    private func checkServerFile() throws {
+        guard geteuid() == 0, let file = request.serverFile else { return }
+        let path = file.hasPrefix("/") ? file : "\(request.workingDirectory)/\(file)"
+        let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        for path in Set([path, resolved]) {
+            guard let objection = PathTrust.objection(to: path, user: 0) else { continue }
+            throw StartError(
+                "\(path) is not read again with root's rights, because \(objection)",
+                hint: "Restart the server, or keep the file where root alone can change it.")
+        }
     }
 
     /// The standard one may not have been possible, or wanted, at the start.

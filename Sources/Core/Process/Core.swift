@@ -27,6 +27,8 @@ final class Core: Sendable {
     let listeners: Shared<[InheritedListener]>
     let writer: LogWriter
     let logger: Logger
+    /// Of all that is logged.
+    let level: SharedLevel
     let events: EventLog
     /// For all but the gateway, which has loops of its own.
     let group: MultiThreadedEventLoopGroup
@@ -58,7 +60,8 @@ final class Core: Sendable {
         let format = plan.server.logFormat
         let writer = try LogWriter(descriptor: 2, isJSON: format == .json)
         self.writer = writer
-        let level = Logger.Level(number: plan.server.logLevel)
+        let level = SharedLevel(Logger.Level(number: plan.server.logLevel))
+        self.level = level
         logger = Logger(label: "passenger") { _ in
             switch format {
             case .text: LineLogHandler(writer: writer, level: level)

@@ -1,4 +1,5 @@
 import AdminAPI
+import AppConfig
 import Deploys
 import Foundation
 import Gateway
@@ -9,6 +10,7 @@ import Model
 import Pool
 import Spawning
 import TLS
+import Telemetry
 
 /// What the supervisor says about another configuration.
 enum ReloadNews: Sendable {
@@ -128,12 +130,20 @@ actor ConfigurationReload {
         core.logger.info("reload: another configuration holds")
         core.plans.withLock { $0 = plan }
         if let prepared = accepted.certificates { certificates?.use(prepared) }
+        core.level.level = Logger.Level(number: plan.server.logLevel)
         core.pool.setMaxPoolSize(plan.maxPoolSize)
         core.reopenLogs()
         await changeListeners(plan, listeners)
         await changeApps(plan, change)
         var answer = ReloadAnswer()
-        answer.added = change.added.map(\.name)
+        let refused = core.table.refused
+        for app in change.added {
+            if let refusal = refused.first(where: { $0.name == app.name }) {
+                answer.problems.append("app \(app.name) is not served: \(refusal.reason)")
+            } else {
+                answer.added.append(app.name)
+            }
+        }
         answer.removed = change.removed
         await restartChanged(&answer)
         do {
@@ -182,7 +192,7 @@ actor ConfigurationReload {
         await withTaskGroup(of: (AppName, ServedApp.Reloaded).self) { group in
             for (position, app) in apps.enumerated() {
                 if position >= Self.appsAtOnce, let next = await group.next() { answer.note(next.0, next.1) }
-                group.addTask { (app.name, await app.reload(by: .server)) }
+                group.addTask { (app.name, await app.reload()) }
             }
             for await (name, result) in group { answer.note(name, result) }
         }

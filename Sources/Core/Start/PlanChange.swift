@@ -15,7 +15,7 @@ package struct PlanChange: Sendable {
 
     package init(from old: CoreBootPlan, to new: CoreBootPlan) {
         changesEntries = old.directory != new.directory
-        refusals = Self.fixedServerKeys(old.server, new.server)
+        refusals = Self.fixedServerKeys(old.server, new.server) + Self.unavailable(old.server, new.server)
         if old.servesMany != new.servesMany {
             refusals.append("a server of one app and one of many are different servers: restart it")
         } else if old.directory?.path != new.directory?.path {
@@ -59,6 +59,21 @@ package struct PlanChange: Sendable {
         }
     }
 
+    /// An address that is to speak TLS, or not any more, and a port that another address of ours holds until it goes: the old
+    /// socket would have to be closed before the new one can be had.
+    private static func unavailable(_ old: ServerSettings, _ new: ServerSettings) -> [String] {
+        let gone =
+            old.listen.filter { !new.listen.contains($0) } + old.tls.listen.filter { !new.tls.listen.contains($0) }
+        let fresh =
+            new.listen.filter { !old.listen.contains($0) } + new.tls.listen.filter { !old.tls.listen.contains($0) }
+        return fresh.compactMap { address in
+            guard let holder = gone.first(where: { $0.excludes(address) }) else { return nil }
+            return holder == address
+                ? "\(address) cannot begin or cease to speak TLS while the server runs: restart it"
+                : "\(address) is not free while \(holder) is listened on: restart the server"
+        }
+    }
+
     private static func fixedServerKeys(_ old: ServerSettings, _ new: ServerSettings) -> [String] {
         var changed: [String] = []
         func compare(_ key: String, _ value: (ServerSettings) -> some Equatable) {
@@ -68,7 +83,6 @@ package struct PlanChange: Sendable {
         compare("socket_backlog") { $0.socketBacklog }
         compare("pid_file") { $0.pidFile }
         if old.daemonize { compare("log_file") { $0.logFile } }
-        compare("log_level") { $0.logLevel }
         compare("log_format") { $0.logFormat }
         compare("core_user") { $0.coreUser }
         compare("runtime_dir") { $0.runtimeDirectory }
@@ -84,5 +98,17 @@ package struct PlanChange: Sendable {
         compare("access_log_file") { $0.accessLogFile }
         compare("turbocaching_memory") { $0.cacheMemoryLimit }
         return changed.map { "'\($0)' cannot be changed while the server runs: restart it" }
+    }
+}
+
+extension ListenAddress {
+    /// Whether a socket of this address keeps another from being bound.
+    fileprivate func excludes(_ other: ListenAddress) -> Bool {
+        guard case .tcp(let host, let port) = self, case .tcp(let otherHost, let otherPort) = other else {
+            return self == other
+        }
+        let wildcards: Set = ["0.0.0.0", "::"]
+        return port == otherPort && port != 0
+            && (host == otherHost || wildcards.contains(host) || wildcards.contains(otherHost))
     }
 }
