@@ -90,12 +90,14 @@ package final class Gateway: Sendable {
     private let acceptors = Mutex<[Acceptor]>([])
     private let nextLoop = Atomic<Int>(0)
     private let maxConnections: Atomic<Int>
+    private let accessLog: Mutex<AccessLogWriter?>
     private let connections = ConnectionCount()
 
     package init(group: SocketLoopGroup, parts: GatewayParts) async throws {
         self.group = group
         self.parts = parts
         maxConnections = Atomic(parts.maxConnections)
+        accessLog = Mutex(parts.accessLog)
         var loops: [Loop] = []
         for eventLoop in group.loops {
             let (context, routeCounts) = try await eventLoop.submit {
@@ -149,15 +151,22 @@ package final class Gateway: Sendable {
         for acceptor in gone { await acceptor.finish() }
     }
 
-    /// From the next connection on, as in `GatewayParts`.
-    package func use(redirectPort: Int?, trusted: AddressRanges, maxConnections: Int) {
-        self.maxConnections.store(maxConnections, ordering: .relaxed)
-        for loop in loops {
-            loop.eventLoop.execute {
-                loop.context.value.redirectPort = redirectPort
-                loop.context.value.trusted = trusted
-            }
+    /// From the next connection, request or buffer on.
+    package func use(_ settings: GatewaySettings) {
+        maxConnections.store(settings.maxConnections, ordering: .relaxed)
+        parts.budget.setLimits(memory: settings.bufferMemoryLimit, disk: settings.bufferDiskLimit)
+        for loop in loops { loop.eventLoop.execute { loop.context.value.use(settings) } }
+    }
+
+    /// Another access log, or none. The lines of the one before are all written to it.
+    package func use(accessLog new: AccessLogWriter?) async {
+        let old = accessLog.withLock { log in
+            defer { log = new }
+            return log
         }
+        for loop in loops { try? await loop.eventLoop.submit { loop.context.value.use(accessLog: new) }.get() }
+        guard let old else { return }
+        _ = try? await parts.threads.runIfActive { old.close(within: .seconds(1)) }
     }
 
     private func anyLoop() -> Loop {
@@ -273,11 +282,11 @@ package final class Gateway: Sendable {
     }
 
     /// The access log's file was moved away: lines go to a new one of its name.
-    package func reopenLogs() { parts.accessLog?.reopen() }
+    package func reopenLogs() { accessLog.withLock { $0 }?.reopen() }
 
     /// When nothing is served any more: hands over the last lines and waits for them to be written, for at most so long.
     package func closeLogs(within time: Duration) async {
-        guard let log = parts.accessLog else { return }
+        guard let log = accessLog.withLock({ $0 }) else { return }
         for loop in loops { try? await loop.eventLoop.submit { loop.context.value.flushAccessLog() }.get() }
         _ = try? await parts.threads.runIfActive { log.close(within: time) }
     }

@@ -21,17 +21,17 @@ final class LoopContext {
     let upstreams: Upstreams
     let budget: BufferBudget
     let threads: NIOThreadPool
-    let bufferDirectory: String
+    private(set) var bufferDirectory: String
     let errorPages: ErrorPages
-    let answerFields: AnswerFields
+    private(set) var answerFields: AnswerFields
     var router = Router([])
     private(set) var isDraining = false
     let lingerTime: TimeAmount
     /// How long an answer of unknown length may go on before it counts as a stream.
     let streamAge: TimeAmount
-    var trusted: AddressRanges
+    private(set) var trusted: AddressRanges
     let certificates: CertificateStore?
-    var redirectPort: Int?
+    private(set) var redirectPort: Int?
     let carriers = Carriers()
     var requestIDs = RequestIDs()
     let files: FileCache
@@ -101,7 +101,19 @@ final class LoopContext {
 
     func random() -> UInt64 { errorIDs.next() }
 
+    func use(_ settings: GatewaySettings) {
+        redirectPort = settings.redirectPort
+        trusted = settings.trusted
+        bufferDirectory = settings.bufferDirectory
+        answerFields = AnswerFields(server: settings.serverField)
+    }
+
     // MARK: The access log
+
+    func use(accessLog new: AccessLogWriter?) {
+        accessLog?.flush()
+        accessLog = new.map { AccessLogBuffer(writer: $0) }
+    }
 
     var logsAccess: Bool { accessLog != nil }
 

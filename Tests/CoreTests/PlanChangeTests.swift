@@ -52,11 +52,11 @@ import Testing
         let new = plan([app("a")]) {
             $0.server.eventLoops = 7
             $0.server.logFormat = .json
-            $0.server.accessLog = .json
+            $0.server.proxyProtocol = true
         }
         let refusals = PlanChange(from: plan([app("a")]), to: new).refusals
         #expect(refusals.count == 3)
-        for key in ["'event_loops'", "'log_format'", "'access_log'"] {
+        for key in ["'event_loops'", "'log_format'", "'proxy_protocol'"] {
             #expect(refusals.contains { $0.hasPrefix(key) }, "\(refusals)")
         }
     }
@@ -65,12 +65,12 @@ import Testing
     @Test func `each setting of the server is either taken on or refused`() {
         let taken: Set = [
             "listen", "tls", "shutdownDelay", "shutdownTimeout", "trustedProxies", "maxConnections", "daemonize",
-            "logFile", "logLevel",
+            "logFile", "logLevel", "accessLog", "accessLogFile", "dataBufferDirectory", "bufferMemoryLimit",
+            "bufferDiskLimit", "showVersionInHeader",
         ]
         let refused: Set = [
-            "instanceName", "socketBacklog", "pidFile", "logFormat", "coreUser", "runtimeDirectory",
-            "stateDirectory", "dataBufferDirectory", "bufferMemoryLimit", "bufferDiskLimit", "eventLoops",
-            "showVersionInHeader", "proxyProtocol", "accessLog", "accessLogFile", "cacheMemoryLimit",
+            "instanceName", "socketBacklog", "pidFile", "logFormat", "coreUser", "runtimeDirectory", "stateDirectory",
+            "eventLoops", "proxyProtocol", "cacheMemoryLimit",
         ]
         let all = Set(Mirror(reflecting: ServerSettings()).children.compactMap(\.label))
         #expect(all == taken.union(refused))

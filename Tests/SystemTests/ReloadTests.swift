@@ -21,7 +21,9 @@ extension SystemTests {
         private static func file(_ place: Place, blog settings: String = "", apps: String = "", more: String = "")
             -> String
         {
+            // One worker each: another pid is another generation.
             """
+            max_instances: 1
             \(more)
             apps:
               blog: {root: \(place.path)/blog, server_names: [blog.test]\(settings)}
@@ -171,6 +173,23 @@ extension SystemTests {
                 text(of: "\(logs)/access.log").contains("/version")
             }
 
+            // Another file, and another form of the lines.
+            try write(
+                Self.file(
+                    place,
+                    more: settings(second).replacing("access_log: text", with: "access_log: json")
+                        .replacing("access.log", with: "access.json") + "\nshow_version_in_header: false"), in: place)
+            let other = try reload(server)
+            #expect(other.status == 0, "\(other.everything)")
+            #expect(
+                try Clients.curl(
+                    "--cacert", second.chain, "-H", "Host: blog.test", "-o", "/dev/null", "-w", "%header{server}",
+                    "https://127.0.0.1:\(server.port)/none", in: place) == "passenger")
+            try eventually("the other log", evidence: { server.log }) {
+                text(of: "\(logs)/access.json").contains("\"/none\"")
+            }
+            #expect(!text(of: "\(logs)/access.log").contains("/none"))
+
             try "no certificate".write(toFile: first.chain, atomically: false, encoding: .utf8)
             try write(Self.file(place, more: settings(first)), in: place)
             let refused = try reload(server)
@@ -188,6 +207,7 @@ extension SystemTests {
             _ = try place.copyApp(.python, as: "news")
             try write(
                 """
+                max_instances: 1
                 apps:
                   blog: {root: \(place.path)/blog, server_names: [blog.test]}
                   news: {root: \(place.path)/news, server_names: [news.test], min_instances: 1}

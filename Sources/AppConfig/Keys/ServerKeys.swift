@@ -76,10 +76,10 @@ extension KeyTable {
             "log_file", .server, .path("log/passenger.log"), \.server.logFile, by: .upgrade,
             "File for the server's log, instead of standard error"),
         ConfigKey(
-            "access_log", .server, .oneOf(AccessLogFormat.self), \.server.accessLog, by: .upgrade,
+            "access_log", .server, .oneOf(AccessLogFormat.self), \.server.accessLog, by: .reload,
             "One line for each request, as text (combined format) or JSON"),
         ConfigKey(
-            "access_log_file", .server, .path("log/access.log"), \.server.accessLogFile, by: .upgrade,
+            "access_log_file", .server, .path("log/access.log"), \.server.accessLogFile, by: .reload,
             "File for the access log, instead of the server's log"),
         ConfigKey(
             "log_format", .server, .oneOf(LogFormat.self), \.server.logFormat, by: .upgrade,
@@ -95,13 +95,13 @@ extension KeyTable {
             "state_dir", .server, .path("/var/lib/passenger"), \.server.stateDirectory, by: .upgrade,
             "Directory for journals and for what a server must remember"),
         ConfigKey(
-            "data_buffer_dir", .server, .path("/var/tmp"), \.server.dataBufferDirectory, by: .upgrade,
+            "data_buffer_dir", .server, .path("/var/tmp"), \.server.dataBufferDirectory, by: .reload,
             "Directory for request and response bodies that are too large for memory"),
         ConfigKey(
-            "buffer_memory_limit", .server, .size("256MB"), \.server.bufferMemoryLimit, by: .upgrade,
+            "buffer_memory_limit", .server, .size("256MB"), \.server.bufferMemoryLimit, by: .reload,
             "Memory for buffered bodies, all together"),
         ConfigKey(
-            "buffer_disk_limit", .server, .size("8GB"), \.server.bufferDiskLimit, by: .upgrade,
+            "buffer_disk_limit", .server, .size("8GB"), \.server.bufferDiskLimit, by: .reload,
             "Disk space for buffered bodies, all together"),
         ConfigKey(
             "turbocaching_memory", .server, .size("64MB"), \.server.cacheMemoryLimit, by: .upgrade,
@@ -116,7 +116,7 @@ extension KeyTable {
             "event_loops", .server, .integer(0...1024, 0), \.server.eventLoops, by: .upgrade,
             "Threads that serve connections (0: one for each core)"),
         ConfigKey(
-            "show_version_in_header", .server, .boolean, \.server.showVersionInHeader, by: .upgrade,
+            "show_version_in_header", .server, .boolean, \.server.showVersionInHeader, by: .reload,
             "Name the version in response headers"),
     ]
 

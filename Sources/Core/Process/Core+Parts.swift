@@ -20,24 +20,23 @@ extension Core {
     func makeGateway(_ certificates: CertificateKeeper?) async throws -> Gateway {
         let template = try? readFile("\(plan.templateDirectory)/errors/error.html")
         let server = plan.server
-        let name = server.showVersionInHeader ? "passenger/\(plan.programVersion)" : "passenger"
         var parts = GatewayParts(
             pool: pool, budget: BufferBudget(memoryLimit: server.bufferMemoryLimit, diskLimit: server.bufferDiskLimit),
             threads: threads, bufferDirectory: server.dataBufferDirectory,
             errorPages: ErrorPages(
                 template: template.map { String(decoding: $0, as: UTF8.self) } ?? ErrorPages.plainTemplate),
-            serverField: name, trusted: AddressRanges(server.trustedProxies), maxConnections: server.maxConnections,
+            serverField: plan.serverField, trusted: AddressRanges(server.trustedProxies),
+            maxConnections: server.maxConnections,
             report: { [events] in events.gateway($0) })
         parts.cache = ResponseCache(limits: CacheLimits(memory: server.cacheMemoryLimit))
-        parts.accessLog = try makeAccessLog()
+        parts.accessLog = try makeAccessLog(server)
         parts.certificates = certificates?.store
         parts.redirectPort = plan.redirectPort
         let count = server.eventLoops > 0 ? server.eventLoops : System.coreCount
         return try await Gateway(group: SocketLoopGroup(count: count), parts: parts)
     }
 
-    private func makeAccessLog() throws -> AccessLogWriter? {
-        let server = plan.server
+    func makeAccessLog(_ server: ServerSettings) throws(SystemError) -> AccessLogWriter? {
         guard server.accessLog != .off else { return nil }
         let target = server.accessLogFile.map { AccessLogTarget(path: $0) } ?? .inherited(2)
         return try AccessLogWriter(target, format: server.accessLog) { [events] in events.accessLog($0) }

@@ -1,8 +1,10 @@
+import AccessLog
 import AdminAPI
 import AppConfig
 import Deploys
 import Foundation
 import Gateway
+import Glibc
 import HTTP1
 import Linux
 import Logging
@@ -105,6 +107,8 @@ actor ConfigurationReload {
         var plan: CoreBootPlan
         var change: PlanChange
         var certificates: CertificateKeeper.Prepared?
+        /// Nil: the one that is open stays.
+        var accessLog: AccessLogWriter??
     }
 
     private struct Objection: Error, CustomStringConvertible {
@@ -120,7 +124,23 @@ actor ConfigurationReload {
         if let problems = prepared?.problems, !problems.isEmpty {
             throw Objection(description: problems.map { "certificate: \($0)" }.joined(separator: "\n"))
         }
-        return Accepted(plan: plan, change: change, certificates: prepared)
+        let server = plan.server
+        guard access(server.dataBufferDirectory, W_OK | X_OK) == 0 else {
+            throw Objection(
+                description: "'data_buffer_dir': nothing can be written in \(server.dataBufferDirectory): "
+                    + SystemError.describe(errno))
+        }
+        return Accepted(plan: plan, change: change, certificates: prepared, accessLog: try openAccessLog(server))
+    }
+
+    private func openAccessLog(_ server: ServerSettings) throws -> AccessLogWriter?? {
+        let now = core.plan.server
+        guard server.accessLog != now.accessLog || server.accessLogFile != now.accessLogFile else { return nil }
+        do throws(SystemError) {
+            return .some(try core.makeAccessLog(server))
+        } catch {
+            throw Objection(description: "'access_log_file': \(error)")
+        }
     }
 
     // MARK: After
@@ -132,6 +152,7 @@ actor ConfigurationReload {
         if let prepared = accepted.certificates { certificates?.use(prepared) }
         core.level.level = Logger.Level(number: plan.server.logLevel)
         core.pool.setMaxPoolSize(plan.maxPoolSize)
+        if let log = accepted.accessLog { await gateway?.use(accessLog: log) }
         core.reopenLogs()
         await changeListeners(plan, listeners)
         await changeApps(plan, change)
@@ -169,8 +190,11 @@ actor ConfigurationReload {
             return gone
         }
         gateway.use(
-            redirectPort: plan.redirectPort, trusted: AddressRanges(plan.server.trustedProxies),
-            maxConnections: plan.server.maxConnections)
+            GatewaySettings(
+                redirectPort: plan.redirectPort, trusted: AddressRanges(plan.server.trustedProxies),
+                maxConnections: plan.server.maxConnections, serverField: plan.serverField,
+                bufferDirectory: plan.server.dataBufferDirectory, bufferMemoryLimit: plan.server.bufferMemoryLimit,
+                bufferDiskLimit: plan.server.bufferDiskLimit))
         do {
             try await gateway.open(core.gatewayListeners(added))
         } catch {

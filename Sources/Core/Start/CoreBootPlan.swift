@@ -40,6 +40,8 @@ package struct CoreBootPlan: Codable, Sendable {
     /// Where plain requests are sent; nil: they are served.
     var redirectPort: Int? { server.tls.redirect ? server.tls.listen.lazy.compactMap(\.port).first : nil }
 
+    var serverField: String { server.showVersionInHeader ? "passenger/\(programVersion)" : "passenger" }
+
     package init(
         programVersion: String, server: ServerSettings, apps: [AppPlan], refused: [RefusedApp],
         directory: AppsDirectory?, servesMany: Bool, maxPoolSize: Int, warnings: [String], flags: [String: String],

@@ -87,15 +87,9 @@ package struct PlanChange: Sendable {
         compare("core_user") { $0.coreUser }
         compare("runtime_dir") { $0.runtimeDirectory }
         compare("state_dir") { $0.stateDirectory }
-        compare("data_buffer_dir") { $0.dataBufferDirectory }
-        compare("buffer_memory_limit") { $0.bufferMemoryLimit }
-        compare("buffer_disk_limit") { $0.bufferDiskLimit }
         compare("event_loops") { $0.eventLoops }
-        compare("show_version_in_header") { $0.showVersionInHeader }
         compare("proxy_protocol") { $0.proxyProtocol }
         compare("http2") { $0.tls.http2 }
-        compare("access_log") { $0.accessLog }
-        compare("access_log_file") { $0.accessLogFile }
         compare("turbocaching_memory") { $0.cacheMemoryLimit }
         return changed.map { "'\($0)' cannot be changed while the server runs: restart it" }
     }

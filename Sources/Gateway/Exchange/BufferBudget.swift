@@ -3,14 +3,20 @@ import Synchronization
 /// The sum of what all request bodies hold, bounded: `buffer_memory_limit` and `buffer_disk_limit`. Shared by the event
 /// loops.
 package final class BufferBudget: Sendable {
-    private let memoryLimit: Int
-    private let diskLimit: Int
+    private let memoryLimit: Atomic<Int>
+    private let diskLimit: Atomic<Int>
     private let memory = Atomic<Int>(0)
     private let disk = Atomic<Int>(0)
 
     package init(memoryLimit: Int, diskLimit: Int) {
-        self.memoryLimit = memoryLimit
-        self.diskLimit = diskLimit
+        self.memoryLimit = Atomic(memoryLimit)
+        self.diskLimit = Atomic(diskLimit)
+    }
+
+    /// For what is taken from now on.
+    func setLimits(memory: Int, disk: Int) {
+        memoryLimit.store(memory, ordering: .relaxed)
+        diskLimit.store(disk, ordering: .relaxed)
     }
 
     /// Bytes held now.
@@ -23,9 +29,11 @@ package final class BufferBudget: Sendable {
     func returnMemory(_ bytes: Int) { memory.wrappingSubtract(bytes, ordering: .relaxed) }
     func returnDisk(_ bytes: Int) { disk.wrappingSubtract(bytes, ordering: .relaxed) }
 
-    private func take(_ bytes: Int, from counter: borrowing Atomic<Int>, limit: Int) -> Bool {
+    private func take(
+        _ bytes: Int, from counter: borrowing Atomic<Int>, limit: borrowing Atomic<Int>
+    ) -> Bool {
         let (_, now) = counter.wrappingAdd(bytes, ordering: .relaxed)
-        if now <= limit { return true }
+        if now <= limit.load(ordering: .relaxed) { return true }
         counter.wrappingSubtract(bytes, ordering: .relaxed)
         return false
     }
