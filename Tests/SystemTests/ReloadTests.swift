@@ -205,17 +205,22 @@ extension SystemTests {
             let blog = try pid(server, "blog")
             let shop = try #require(Int32(try pid(server, "shop")))
             _ = try place.copyApp(.python, as: "news")
+            // A user whom the supervisor has not known so far.
+            let user = AppUser.isSwitched ? ", user: games" : ""
             try write(
                 """
                 max_instances: 1
                 apps:
                   blog: {root: \(place.path)/blog, server_names: [blog.test]}
-                  news: {root: \(place.path)/news, server_names: [news.test], min_instances: 1}
+                  news: {root: \(place.path)/news, server_names: [news.test], min_instances: 1\(user)}
                 """, in: place)
             let end = try reload(server)
             #expect(end.status == 0 && end.output.contains("news is new"), "\(end.everything)")
             #expect(end.output.contains("shop is not served any more"), "\(end.everything)")
             #expect(try server.get("/version", host: "news.test").line == "1", "\(server.log)")
+            if AppUser.isSwitched {
+                #expect(try server.get("/uid", host: "news.test").text.contains("\"uid\": 5"), "\(server.log)")
+            }
             #expect(try server.get("/version", host: "shop.test").status == 404)
             #expect(try pid(server, "blog") == blog)
             try eventually("the end of the removed app's worker", evidence: { server.log }) { !isRunning(shop) }
@@ -300,6 +305,34 @@ extension SystemTests {
             #expect(try securePort(server) == nil)
             #expect(throws: HTTPFailure.self) { try HTTPConnection(port: port) }
             #expect(try server.get("/version", host: "blog.test").line == "1")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `a deploy root's own file makes a new generation of the same release`() throws {
+            let place = try Place()
+            let (server, _) = try TestServer.deployed(.python, in: place)
+            let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive, .newConnection])
+            try load.waitForTraffic()
+            let file = "\(server.directory)/Passengerfile.yml"
+            let before = text(of: file)
+            try (before + "\nenvvars: {GREETING: hello}\n").write(toFile: file, atomically: false, encoding: .utf8)
+            AppUser.own(file)
+            let end = try server.begin(["reload", "--root", server.directory, "--json"]).wait()
+            #expect(end.status == 0, "\(end.everything)\n\(server.log)")
+            // The answer first, then the restart to its end.
+            let lines = end.output.split(separator: "\n")
+            #expect(lines.first?.contains("\"restarts\":[{") == true, "\(end.output)")
+            #expect(lines.last?.contains("\"outcome\":\"restarted\"") == true, "\(end.output)")
+            #expect(try server.get("/env").text.contains("GREETING"))
+            #expect(try server.appStatus().liveRelease?.hasPrefix("1-") == true)
+
+            try (before + "\nport: 1\n").write(toFile: file, atomically: false, encoding: .utf8)
+            let refused = try server.begin(["reload", "--root", server.directory, "--json"]).wait()
+            #expect(refused.status == 4 && refused.everything.contains("'port'"), "\(refused.everything)")
+            #expect(refused.everything.contains("\"code\":\"refused\""), "\(refused.everything)")
+            let account = try load.stop()
+            #expect(account.failures.isEmpty, "\(account)\n\(server.log)")
             try server.stop()
         }
 
