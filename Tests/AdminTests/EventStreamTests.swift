@@ -61,7 +61,7 @@ struct EventStreamTests {
         try await withServer(plane) { path in
             try await blocking {
                 var stream = try AdminClient(socketPath: path).events(blog, operation)
-                #expect(try stream.next(timeout: .seconds(10), interrupt: nil) == .event(.stepStarted(step: "build")))
+                #expect(try stream.next(timeout: .seconds(60), interrupt: nil) == .event(.stepStarted(step: "build")))
                 #expect(try stream.next(timeout: .milliseconds(1), interrupt: nil) == .timedOut)
             }
             var gone = plane.readersGone.makeAsyncIterator()
@@ -79,8 +79,8 @@ struct EventStreamTests {
                 let writer = Descriptor(owning: ends[1])
                 var stream = try AdminClient(socketPath: path).events(blog, operation)
                 try writeAll(writer.number, [1])
-                var step = try stream.next(timeout: .seconds(10), interrupt: reader.number)
-                while case .event = step { step = try stream.next(timeout: .seconds(10), interrupt: reader.number) }
+                var step = try stream.next(timeout: .seconds(60), interrupt: reader.number)
+                while case .event = step { step = try stream.next(timeout: .seconds(60), interrupt: reader.number) }
                 #expect(step == .interrupted)
             }
         }
@@ -94,11 +94,11 @@ struct EventStreamTests {
             let socketPath = try #require(await paths.first { _ in true })
             return try await blocking {
                 var stream = try AdminClient(socketPath: socketPath).events(blog, operation)
-                let first = try stream.next(timeout: .seconds(10), interrupt: nil)
+                let first = try stream.next(timeout: .seconds(60), interrupt: nil)
                 start.yield()
                 // Either the stream ends early, or it is seen to have been cut off.
                 do throws(ControlError) {
-                    let second = try stream.next(timeout: .seconds(10), interrupt: nil)
+                    let second = try stream.next(timeout: .seconds(60), interrupt: nil)
                     return first == .event(.stepStarted(step: "build")) && second == .ended
                 } catch {
                     return error.code == .failed
@@ -116,7 +116,7 @@ struct EventStreamTests {
         try await blocking {
             var stream = try AdminClient(socketPath: path).events(blog, operation)
             var events: [OperationEvent] = []
-            while case .event(let event) = try stream.next(timeout: .seconds(10), interrupt: nil) {
+            while case .event(let event) = try stream.next(timeout: .seconds(60), interrupt: nil) {
                 events.append(event)
             }
             return events

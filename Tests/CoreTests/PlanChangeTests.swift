@@ -20,7 +20,7 @@ import Testing
             programVersion: "1", server: ServerSettings(), apps: apps, refused: [], directory: nil, servesMany: true,
             maxPoolSize: 6, warnings: [], flags: [:], environment: [:], workingDirectory: "/", loaderDirectory: "/l",
             templateDirectory: "/t", instanceDirectory: "/i", socketDirectory: "/s", isTransient: false, ownUser: 0,
-            coreUser: 99, openFilesSoft: 1, openFilesHard: 1)
+            coreUser: 99, openFilesSoft: 1, openFilesHard: 1, lowersNiceness: false)
         change(&plan)
         return plan
     }
