@@ -102,6 +102,11 @@ struct MessageCodecTests {
         #expect(try MessageCodec.decodeLaunchPlan(MessageCodec.encode(launch)) == launch)
         let failure = LaunchFailure(step: "exec", errno: 2, subject: "nothing")
         #expect(try MessageCodec.decodeLaunchFailure(MessageCodec.encode(failure)) == failure)
+        for compiled in [CompiledPlan.plan(plan), .refused(reason: "a:1:2 unknown key")] {
+            let bytes = MessageCodec.encode(compiled)
+            #expect(try MessageCodec.decodeCompiledPlan(bytes) == compiled)
+            #expect(throws: CodecError.self) { try MessageCodec.decodeCompiledPlan(Array(bytes.dropLast())) }
+        }
         for report in [StartReport.ready(summary: "ok"), .failed(reason: "no", exitCode: 2)] {
             #expect(try MessageCodec.decodeStartReport(MessageCodec.encode(report)) == report)
         }

@@ -55,6 +55,28 @@ struct SocketLoopTests {
         #expect(count == 2000)
     }
 
+    @Test("a listener that is given up takes what waits on it before it closes")
+    func waiting() async throws {
+        let group = try SocketLoopGroup(count: 1)
+        let loop = group.loops[0]
+        let first = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
+        try startListening(first.number, backlog: 16, subject: "test")
+        let port = try boundPort(first.number)
+        let number = try duplicateDescriptor(first.number).release()
+        let accepted = Mutex(0)
+        try await loop.submit {
+            let socket = try ListeningSocket(
+                Descriptor(owning: number), loop: loop, accepted: { _ in accepted.withLock { $0 += 1 } },
+                failed: { _ in })
+            // The loop is here, and not at its listener.
+            for _ in 0..<3 { _ = try connectTCP(port) }
+            socket.acceptWaiting()
+            socket.close()
+        }.get()
+        #expect(accepted.withLock { $0 } == 3)
+        try await group.shutdownGracefully()
+    }
+
     @Test("a loop that ends closes its sockets and tells their owners")
     func end() async throws {
         let group = try SocketLoopGroup(count: 1)
@@ -197,4 +219,20 @@ struct StreamSocketTests {
         try await group.shutdownGracefully()
         close(far)
     }
+}
+
+/// The client's end is closed again when it is let go of.
+private func connectTCP(_ port: UInt16) throws -> TestFile {
+    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    let result = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    }
+    guard result == 0 else { throw SystemError(call: "connect", errno: errno) }
+    return TestFile(socket)
 }
