@@ -56,7 +56,7 @@ extension SupervisorStateMachine {
             table[pid]?.killAt = nil
             actions.append(.signalGroup(pid: pid, signal: Signal.kill))
         }
-        actions += endDisconnectedCore(now: now)
+        actions += endDisconnectedCore(now: now) + askCore(now: now)
         switch phase {
         case .serving:
             actions += startWaitingCore(now: now)

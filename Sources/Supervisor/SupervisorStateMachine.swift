@@ -53,6 +53,7 @@ package struct SupervisorStateMachine: Sendable {
         var pid: Int32
         var startedAt: Instant
         var isReady = false
+        var pulse: CorePulse
         /// Set when it has closed the control socket: alive or not, it can do nothing useful any more.
         var killAt: Instant?
     }
@@ -70,6 +71,7 @@ package struct SupervisorStateMachine: Sendable {
 
     /// Changed by a reload.
     var shutdownTimeout: Duration
+    private let silenceLimit: Duration
     var phase = Phase.serving
     var core = CoreState.absent
     /// By pid: a pid is nobody else's until we have reaped it.
@@ -80,7 +82,11 @@ package struct SupervisorStateMachine: Sendable {
     var restarts = CoreRestarts()
     private var hasReported = false
 
-    package init(shutdownTimeout: Duration) { self.shutdownTimeout = shutdownTimeout }
+    /// - Parameter silenceLimit: how long a core may leave questions unanswered.
+    package init(shutdownTimeout: Duration, silenceLimit: Duration = CorePulse.limit) {
+        self.shutdownTimeout = shutdownTimeout
+        self.silenceLimit = silenceLimit
+    }
 
     // MARK: What the shell asks
 
@@ -89,7 +95,9 @@ package struct SupervisorStateMachine: Sendable {
         var deadlines = table.values.compactMap(\.killAt)
         switch core {
         case .waiting(let until): deadlines.append(until)
-        case .running(let life): if let killAt = life.killAt { deadlines.append(killAt) }
+        case .running(let life):
+            if let killAt = life.killAt { deadlines.append(killAt) }
+            if phase == .serving, let question = life.pulse.nextQuestion { deadlines.append(question) }
         case .absent, .starting: break
         }
         switch phase {
@@ -144,7 +152,8 @@ package struct SupervisorStateMachine: Sendable {
 
     package mutating func coreStarted(pid: Int32, now: Instant) -> [Action] {
         guard case .starting(let number) = core else { return [] }
-        core = .running(CoreLife(number: number, pid: pid, startedAt: now))
+        core = .running(
+            CoreLife(number: number, pid: pid, startedAt: now, pulse: CorePulse(limit: silenceLimit, now: now)))
         return [.log("core \(number) started (pid \(pid))")]
     }
 
@@ -159,6 +168,7 @@ package struct SupervisorStateMachine: Sendable {
     package mutating func coreDisconnected(now: Instant) {
         guard case .running(var life) = core else { return }
         life.killAt = now + Delays.disconnectedGrace
+        life.pulse.stop()
         core = .running(life)
     }
 
@@ -176,6 +186,20 @@ package struct SupervisorStateMachine: Sendable {
         life.killAt = nil
         core = .running(life)
         return coreIsUnusable(reason: "it has closed its control socket")
+    }
+
+    /// A core that drains has a deadline of its own.
+    mutating func askCore(now: Instant) -> [Action] {
+        guard phase == .serving, case .running(var life) = core else { return [] }
+        let verdict = life.pulse.timePassed(now: now)
+        core = .running(life)
+        switch verdict {
+        case .none: return []
+        case .ask: return [.send(.ping)]
+        case .hangs:
+            let how = life.pulse.hasAnswered ? "it hangs" : "it hangs in its start"
+            return coreIsUnusable(reason: "\(how), there was no answer for \(silenceLimit)")
+        }
     }
 
     private mutating func coreIsGone(
@@ -223,6 +247,10 @@ package struct SupervisorStateMachine: Sendable {
             core = .running(life)
             restarts.coreIsReady()
             return [.log("core \(life.number) is ready: \(summary)")] + report(.ready(summary: summary))
+        case .pong:
+            life.pulse.answered()
+            core = .running(life)
+            return []
         case .status, .spawn, .fork, .openFile, .startMeter, .requestReload, .reloadAnswer:
             return []
         case .signal(let tag, let signal, let scope):

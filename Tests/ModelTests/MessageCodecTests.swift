@@ -18,6 +18,7 @@ struct MessageCodecTests {
         .ready(summary: "listening on http://127.0.0.1:3000/"), .status("é\0x"),
         .failed(reason: "port taken", exitCode: -5), .done, .openFile(path: "/etc/ssl/blog.key"),
         .requestReload(ticket: .max), .reloadAnswer(refusal: nil), .reloadAnswer(refusal: "certificate"),
+        .pong,
     ]
 
     static let supervisorMessages: [SupervisorMessage] = [
@@ -44,6 +45,7 @@ struct MessageCodecTests {
         .apps(.gone(name: "x")), .apps(.unreachable(name: nil, reason: "r")),
         .apps(.unreachable(name: "x", reason: "")),
         .apps(.reachable(name: nil)), .apps(.refused(name: "x", reason: "r")), .apps(.listed),
+        .ping,
     ]
 
     static var supervisorPlan: SupervisorPlan {

@@ -80,6 +80,8 @@ final class CoreSide {
     private var nextTag: UInt64 = 1
     private(set) var controlGroups: String?
     private(set) var controlGroupNote = ""
+    /// As a core does that does not hang.
+    var answersPings = true
 
     struct Listener {
         var name: String
@@ -93,9 +95,13 @@ final class CoreSide {
     }
 
     func receive() throws -> (message: SupervisorMessage, descriptors: [Int32]) {
-        try waitReadable(socket.number, "a message of the supervisor")
-        let packet = try #require(try MessageSocket.receive(socket.number))
-        return (try MessageCodec.decodeSupervisor(packet.bytes), packet.descriptors)
+        while true {
+            try waitReadable(socket.number, "a message of the supervisor")
+            let packet = try #require(try MessageSocket.receive(socket.number))
+            let message = try MessageCodec.decodeSupervisor(packet.bytes)
+            guard message == .ping, answersPings else { return (message, packet.descriptors) }
+            try send(.pong)
+        }
     }
 
     func send(_ message: CoreMessage, descriptors: [Int32] = []) throws {

@@ -92,7 +92,8 @@ private struct World {
         case 22..<30: preloaderSpeaks()
         case 30..<50: childEnds()
         case 50..<58: coreEnds()
-        case 58..<66: say(.ready(summary: "up"))
+        case 58..<62: say(.ready(summary: "up"))
+        case 62..<66: say(.pong)
         case 66..<72:
             say(.signal(tag: ChildTag(UInt64.random(in: 0...nextTag, using: &random)), signal: 15, scope: .group))
         case 72..<74: carryOut(machine.requested(.reopenLogs, now: now))

@@ -51,6 +51,8 @@ final class Core: Sendable {
     private let logs = Shared<@Sendable () -> Void>({})
     let reloadNews: AsyncStream<ReloadNews>
     private let tellReload: AsyncStream<ReloadNews>.Continuation
+    /// Calls back when what serves requests has had its turn.
+    let turn = Shared<@Sendable (@escaping @Sendable () -> Void) -> Void>({ $0() })
 
     init(plan: CoreBootPlan, inheritance: Inheritance, link: SupervisorLink) throws {
         plans = Shared(plan)
@@ -100,6 +102,7 @@ final class Core: Sendable {
         let (tellApps, tellReload) = (self.tellApps, self.tellReload)
         link.start { [self] request in
             switch request {
+            case .ping: answerPing()
             case .shutdown(let hurry): requestShutdown.yield(hurry)
             // Every child of the supervisor's ends with it, and so do we.
             case .supervisorGone: exit(1)
@@ -133,6 +136,7 @@ final class Core: Sendable {
                 for app in table.all { app.appLog.reopen() }; gateway?.reopenLogs()
             }
         }
+        if let gateway { turn.withLock { $0 = { gateway.whenEachLoopHadItsTurn($0) } } }
         let routes = gateway.map { RouteTable(gateway: $0) }
         let spawner = WorkerSpawner(parts: spawningParts(), pool: pool)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))

@@ -1,7 +1,7 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
         case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, serves, fork,
-            requestReload, reloadAnswer
+            requestReload, reloadAnswer, pong
     }
 
     package static func encode(_ message: CoreMessage) -> [UInt8] {
@@ -40,6 +40,8 @@ extension MessageCodec {
             writer.text(path)
         case .startMeter:
             writer.integer(Kind.startMeter.rawValue)
+        case .pong:
+            writer.integer(Kind.pong.rawValue)
         case .serves(let tag):
             writer.integer(Kind.serves.rawValue)
             writer.integer(tag.rawValue)
@@ -77,6 +79,7 @@ extension MessageCodec {
             case .openFile: return .openFile(path: try reader.text())
             case .startMeter: return .startMeter
             case .serves: return .serves(tag: ChildTag(try reader.integer()))
+            case .pong: return .pong
             case .requestReload: return .requestReload(ticket: try reader.integer())
             case .reloadAnswer:
                 return .reloadAnswer(

@@ -1,7 +1,7 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
         case welcome = 1, listener, child, begin, spawned, spawnRefused, exited, shutdown, reload, reopenLogs,
-            fileOpened, apps, meterStarted, controlGroups, reloadRefused
+            fileOpened, apps, meterStarted, controlGroups, reloadRefused, ping
     }
 
     package static func encode(_ message: SupervisorMessage) -> [UInt8] {
@@ -60,6 +60,8 @@ extension MessageCodec {
         case .meterStarted(let errno):
             writer.integer(Kind.meterStarted.rawValue)
             writer.integer(errno)
+        case .ping:
+            writer.integer(Kind.ping.rawValue)
         }
         return writer.bytes
     }
@@ -92,6 +94,7 @@ extension MessageCodec {
             case .reopenLogs: return .reopenLogs
             case .fileOpened: return .fileOpened(path: try reader.text(), errno: try reader.integer())
             case .apps: return .apps(try reader.appsMessage())
+            case .ping: return .ping
             case .meterStarted: return .meterStarted(errno: try reader.integer())
             }
         }

@@ -98,6 +98,8 @@ package enum CoreMessage: Sendable, Equatable {
     case requestReload(ticket: UInt64)
     /// Answers `reload`: nil, and the core works by the new plan; or why not, and all stays as it was.
     case reloadAnswer(refusal: String?)
+    /// Answers `ping`, when all that serves requests has had its turn.
+    case pong
 }
 
 /// How a child ended, as wait(2) tells it.
@@ -175,4 +177,6 @@ package enum SupervisorMessage: Sendable, Equatable {
     case apps(AppsMessage)
     /// Answers `startMeter`, in order. 0 and one descriptor, the packet socket to it, or none and an errno.
     case meterStarted(errno: Int32)
+    /// Whether the core still works. One that leaves several unanswered is killed.
+    case ping
 }

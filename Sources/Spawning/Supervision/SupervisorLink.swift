@@ -38,6 +38,8 @@ package enum ControlRequest: Sendable, Equatable {
     case reload(ticket: UInt64, bootPlan: [UInt8])
     case reloadRefused(ticket: UInt64, reason: String)
     case reopenLogs
+    /// To be answered by `pong`.
+    case ping
     case apps(AppsMessage)
     /// The supervisor is gone; its death signal follows.
     case supervisorGone
@@ -194,6 +196,7 @@ package final class SupervisorLink: Sendable {
             control(.reload(ticket: ticket, bootPlan: plan ?? []))
         case .reloadRefused(let ticket, let reason): control(.reloadRefused(ticket: ticket, reason: reason))
         case .reopenLogs: control(.reopenLogs)
+        case .ping: control(.ping)
         case .apps(let message): control(.apps(message))
         case .fileOpened(let path, let errno):
             guard errno == 0, let number = descriptors.first else {
