@@ -5,7 +5,7 @@ import Linux
 import Model
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct EventStreamTests {
     private let blog = AppName("blog")!
     private let operation = OperationID(.deploy, 8)
