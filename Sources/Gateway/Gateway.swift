@@ -167,6 +167,8 @@ package final class Gateway: Sendable {
         for loop in loops { try? await loop.eventLoop.submit { loop.context.value.use(accessLog: new) }.get() }
         guard let old else { return }
         _ = try? await parts.threads.runIfActive { old.close(within: .seconds(1)) }
+    }
+
     /// Calls `then`, on some loop. Never, if one of them does not get to it.
     package func whenEachLoopHadItsTurn(_ then: @escaping @Sendable () -> Void) {
         let remaining = Countdown(loops.count, then)
