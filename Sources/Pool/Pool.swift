@@ -318,6 +318,13 @@ package final class Pool: Sendable {
         shared.withLock { $0.machine.apps[app.rawValue].generations.count }
     }
 
+    /// Workers of all its generations that have not exited.
+    package func workerCount(_ app: AppIndex) -> Int {
+        shared.withLock { shared in
+            shared.machine.apps[app.rawValue].generations.reduce(0) { $0 + $1.slots.count }
+        }
+    }
+
     // MARK: Acting
 
     private func decide(_ event: (inout PoolStateMachine, Instant) -> [PoolAction]) {

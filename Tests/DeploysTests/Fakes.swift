@@ -166,6 +166,10 @@ final class FakeHost: GenerationHost {
     }
     func drainingGenerations() -> [GenerationNumber] { state.withLock { $0.draining } }
     func releasesInUse() -> Set<DeployNumber> { state.withLock { $0.inUse } }
+    func workerCount() -> Int {
+        state.withLock { state in (state.whole.union(state.draining)).reduce(0) { $0 + (state.specs[$1]?.workers ?? 0) }
+        }
+    }
     func generationCount() -> Int { state.withLock { $0.whole.count + $0.draining.count } }
     func hurry(_ generation: GenerationNumber) {
         state.withLock { state in

@@ -53,6 +53,29 @@ import Testing
         #expect(forecast.notes.contains { $0.contains("nothing is live yet") })
     }
 
+    @Test func `two generations that may open more connections than the database has are warned of`() async throws {
+        let fixture = try Fixture()
+        fixture.settings.change { settings in
+            settings.settings.pool.minInstances = 4
+            settings.settings.deploy.database.connections = 39
+        }
+        try await fixture.deploy("a")
+        func warnings(of handle: OperationHandle) async throws -> [String] {
+            try await fixture.finish(handle)
+            var warnings: [String] = []
+            for await logged in handle.events() {
+                if case .notice(.warning, let text) = logged.event { warnings.append(text) }
+            }
+            return warnings.filter { $0.contains("connections") }
+        }
+        let request = DeployRequest(requester: somebody)
+        let told = try await warnings(of: try await fixture.operations.deploy(request))
+        #expect(told.count == 1 && told[0].contains("8 workers, 4 of them new, may open 40 (5 each), and it gives 39"))
+        #expect(try await fixture.operations.forecast(request).notes.contains { $0.contains("run out of connections") })
+        fixture.settings.change { $0.settings.deploy.database.perWorker = 2 }
+        #expect(try await warnings(of: try await fixture.operations.deploy(request)).isEmpty)
+    }
+
     @Test("an app has its releases from where deploy.source says", arguments: DeploySource.allCases)
     func source(_ source: DeploySource) async throws {
         let fixture = try Fixture()

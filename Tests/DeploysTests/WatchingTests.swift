@@ -49,7 +49,7 @@ import Watching
 }
 
 /// The watcher's loop on a thread of its own, a real directory, real inotify.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct WatcherTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct WatcherTests {
     private let root: String
     private let watcher: RunningWatcher
 
@@ -171,7 +171,7 @@ private final class RunningWatcher: Sendable {
         var line: [UInt8] = []
         while true {
             var entry = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-            guard poll(&entry, 1, 10_000) == 1 else { throw SystemError(call: "poll", errno: ETIMEDOUT) }
+            guard poll(&entry, 1, 60_000) == 1 else { throw SystemError(call: "poll", errno: ETIMEDOUT) }
             let byte = try readSome(output, limit: 1)
             guard let byte = byte.first else { throw SystemError(call: "read", errno: EPIPE) }
             if byte == UInt8(ascii: "\n") { break }

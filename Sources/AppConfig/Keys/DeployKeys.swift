@@ -103,6 +103,12 @@ extension KeyTable {
             "deploy.approve", .app, .boolean, \.app.deploy.approve, by: .deploy,
             "The switch waits for a person: passenger deploys approve N"),
         ConfigKey(
+            "deploy.database.connections", .app, .connections, \.app.deploy.database.connections, by: .deploy,
+            "Connections that the database gives the app: a deploy warns when two versions at once may open more"),
+        ConfigKey(
+            "deploy.database.per_worker", .app, .integer(1...10_000, 5), \.app.deploy.database.perWorker, by: .deploy,
+            "Connections that one worker opens at most: the size of its pool"),
+        ConfigKey(
             "deploy.webhook.url", .app, .webhook, \.app.deploy.webhook.url, by: .deploy,
             "Where the result of a deploy or rollback is sent to, signed"),
         ConfigKey(

@@ -21,6 +21,15 @@ extension ValueForm where Value == Surge {
     }
 }
 
+extension ValueForm where Value == Int? {
+    static var connections: ValueForm {
+        .scalar("a number of connections, or none", example: "100") { text in
+            if text.lowercased() == "none" { return .some(nil) }
+            return Int(text).flatMap { (1...1_000_000).contains($0) ? .some($0) : nil }
+        }
+    }
+}
+
 extension ValueForm where Value == Double? {
     static var latencyFactor: ValueForm {
         .scalar("a number from 1.1 to 1000, or none", example: "3") { text in

@@ -74,6 +74,8 @@ struct PoolHost: GenerationHost {
 
     func generationCount() -> Int { pool.generationCount(app) }
 
+    func workerCount() -> Int { pool.workerCount(app) }
+
     func hurry(_ generation: GenerationNumber) {
         // A second drain only shortens: requests keep the time that the first one gave them.
         pool.drain(generation, of: app, within: .seconds(365 * 86_400), streams: Self.lastMoments)

@@ -54,7 +54,7 @@ extension AppOperations {
             forecast.obstacles.append(DeployFailure(.noTarget, "\(OperationRefusal.frozen(freeze))"))
         }
         if let run { forecast.obstacles.append(DeployFailure(.noTarget, "\(OperationRefusal.busy(summary(of: run)))")) }
-        addMemory(&forecast)
+        addRoom(&forecast, deploy)
         return forecast
     }
 
@@ -79,10 +79,16 @@ extension AppOperations {
         }
     }
 
-    private func addMemory(_ forecast: inout DeployForecast) {
+    private func addRoom(_ forecast: inout DeployForecast, _ deploy: DeploySettings) {
         guard let host = parts.host else { return }
         let capacity = max(host.liveGeneration()?.workers ?? 0, live?.settings.pool.minInstances ?? 1, 1)
         forecast.workers = capacity
+        if forecast.strategy == .blueGreen {
+            let workers = host.workerCount() + capacity
+            ConnectionBudget(settings: deploy.database).warning(workers: workers, new: capacity).map {
+                forecast.notes.append($0)
+            }
+        }
         guard let live, let perWorker = host.memoryPerWorker(of: live.generation), let free = host.availableMemory()
         else { return }
         let budget = MemoryBudget(perWorker: perWorker, available: free)

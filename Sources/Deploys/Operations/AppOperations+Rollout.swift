@@ -30,6 +30,12 @@ extension AppOperations {
         let workers = try firstWorkers(run, host, capacity)
         self.run?.capacity = capacity
         self.run?.freshWorkers = workers
+        if let database = run.settings?.deploy.database,
+            let warning = ConnectionBudget(settings: database).warning(
+                workers: host.workerCount() + workers, new: workers)
+        {
+            run.ticket.log.append(.notice(.warning, warning))
+        }
         let isDevelopment = parts.builder == nil && run.settings?.environment == "development"
         let spec = try spec(run, workers: workers, proof: isDevelopment ? .handshake : .health)
         do throws(GenerationFailure) { return .booted(try await host.boot(spec)) } catch { throw DeployFailure(error) }

@@ -34,6 +34,8 @@ package protocol GenerationHost: Sendable {
     func releasesInUse() -> Set<DeployNumber>
     /// Those that are not gone, whatever their state.
     func generationCount() -> Int
+    /// Of all of those: workers that have not ended.
+    func workerCount() -> Int
     /// Its streams are cut short. Its requests are not: none is lost to a deploy.
     func hurry(_ generation: GenerationNumber)
     /// All processes of it have ended.

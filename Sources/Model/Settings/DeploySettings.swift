@@ -41,6 +41,14 @@ package struct WebhookSettings: Sendable, Codable, Equatable {
     package init() {}
 }
 
+package struct DatabaseSettings: Sendable, Codable, Equatable {
+    /// What the database gives this app; nil: nobody counts.
+    package var connections: Int?
+    /// What one worker opens at most.
+    package var perWorker = 5
+    package init() {}
+}
+
 package struct DeploySettings: Sendable, Codable, Equatable {
     /// Nil: whichever a deploy names.
     package var source: DeploySource?
@@ -83,6 +91,7 @@ package struct DeploySettings: Sendable, Codable, Equatable {
     package var canary = CanarySettings()
     /// The switch waits for a person.
     package var approve = false
+    package var database = DatabaseSettings()
     package var webhook = WebhookSettings()
     /// Of one app, alive at a time: a further deploy ends the oldest.
     package var maxGenerations: Int = 3
