@@ -9,13 +9,14 @@ struct IntegrateCommand: ParsableCommand {
         discussion: "For example: passenger integrate github > .github/workflows/deploy.yml")
 
     enum Program: String, ExpressibleByArgument, CaseIterable {
-        case github, gitlab
+        case github, gitlab, systemd
 
         /// Beside the other templates of this version.
         var template: String {
             switch self {
             case .github: "github/deploy.yml"
             case .gitlab: "gitlab/deploy.yml"
+            case .systemd: "systemd/passenger.service"
             }
         }
     }

@@ -2,6 +2,7 @@ import AdminAPI
 import AppConfig
 import ArgumentParser
 import Foundation
+import Model
 
 struct StartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -46,7 +47,7 @@ struct StartCommand: ParsableCommand {
         }
         return StartRequest(
             directory: rest.first.map(Paths.resolved), flags: extraction.flags, serverFile: serverFile,
-            environment: ProcessInfo.processInfo.environment,
+            environment: ServiceVariables.removed(from: ProcessInfo.processInfo.environment),
             workingDirectory: FileManager.default.currentDirectoryPath)
     }
 

@@ -58,7 +58,7 @@ package struct GatewayListener: Sendable {
     /// Siblings of one address have the same.
     package var name: String
     package var descriptor: Int32
-    /// Unix sockets are one descriptor for all loops: one loop accepts, the connections are spread.
+    /// Unix sockets, and those of a socket unit, are one descriptor for all loops: one loop accepts, the connections are spread.
     package var isShared: Bool
     /// Needs `GatewayParts.certificates`.
     package var isTLS: Bool

@@ -14,8 +14,6 @@ package struct CorePulse: Equatable, Sendable {
 
     private let interval: Duration
     private(set) var unanswered = 0
-    /// False until it has answered for the first time: then it is starting.
-    private(set) var hasAnswered = false
     /// Nil once it hangs, or goes.
     private(set) var nextQuestion: Instant?
 
@@ -39,8 +37,5 @@ package struct CorePulse: Equatable, Sendable {
     package mutating func stop() { nextQuestion = nil }
 
     /// To which question does not matter: it lives.
-    package mutating func answered() {
-        unanswered = 0
-        hasAnswered = true
-    }
+    package mutating func answered() { unanswered = 0 }
 }

@@ -10,6 +10,15 @@ struct Listeners: ~Copyable {
         var descriptor: Int32
         /// Of a Unix socket's file.
         var path: String?
+        var origin = Origin.bound
+    }
+
+    enum Origin {
+        case bound
+        /// Ours from before, kept by the service manager meanwhile.
+        case stored
+        /// Of a socket unit (systemd.socket(5)), whose file is not ours to remove.
+        case unit
     }
 
     /// In the order of the plan, siblings one after another.
@@ -17,28 +26,38 @@ struct Listeners: ~Copyable {
 
     deinit { closeDescriptors(sockets.map(\.descriptor)) }
 
-    init(_ plans: [ListenerPlan], users: [PolicyUser]) throws(ListenerFailure) { try add(plans, users: users) }
+    /// `given`: sockets that are there already, by the names of their listeners.
+    init(
+        _ plans: [ListenerPlan], users: [PolicyUser], given: [String: [ArrivedSocket]] = [:]
+    ) throws(ListenerFailure) { try add(plans, users: users, given: given) }
 
     /// Beside those that are there. When one cannot be had, none of these is kept.
-    mutating func add(_ plans: [ListenerPlan], users: [PolicyUser]) throws(ListenerFailure) {
+    mutating func add(
+        _ plans: [ListenerPlan], users: [PolicyUser], given: [String: [ArrivedSocket]] = [:]
+    ) throws(ListenerFailure) {
         let isFirst = sockets.isEmpty
         for plan in plans {
             do throws(SystemError) {
+                if let found = given[plan.name] {
+                    try take(found, for: plan)
+                    continue
+                }
                 switch plan.address {
                 case .tcp(let host, let port): try addTCP(plan, host: host, port: port)
                 case .unix(let path): try addUnix(plan, path: path, users: users)
                 }
             } catch {
                 let isFirst = isFirst && sockets.isEmpty
-                remove(Set(plans.map(\.name)))
+                remove(Set(plans.map(\.name)), keepsGiven: true)
                 throw ListenerFailure(reason: Listeners.explain(error, plan.address), isFirst: isFirst)
             }
         }
     }
 
-    mutating func remove(_ names: Set<String>) {
+    /// - Parameter keepsGiven: the files of sockets that are open elsewhere stay.
+    mutating func remove(_ names: Set<String>, keepsGiven: Bool = false) {
         for socket in sockets where names.contains(socket.name) {
-            if let path = socket.path { unlink(path) }
+            if let path = socket.path, socket.origin == .bound || !keepsGiven { unlink(path) }
             closeDescriptors([socket.descriptor])
         }
         sockets.removeAll { names.contains($0.name) }
@@ -47,6 +66,21 @@ struct Listeners: ~Copyable {
     private mutating func add(_ plan: ListenerPlan, _ socket: consuming Descriptor, path: String? = nil) {
         let index = sockets.count { $0.name == plan.name }
         sockets.append(Socket(name: plan.name, index: UInt32(index), descriptor: socket.release(), path: path))
+    }
+
+    /// No siblings are bound to them: those of a socket unit may be another user's, and stored ones are all there were.
+    private mutating func take(_ found: [ArrivedSocket], for plan: ListenerPlan) throws(SystemError) {
+        for (index, socket) in found.enumerated() {
+            // Another backlog than it had takes effect (listen(2)).
+            try startListening(socket.descriptor, backlog: plan.backlog, subject: "\(plan.address)")
+            let isStored = StoredSockets.isOurs(socket.name)
+            var path: String?
+            if isStored, case .unix(let own) = plan.address { path = own }
+            sockets.append(
+                Socket(
+                    name: plan.name, index: UInt32(index), descriptor: socket.descriptor, path: path,
+                    origin: isStored ? .stored : .unit))
+        }
     }
 
     /// The first socket is bound, and listens, without SO_REUSEPORT: a port that is taken, even by another server that

@@ -34,22 +34,30 @@ package enum Supervisor {
         let signals = try SignalDescriptor([
             Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.user1, Signal.child,
         ])
-        let listeners = try makeListeners(plan)
+        let log = SupervisorLog(format: plan.logFormat)
+        let manager = ServiceManager(.current(), log: log)
+        let listeners = try makeListeners(plan, manager, log)
+        manager.store(listeners.sockets)
+        let kept = manager.keptFiles(listeners.sockets)
         do {
             if let pidFile = plan.pidFile { try writePidFile(pidFile) }
-            return try SupervisorLoop(plan: plan, listeners: listeners, signals: signals)
+            return try SupervisorLoop(plan: plan, listeners: listeners, signals: signals, manager: manager)
         } catch {
             // Only now that the sockets are known to be ours: else all this may be that of a live server.
-            CleanUp.run(plan)
+            CleanUp.run(plan, keeping: kept)
             throw error
         }
     }
 
-    private static func makeListeners(_ plan: SupervisorPlan) throws(ListenerFailure) -> Listeners {
+    private static func makeListeners(
+        _ plan: SupervisorPlan, _ manager: ServiceManager, _ log: SupervisorLog
+    ) throws(ListenerFailure) -> Listeners {
+        let arrived = manager.environment.arrived()
         do throws(ListenerFailure) {
-            return try Listeners(plan.listeners, users: plan.users)
+            return try Listeners(plan.listeners, users: plan.users, arrived: arrived, log: log)
         } catch {
-            if !error.isFirst { CleanUp.removeInstance(plan) }
+            let kept = arrived.compactMap { if case .unix(let path) = $0.address { path } else { nil } }
+            if !error.isFirst { CleanUp.removeInstance(plan, keeping: Set(kept)) }
             throw error
         }
     }

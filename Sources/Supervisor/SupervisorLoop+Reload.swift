@@ -25,11 +25,17 @@ extension SupervisorLoop {
 
     func perform(_ actions: [ReloadStateMachine.Action]) {
         for action in actions { perform(action) }
+        guard hasToldReload, reloading.state == .idle else { return }
+        hasToldReload = false
+        manager.tell(.ready(status: nil))
     }
 
     private func perform(_ action: ReloadStateMachine.Action) {
         switch action {
-        case .startCompiler: startCompiler()
+        case .startCompiler:
+            manager.tell(.reloading)
+            hasToldReload = true
+            startCompiler()
         case .killCompiler(let pid): try? signalGroup(pid, Signal.kill)
         case .offer(let ticket): offer(ticket)
         case .commit: commit()
@@ -104,6 +110,7 @@ extension SupervisorLoop {
         readableFiles = ReadableFiles(paths: plan.readableFiles)
         machine.shutdownTimeout = plan.shutdownTimeout
         log.write("reload: the new configuration holds")
+        manager.store(listeners.sockets)
         do throws(SystemError) {
             try coreLauncher.use(bootPlan: plan.coreBootPlan)
         } catch {

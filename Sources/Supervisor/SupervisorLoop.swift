@@ -36,10 +36,13 @@ final class SupervisorLoop {
     private let groupGuard: GroupGuard
     let apps: AppsWatcher?
     let meter: Meter
+    let manager: ServiceManager
     /// Nil when the configuration is never read again.
     let reloader: Reloader?
     var reloading = ReloadStateMachine()
     var offered: PlanOffer?
+    /// The service manager waits to hear that it is over.
+    var hasToldReload = false
     /// Nil where the server may make none.
     private let controlGroups: ControlGroups?
     private let controlGroupNote: String
@@ -49,11 +52,13 @@ final class SupervisorLoop {
     private var exitCode: Int32?
 
     init(
-        plan: SupervisorPlan, listeners: consuming Listeners, signals: consuming SignalDescriptor
+        plan: SupervisorPlan, listeners: consuming Listeners, signals: consuming SignalDescriptor,
+        manager: ServiceManager
     ) throws {
         self.plan = plan
         log = SupervisorLog(format: plan.logFormat)
         self.signals = signals
+        self.manager = manager
         self.listeners = listeners
         readableFiles = ReadableFiles(paths: plan.readableFiles)
         do throws(ControlGroups.Unavailable) {
@@ -73,7 +78,8 @@ final class SupervisorLoop {
         apps = try plan.appsWatcher.map { plan throws(SystemError) in try AppsWatcher(plan: plan) }
         reloader = try plan.reloader.map { plan throws(SystemError) in try Reloader(plan: plan) }
         meter = Meter(program: plan.launchProgram, credentials: coreCredentials)
-        machine = SupervisorStateMachine(shutdownTimeout: plan.shutdownTimeout)
+        machine = SupervisorStateMachine(
+            shutdownTimeout: plan.shutdownTimeout, watchdogTime: manager.environment.watchdog)
         reporter = StartReporter(descriptor: plan.reportDescriptor)
         try epoll.add(self.signals.number, .readable, token: Token.signals)
     }
@@ -91,13 +97,15 @@ final class SupervisorLoop {
             controlGroups?.tidy()
             perform(machine.timePassed(now: monotonicNow()))
             perform(reloading.timePassed(now: monotonicNow()))
+            manager.timePassed(now: monotonicNow())
             if let due = apps?.restartAt, due <= monotonicNow() { startAppsWatcher() }
         }
         return exitCode ?? 0
     }
 
     private func waitForEvents() -> [Epoll.Event] {
-        let deadlines = [machine.nextDeadline, apps?.restartAt, reloading.nextDeadline].compactMap { $0 }
+        let deadlines = [machine.nextDeadline, apps?.restartAt, reloading.nextDeadline, manager.retryAt]
+            .compactMap { $0 }
         let timeout = deadlines.min().map { deadline in
             // Rounded up, or the last millisecond would be spent asking again and again.
             Int(clamping: max(0, ((deadline - monotonicNow()).wholeNanoseconds + 999_999) / 1_000_000))
@@ -344,10 +352,11 @@ final class SupervisorLoop {
         case .forgetFork(let ticket): forkedOutput[ticket] = nil
         case .drainOutput(let pid): startDraining(pid)
         case .report(let report): reporter.report(report)
+        case .tell(let notice): manager.tell(notice)
         case .log(let line): log.write(line)
         case .finish(let code):
             controlGroups?.leave()
-            CleanUp.run(plan)
+            CleanUp.run(plan, keeping: manager.keptFiles(listeners.sockets))
             exitCode = code
         }
     }

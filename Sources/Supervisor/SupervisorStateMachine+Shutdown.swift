@@ -18,7 +18,7 @@ extension SupervisorStateMachine {
         case .serving:
             guard runningCore != nil else { return beginEnding(exitCode: 0, now: now) }
             phase = .stopping(deadline: now + shutdownTimeout + Delays.beyondShutdownTimeout, signals: 1)
-            return [.log("stopping"), .send(.shutdown(hurry: false))]
+            return [.log("stopping"), .tell(.stopping), .send(.shutdown(hurry: false))]
         case .stopping(let deadline, signals: 1):
             phase = .stopping(deadline: min(deadline, now + Delays.hurry), signals: 2)
             return [.log("stopping in a hurry"), .send(.shutdown(hurry: true))]
@@ -30,15 +30,17 @@ extension SupervisorStateMachine {
     }
 
     mutating func beginEnding(exitCode: Int32, now: Instant) -> [Action] {
+        var told: [Action] = []
         switch phase {
         case .ending, .finished: return []
-        case .serving, .stopping: break
+        case .serving: told = [.tell(.stopping)]
+        case .stopping: break
         }
         let nextKill = now + Delays.lastGrace
         phase = .ending(nextKill: nextKill, giveUp: nextKill + Delays.giveUp, exitCode: exitCode)
         if case .waiting = core { core = .absent }
         for pid in table.keys { table[pid]?.killAt = nil }
-        return giveUpForks("the server is ending") + drainEverything() + signalEverything(Signal.terminate)
+        return told + giveUpForks("the server is ending") + drainEverything() + signalEverything(Signal.terminate)
     }
 
     /// The core that read the output is told to go too.
@@ -56,7 +58,7 @@ extension SupervisorStateMachine {
             table[pid]?.killAt = nil
             actions.append(.signalGroup(pid: pid, signal: Signal.kill))
         }
-        actions += endDisconnectedCore(now: now) + askCore(now: now)
+        actions += endDisconnectedCore(now: now) + askCore(now: now) + signOfLife(now: now)
         switch phase {
         case .serving:
             actions += startWaitingCore(now: now)

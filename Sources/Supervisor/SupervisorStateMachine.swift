@@ -26,6 +26,8 @@ package struct SupervisorStateMachine: Sendable {
         /// Nobody reads the output of this child any more.
         case drainOutput(pid: Int32)
         case report(StartReport)
+        /// Whoever started the service, if it wants to hear.
+        case tell(ServiceNotice)
         case log(String)
         /// Clean up and exit. Always the last action there is.
         case finish(exitCode: Int32)
@@ -72,6 +74,7 @@ package struct SupervisorStateMachine: Sendable {
     /// Changed by a reload.
     var shutdownTimeout: Duration
     private let silenceLimit: Duration
+    var watchdog: WatchdogPulse?
     var phase = Phase.serving
     var core = CoreState.absent
     /// By pid: a pid is nobody else's until we have reaped it.
@@ -82,10 +85,12 @@ package struct SupervisorStateMachine: Sendable {
     var restarts = CoreRestarts()
     private var hasReported = false
 
-    /// - Parameter silenceLimit: how long a core may leave questions unanswered.
-    package init(shutdownTimeout: Duration, silenceLimit: Duration = CorePulse.limit) {
+    /// - Parameter watchdogTime: after which a service that gives no sign of life is ended. A core that hangs is replaced
+    ///   before that: it has half of it at most.
+    package init(shutdownTimeout: Duration, watchdogTime: Duration? = nil) {
         self.shutdownTimeout = shutdownTimeout
-        self.silenceLimit = silenceLimit
+        silenceLimit = min(CorePulse.limit, watchdogTime.map { $0 / 2 } ?? CorePulse.limit)
+        watchdog = watchdogTime.map { WatchdogPulse(time: $0) }
     }
 
     // MARK: What the shell asks
@@ -100,6 +105,7 @@ package struct SupervisorStateMachine: Sendable {
             if phase == .serving, let question = life.pulse.nextQuestion { deadlines.append(question) }
         case .absent, .starting: break
         }
+        if let sign = watchdog?.deadline(isStopping: phase != .serving) { deadlines.append(sign) }
         switch phase {
         case .serving, .finished: break
         case .stopping(let deadline, _): deadlines.append(deadline)
@@ -188,6 +194,10 @@ package struct SupervisorStateMachine: Sendable {
         return coreIsUnusable(reason: "it has closed its control socket")
     }
 
+    mutating func signOfLife(now: Instant) -> [Action] {
+        watchdog?.isDue(isStopping: phase != .serving, now: now) == true ? [.tell(.watchdog)] : []
+    }
+
     /// A core that drains has a deadline of its own.
     mutating func askCore(now: Instant) -> [Action] {
         guard phase == .serving, case .running(var life) = core else { return [] }
@@ -197,7 +207,7 @@ package struct SupervisorStateMachine: Sendable {
         case .none: return []
         case .ask: return [.send(.ping)]
         case .hangs:
-            let how = life.pulse.hasAnswered ? "it hangs" : "it hangs in its start"
+            let how = life.isReady ? "it hangs" : "it hangs in its start"
             return coreIsUnusable(reason: "\(how), there was no answer for \(silenceLimit)")
         }
     }
@@ -217,9 +227,10 @@ package struct SupervisorStateMachine: Sendable {
             return [.log(what)] + failStart("\(what); it was never ready", exitCode: 1, now: now)
         case .restart(let delay):
             let orphans = endOrphans(now: now)
-            if delay == .zero { return [.log(what)] + orphans + startNextCore() }
+            if delay == .zero { return [.log(what), .tell(.status(what))] + orphans + startNextCore() }
             core = .waiting(until: now + delay)
-            return [.log("\(what); the next one starts in \(delay)")] + orphans
+            let line = "\(what); the next one starts in \(delay)"
+            return [.log(line), .tell(.status(line))] + orphans
         }
     }
 
@@ -246,12 +257,16 @@ package struct SupervisorStateMachine: Sendable {
             life.isReady = true
             core = .running(life)
             restarts.coreIsReady()
-            return [.log("core \(life.number) is ready: \(summary)")] + report(.ready(summary: summary))
+            return [.log("core \(life.number) is ready: \(summary)"), .tell(.ready(status: summary))]
+                + report(.ready(summary: summary))
         case .pong:
             life.pulse.answered()
             core = .running(life)
-            return []
-        case .status, .spawn, .fork, .openFile, .startMeter, .requestReload, .reloadAnswer:
+            watchdog?.coreAnswered()
+            return signOfLife(now: now)
+        case .status(let line):
+            return [.tell(.status(line))]
+        case .spawn, .fork, .openFile, .startMeter, .requestReload, .reloadAnswer:
             return []
         case .signal(let tag, let signal, let scope):
             guard (1...64).contains(signal) else { return [] }

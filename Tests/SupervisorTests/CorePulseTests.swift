@@ -8,7 +8,7 @@ private func at(_ seconds: Double) -> Instant { Instant(nanoseconds: Int64(secon
 @Suite("Core pulse")
 struct CorePulseTests {
     private func serving(ready: Bool = true) -> SupervisorStateMachine {
-        var machine = SupervisorStateMachine(shutdownTimeout: .seconds(25), silenceLimit: .seconds(30))
+        var machine = SupervisorStateMachine(shutdownTimeout: .seconds(25))
         _ = machine.start()
         _ = machine.coreStarted(pid: 100, now: at(0))
         if ready { _ = machine.received(.ready(summary: "up"), now: at(1)) }
@@ -31,7 +31,7 @@ struct CorePulseTests {
         let actions = machine.timePassed(now: at(35))
         #expect(
             actions == [
-                .log("core 1 (pid 100) is killed: it hangs in its start, there was no answer for 30.0 seconds"),
+                .log("core 1 (pid 100) is killed: it hangs, there was no answer for 30.0 seconds"),
                 .signalGroup(pid: 100, signal: Signal.kill),
             ])
         #expect(machine.nextDeadline == nil, "once is enough")
@@ -52,7 +52,9 @@ struct CorePulseTests {
         for number in 1001...1002 { _ = machine.timePassed(now: at(Double(number) * 5)) }
         let last = machine.timePassed(now: at(1003 * 5))
         #expect(kills(last))
-        #expect(last.first == .log("core 1 (pid 100) is killed: it hangs, there was no answer for 30.0 seconds"))
+        #expect(
+            last.first
+                == .log("core 1 (pid 100) is killed: it hangs in its start, there was no answer for 30.0 seconds"))
     }
 
     @Test("time that passed for everybody is nobody's silence")

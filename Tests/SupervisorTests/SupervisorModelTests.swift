@@ -243,7 +243,7 @@ private struct World {
                 if forks.removeValue(forKey: ticket) == nil { broken.append("ticket \(ticket) is given up twice") }
             case .endStray(let pid):
                 if children[pid] != nil { broken.append("pid \(pid) is no stray") }
-            case .signalStrays, .drainOutput, .log: break
+            case .signalStrays, .drainOutput, .tell, .log: break
             }
         }
     }

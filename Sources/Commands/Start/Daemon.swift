@@ -48,7 +48,9 @@ enum Daemon {
         let null = try openFile("/dev/null", flags: O_RDWR)
         _ = try spawnProcess(
             path: "/proc/self/exe", arguments: ["passenger", "_supervise", "\(planTarget)"],
-            environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" },
+            environment: ServiceVariables.removed(from: ProcessInfo.processInfo.environment).map {
+                "\($0.key)=\($0.value)"
+            },
             moves: [
                 DescriptorMove(source: null.number, target: 0), DescriptorMove(source: log, target: 1),
                 DescriptorMove(source: log, target: 2), DescriptorMove(source: file.number, target: planTarget),

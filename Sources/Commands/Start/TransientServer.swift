@@ -23,7 +23,7 @@ enum TransientServer {
         var flags = ["instance-name": "deploy-\(getpid())"]
         if let repo { flags["deploy-repo"] = repo }
         let request = StartRequest(
-            directory: root, flags: flags, environment: environment,
+            directory: root, flags: flags, environment: ServiceVariables.removed(from: environment),
             workingDirectory: FileManager.default.currentDirectoryPath, isTransient: true)
         let plans = try StartAction(request: request).prepare()
         // The core's user may add to the directory by now: what it put there under this name is not for us to write to.

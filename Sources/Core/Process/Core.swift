@@ -235,10 +235,12 @@ final class Core: Sendable {
 
     func gatewayListeners(_ listeners: [InheritedListener]) -> [GatewayListener] {
         let proxied = plan.server.proxyProtocol
+        let count = Dictionary(grouping: listeners, by: \.name).mapValues(\.count)
         return listeners.compactMap { listener in
-            guard let (scheme, isUnix) = ListenerName.parts(listener.name) else { return nil }
+            guard let scheme = ListenerName.scheme(listener.name) else { return nil }
             return GatewayListener(
-                descriptor: listener.descriptor, name: listener.name, isShared: isUnix, isTLS: scheme == .https,
+                descriptor: listener.descriptor, name: listener.name, isShared: count[listener.name] == 1,
+                isTLS: scheme == .https,
                 proxyProtocol: proxied)
         }
     }

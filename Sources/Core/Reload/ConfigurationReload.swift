@@ -184,7 +184,7 @@ actor ConfigurationReload {
             plan.server.listen.map { ListenerName(.http, $0).rawValue }
                 + plan.server.tls.listen.map { ListenerName(.https, $0).rawValue })
         let gone = core.listeners.withLock { listeners in
-            let gone = listeners.map(\.name).filter { ListenerName.parts($0) != nil && !wanted.contains($0) }
+            let gone = listeners.map(\.name).filter { ListenerName.scheme($0) != nil && !wanted.contains($0) }
             listeners.removeAll { gone.contains($0.name) }
             listeners += added
             return gone

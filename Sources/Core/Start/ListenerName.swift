@@ -15,9 +15,8 @@ package struct ListenerName: Sendable {
     }
 
     /// Nil for those that are not the gateway's.
-    package static func parts(_ name: String) -> (scheme: Scheme, isUnix: Bool)? {
+    package static func scheme(_ name: String) -> Scheme? {
         let kind = name.prefix { $0 != ":" }.split(separator: "-")
-        guard kind.count == 2, let scheme = Scheme(rawValue: String(kind[0])) else { return nil }
-        return (scheme, kind[1] == "unix")
+        return kind.count == 2 ? Scheme(rawValue: String(kind[0])) : nil
     }
 }

@@ -106,12 +106,12 @@ final class TestServer: @unchecked Sendable {
     // MARK: The server
 
     /// In the foreground, on a port that the kernel chooses; returns when commands can find it. `descriptors` is
-    /// how many each of its processes may have.
+    /// how many each of its processes may have. When it `isManaged`, the program that is started is another, which starts it.
     func start(
         _ options: [String] = [], environment: String = "production", descriptors: Int? = nil,
-        behind wrapper: [String] = []
+        behind wrapper: [String] = [], port: Int = 0, isManaged: Bool = false
     ) throws {
-        let flags = ["--port", "0", "--address", "127.0.0.1", "--environment", environment]
+        let flags = ["--port", "\(port)", "--address", "127.0.0.1", "--environment", environment]
         let program = try begin(
             ["start"] + served + flags + options,
             behind: wrapper + (descriptors.map { ["prlimit", "--nofile=\($0):\($0)"] } ?? []))
@@ -120,7 +120,7 @@ final class TestServer: @unchecked Sendable {
             if program.hasEnded {
                 throw TimedOut(what: "the server ended: \(try program.wait())", evidence: program.log)
             }
-            guard let record = self.instance(), record.pid == program.pid else { return false }
+            guard let record = self.instance(), isManaged || record.pid == program.pid else { return false }
             self.port = try #require(Int(record.listen[0].split(separator: ":").last ?? ""))
             return true
         }
