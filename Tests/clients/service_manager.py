@@ -1,6 +1,6 @@
 """A stand-in for systemd 252 as the manager of one service, for tests: what sd_notify(3), sd_pid_notify_with_fds(3),
 sd_listen_fds(3), sd_watchdog_enabled(3) and systemd.service(5) say of Type=notify, NotifyAccess=main, Restart=always,
-KillMode=mixed, WatchdogSec= and FileDescriptorStoreMax=.
+KillMode=mixed, WatchdogSec=, WatchdogSignal=SIGKILL and FileDescriptorStoreMax=.
 
     service_manager.py [--abstract] [--watchdog SECONDS] [--stop-timeout SECONDS] [--store N] [--listen NAME=HOST:PORT]... DIR COMMAND...
 
@@ -217,8 +217,7 @@ def main():
         if due and due < time.monotonic():
             say('watchdog timeout')
             service.watchdog_due = None
-            os.kill(service.main, signal.SIGABRT)
-            os.kill(service.main, signal.SIGCONT)
+            os.kill(service.main, signal.SIGKILL)
         while asked:
             number = asked.pop(0)
             if number == signal.SIGHUP:
