@@ -53,9 +53,9 @@ package func setOOMScore(pid: Int32, _ score: Int32) throws(SystemError) {
 /// nice(2) value of a process's main thread; nil when there is no such process.
 package func niceness(pid: Int32) -> Int32? { statFields(pid: pid).flatMap { $0.count > 16 ? Int32($0[16]) : nil } }
 
-/// Every thread of every process of the group gets nice value 0 (setpriority(2)). Needs CAP_SYS_NICE.
-package func endNiceness(group: Int32) throws(SystemError) {
-    _ = try checked("setpriority", "\(group)") { setpriority(Int32(PRIO_PGRP.rawValue), id_t(group), 0) }
+/// Gives every thread of every process of the group this nice value (setpriority(2)). A lower one needs CAP_SYS_NICE.
+package func setNiceness(group: Int32, to value: Int32) throws(SystemError) {
+    _ = try checked("setpriority", "\(group)") { setpriority(Int32(PRIO_PGRP.rawValue), id_t(group), value) }
 }
 
 /// Whether this process may give others a lower nice value than they have (capabilities(7), CAP_SYS_NICE).

@@ -341,8 +341,9 @@ final class SupervisorLoop {
         case .endBootPriority(let pid):
             // Where it may not be lowered the child is as likely a victim as before.
             try? setOOMScore(pid: pid, 0)
-            // Unless the app has chosen another one.
-            if niceness(pid: pid) == BootPriority.niceness { try? endNiceness(group: pid) }
+            // The server's own, that it was born with; unless the app has chosen another one.
+            let own = niceness(pid: getpid()) ?? 0
+            if niceness(pid: pid) == own + BootPriority.niceness { try? setNiceness(group: pid, to: own) }
         case .endControlGroup(let name): controlGroups?.end(name)
         case .signalStrays(let signal):
             if signal == Signal.kill { controlGroups?.killAll() }

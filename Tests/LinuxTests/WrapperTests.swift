@@ -203,15 +203,17 @@ struct WrapperTests {
         #expect(getpgid(pid) == pid)
     }
 
-    @Test("a group's niceness ends with all its threads and processes", .enabled(if: canLowerNiceness()))
+    @Test("a group's niceness is that of all its threads and processes", .enabled(if: canLowerNiceness()))
     func groupNiceness() throws {
         let output = try Pipe(nonBlockingReader: false)
         let program = """
             import os, sys, threading, time
             os.nice(10)
+            started, tell = os.pipe()
             child = os.fork()
             threading.Thread(target=lambda: time.sleep(60), daemon=True).start()
-            if child: os.write(1, b'%d\\n' % child)
+            if child: os.read(started, 1), os.write(1, b'%d\\n' % child)
+            else: os.write(tell, b'.')
             time.sleep(60)
             """
         let pid = try spawnProcess(
@@ -230,9 +232,10 @@ struct WrapperTests {
                 numbers(in: "/proc/\(process)/task").map { niceness(pid: $0) ?? .max }
             }
         }
-        #expect(niceness(pid: pid) == 10 && niceness(pid: child) == 10)
-        try endNiceness(group: pid)
-        #expect(threads().count == 4 && threads().allSatisfy { $0 == 0 })
+        let own = try #require(niceness(pid: getpid()))
+        #expect(niceness(pid: pid) == own + 10 && niceness(pid: child) == own + 10)
+        try setNiceness(group: pid, to: own)
+        #expect(threads().count == 4 && threads().allSatisfy { $0 == own })
     }
 
     private func openDescriptors(pid: Int32) -> [Int32] { numbers(in: "/proc/\(pid)/fd") }
