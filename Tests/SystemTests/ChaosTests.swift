@@ -39,7 +39,7 @@ extension SystemTests {
             #expect(processes(mentioning: place.path).isEmpty)
         }
 
-        /// As a user of its own, so that `ulimit -u` counts nobody else's processes.
+        /// App and core as users of their own, so that `ulimit -u` counts nobody else's processes.
         private func start(in place: Place) throws -> TestServer {
             let directory = "\(place.path)/app"
             try FileManager.default.copyItem(atPath: "\(SourceTree.path)/Tests/apps/greedy", toPath: directory)
@@ -50,7 +50,8 @@ extension SystemTests {
                 [
                     "--min-instances", count, "--max-pool-size", count, "--max-request-time", "1s",
                     "--stop-timeout", "1s", "--start-timeout", "20s", "--hard-memory-limit", "200MB",
-                ], behind: OtherUsers.areThere ? ["prlimit", "--nproc=60:60"] : [])
+                ] + (OtherUsers.areThere ? ["--core-user", OtherUsers.stranger] : []),
+                behind: OtherUsers.areThere ? ["prlimit", "--nproc=60:60"] : [])
             try server.waitUntilServing(workers: Self.workers)
             return server
         }
