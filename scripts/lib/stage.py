@@ -20,7 +20,7 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 # What the test runners say about themselves: Swift Testing, minitest, unittest, node:test.
 PASSED = [re.compile(p) for p in (r"Test run with (\d+) tests?\b", r"^(\d+) runs, ", r"^Ran (\d+) tests? in", r"^# pass (\d+)")]
-FAILED = [re.compile(p) for p in (r"^✘ Test .* failed after", r"^\s+\d+\) (?:Failure|Error):", r"^(?:FAIL|ERROR): ", r"^not ok ")]
+FAILED = [re.compile(p) for p in (r"^✘ Test (?!run with ).* failed after", r"^\s+\d+\) (?:Failure|Error):", r"^(?:FAIL|ERROR): ", r"^not ok ")]
 # Swift Testing announces each test twice; the linker says this of each function of a sanitizer's.
 NOISE = re.compile(r"^◇ Test.* started\.$|ld\.gold: warning: Cannot export local symbol '__[at]san_")
 # What the summary repeats: the line of a failure and those that follow it.
