@@ -85,9 +85,9 @@ package func makeMemoryFile(
     return file
 }
 
-/// Replaces `name` in a directory so that a reader, or a power cut, sees the old or the new content and nothing else.
+/// Replaces `name` in a directory so that a reader sees the old or the new content and nothing else; `syncs`: a power cut too.
 package func writeFileAtomically(
-    directory: Int32, name: String, bytes: [UInt8], mode: UInt32
+    directory: Int32, name: String, bytes: [UInt8], mode: UInt32, syncs: Bool = true
 ) throws(SystemError) {
     var random: UInt64 = UInt64.random(in: 0 ... .max)
     random &= 0xFFFF_FFFF
@@ -98,20 +98,20 @@ package func writeFileAtomically(
         try writeAll(file.number, bytes)
         // The mode of open(2) is cut by the umask.
         _ = try checked("fchmod", name) { fchmod(file.number, mode_t(mode)) }
-        _ = try checked("fsync", name) { fsync(file.number) }
+        if syncs { _ = try checked("fsync", name) { fsync(file.number) } }
         _ = try checked("rename", name) { renameat(directory, temporary, directory, name) }
     } catch {
         unlinkat(directory, temporary, 0)
         throw error
     }
-    _ = try checked("fsync") { fsync(directory) }
+    if syncs { _ = try checked("fsync") { fsync(directory) } }
 }
 
 package func writeFileAtomically(
-    directory path: String, name: String, bytes: [UInt8], mode: UInt32
+    directory path: String, name: String, bytes: [UInt8], mode: UInt32, syncs: Bool = true
 ) throws(SystemError) {
     let directory = try openFile(path, flags: O_RDONLY | O_DIRECTORY)
-    try writeFileAtomically(directory: directory.number, name: name, bytes: bytes, mode: mode)
+    try writeFileAtomically(directory: directory.number, name: name, bytes: bytes, mode: mode, syncs: syncs)
 }
 
 /// Writes all that waits on the descriptor's file system to disk, and reports what could not be written (syncfs(2)).

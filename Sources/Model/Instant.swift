@@ -2,7 +2,7 @@
 ///
 /// Decisions take the time as an argument, so tests hand them whatever time they like; only shells read the clock
 /// (`Linux.monotonicNow()`).
-package struct Instant: Hashable, Comparable, Sendable {
+package struct Instant: Hashable, Comparable, Sendable, Codable {
     package let nanoseconds: Int64
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
     package static let zero = Instant(nanoseconds: 0)

@@ -160,6 +160,12 @@ package final class Pool: Sendable {
     package func addApp(_ name: AppName, queue: QueueSettings, onDemand: Bool = false) -> AppIndex {
         shared.withLock { $0.machine.addApp(name, queue: queue, onDemand: onDemand) }
     }
+    /// Goes on with workers that an earlier core had booted, under their numbers: what is live has the traffic, the other
+    /// generations are standbys. Each worker serves once it has answered (`greetWorker`), and until then requests wait for it.
+    /// Only for an app of which nothing was booted yet; without a live generation only numbers and scale are taken over.
+    package func adopt(_ app: AppIndex, _ record: AppRecord, lastWorker: WorkerNumber) {
+        decide { machine, now in machine.adopt(app, record, lastWorker: lastWorker, now: now) }
+    }
     /// What was `wanted` could not be booted: requests that wait, and those of the next moment, are refused with the reason
     /// (nil: there is nothing to boot). One that comes after `retryAfter` asks again.
     package func startFailed(_ app: AppIndex, _ failure: BootFailure?, retryAfter: Duration) {
@@ -301,6 +307,8 @@ package final class Pool: Sendable {
     package func snapshot() -> PoolSnapshot {
         shared.withLock { $0.machine.snapshot() }
     }
+    /// For a later core.
+    package func record() -> PoolRecord { shared.withLock { $0.machine.record() } }
     /// Of one app: a picture of all of them costs as much as there are. Nil once it is removed and gone.
     package func snapshot(of app: AppIndex) -> AppSnapshot? {
         shared.withLock { $0.machine.snapshot(of: app) }
@@ -344,6 +352,7 @@ package final class Pool: Sendable {
         case .spawn(let worker, let generation, let spec):
             delegate?.spawnWorker(worker, generation: generation, spec: spec)
         case .prove(let endpoint): delegate?.proveWorker(endpoint)
+        case .greet(let endpoint): delegate?.greetWorker(endpoint)
         case .probe(let endpoint): delegate?.probeWorker(endpoint)
         case .work(let endpoint): delegate?.work(endpoint)
         case .stop(let worker, let endpoint, let grace):

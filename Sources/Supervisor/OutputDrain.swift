@@ -14,7 +14,9 @@ struct OutputDrain {
 
     func drains(_ descriptor: Int32) -> Bool { owners[descriptor] != nil }
 
+    /// Once for a child: what it has lost already is counted on.
     mutating func add(pid: Int32, descriptors: [Int32]) {
+        guard lost[pid] == nil else { return }
         lost[pid] = Lost(descriptors: descriptors)
         for descriptor in descriptors { owners[descriptor] = pid }
     }
@@ -32,7 +34,7 @@ struct OutputDrain {
         }
     }
 
-    /// The child has been reaped and its pipes are about to be closed. A line for the log when output was lost.
+    /// The child has been reaped and its pipes are about to be closed, or a core reads them again. A line for the log when output was lost.
     mutating func remove(pid: Int32) -> String? {
         guard let lost = lost.removeValue(forKey: pid) else { return nil }
         for descriptor in lost.descriptors { owners[descriptor] = nil }

@@ -240,6 +240,9 @@ final class SupervisorLoop {
         for socket in listeners.sockets {
             try connection.send(.listener(name: socket.name, index: socket.index), descriptors: [socket.descriptor])
         }
+        for entry in machine.handedOver {
+            try connection.send(.child(entry), descriptors: children[entry.pid]?.outputDescriptors ?? [])
+        }
         try connection.send(.begin)
         for message in apps?.story ?? [] { try connection.send(.apps(message)) }
     }
@@ -352,6 +355,7 @@ final class SupervisorLoop {
         case .keepForked(let pid, let ticket): keepForked(pid, forkedOutput.removeValue(forKey: ticket))
         case .forgetFork(let ticket): forkedOutput[ticket] = nil
         case .drainOutput(let pid): startDraining(pid)
+        case .stopDraining(let pid): stopDraining(pid)
         case .report(let report): reporter.report(report)
         case .tell(let notice): manager.tell(notice)
         case .log(let line): log.write(line)
@@ -367,6 +371,13 @@ final class SupervisorLoop {
         var descriptors: [Int32] = []
         if case .spawned(let entry) = message { descriptors = children[entry.pid]?.outputDescriptors ?? [] }
         ignoringClosedCore { () throws(SystemError) in try connection.send(message, descriptors: descriptors) }
+    }
+
+    private func stopDraining(_ pid: Int32) {
+        if let loss = drain.remove(pid: pid) { log.write(loss) }
+        for descriptor in children[pid]?.outputDescriptors ?? [] {
+            try? epoll.remove(descriptor)  // one that has ended is not watched any more
+        }
     }
 
     private func startDraining(_ pid: Int32) {

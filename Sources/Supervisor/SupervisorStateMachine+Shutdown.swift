@@ -39,7 +39,10 @@ extension SupervisorStateMachine {
         let nextKill = now + Delays.lastGrace
         phase = .ending(nextKill: nextKill, giveUp: nextKill + Delays.giveUp, exitCode: exitCode)
         if case .waiting = core { core = .absent }
-        for pid in table.keys { table[pid]?.killAt = nil }
+        for pid in table.keys {
+            table[pid]?.killAt = nil
+            table[pid]?.drainAt = nil
+        }
         return told + giveUpForks("the server is ending") + drainEverything() + signalEverything(Signal.terminate)
     }
 
@@ -58,7 +61,7 @@ extension SupervisorStateMachine {
             table[pid]?.killAt = nil
             actions.append(.signalGroup(pid: pid, signal: Signal.kill))
         }
-        actions += endDisconnectedCore(now: now) + askCore(now: now) + signOfLife(now: now)
+        actions += drainUnread(now: now) + endDisconnectedCore(now: now) + askCore(now: now) + signOfLife(now: now)
         switch phase {
         case .serving:
             actions += startWaitingCore(now: now)
@@ -91,6 +94,8 @@ enum Signal {
 enum Delays {
     /// From TERM to KILL of a child whose core died.
     static let orphanGrace = Duration.seconds(5)
+    /// How long output of a child that is kept for the next core waits to be read by it.
+    static let unreadOutput = Duration.seconds(2)
     /// The core enforces shutdownTimeout itself; this much later it is taken to be stuck.
     static let beyondShutdownTimeout = Duration.seconds(5)
     /// What a core in a hurry gets.

@@ -25,6 +25,8 @@ package struct SupervisorStateMachine: Sendable {
         case forgetFork(ticket: UInt64)
         /// Nobody reads the output of this child any more.
         case drainOutput(pid: Int32)
+        /// A core reads it again.
+        case stopDraining(pid: Int32)
         case report(StartReport)
         /// Whoever started the service, if it wants to hear.
         case tell(ServiceNotice)
@@ -65,10 +67,13 @@ package struct SupervisorStateMachine: Sendable {
         /// The core that asked for it. Tags are unique within one core only.
         var coreNumber: UInt32
         var controlGroup: String?
-        /// Its core has died.
+        /// Its core has died, and no other gets it.
         var isOrphan = false
         /// Set while an orphan has been asked to end; nil again once it has been killed.
         var killAt: Instant?
+        /// Set while no core reads its output, until somebody has to.
+        var drainAt: Instant?
+        var isDrained = false
     }
 
     /// Changed by a reload.
@@ -97,7 +102,7 @@ package struct SupervisorStateMachine: Sendable {
 
     /// When to call `timePassed`; nil when only events matter.
     package var nextDeadline: Instant? {
-        var deadlines = table.values.compactMap(\.killAt)
+        var deadlines = table.values.compactMap(\.killAt) + table.values.compactMap(\.drainAt)
         switch core {
         case .waiting(let until): deadlines.append(until)
         case .running(let life):
@@ -160,7 +165,7 @@ package struct SupervisorStateMachine: Sendable {
         guard case .starting(let number) = core else { return [] }
         core = .running(
             CoreLife(number: number, pid: pid, startedAt: now, pulse: CorePulse(limit: silenceLimit, now: now)))
-        return [.log("core \(number) started (pid \(pid))")]
+        return [.log("core \(number) started (pid \(pid))")] + handOver(to: number)
     }
 
     package mutating func coreDidNotStart(reason: String, now: Instant) -> [Action] {
@@ -226,23 +231,12 @@ package struct SupervisorStateMachine: Sendable {
         case .giveUp:
             return [.log(what)] + failStart("\(what); it was never ready", exitCode: 1, now: now)
         case .restart(let delay):
-            let orphans = endOrphans(now: now)
-            if delay == .zero { return [.log(what), .tell(.status(what))] + orphans + startNextCore() }
+            let parting = partFromCore(now: now)
+            if delay == .zero { return [.log(what), .tell(.status(what))] + parting + startNextCore() }
             core = .waiting(until: now + delay)
             let line = "\(what); the next one starts in \(delay)"
-            return [.log(line), .tell(.status(line))] + orphans
+            return [.log(line), .tell(.status(line))] + parting
         }
-    }
-
-    /// Until a new core can adopt them, the children of a dead one are ended.
-    private mutating func endOrphans(now: Instant) -> [Action] {
-        var actions = giveUpForks("its core is gone")
-        for (pid, row) in table.sorted(by: { $0.key < $1.key }) where !row.isOrphan {
-            table[pid]?.killAt = now + Delays.orphanGrace
-            table[pid]?.isOrphan = true
-            actions += [.drainOutput(pid: pid), .signalGroup(pid: pid, signal: Signal.terminate)]
-        }
-        return actions
     }
 
     // MARK: What the core says (a spawn request goes to the launcher instead)

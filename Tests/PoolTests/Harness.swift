@@ -57,6 +57,7 @@ final class Harness {
     private(set) var works: [WorkerNumber] = []
     private(set) var stops: [Stop] = []
     private(set) var granted: [(waiter: TestWaiter, claim: Claim)] = []
+    private(set) var greetings: [WorkerEndpoint] = []
     private(set) var refused: [(waiter: TestWaiter, refusal: Refusal)] = []
     private(set) var events: [PoolEvent.Kind] = []
     private(set) var boots: [WaitID: Result<BootedGeneration, GenerationFailure>] = [:]
@@ -72,6 +73,7 @@ final class Harness {
             switch action {
             case .spawn(let worker, _, _): spawned.append(worker)
             case .prove(let endpoint): proofs.append(endpoint.worker)
+            case .greet(let endpoint): greetings.append(endpoint)
             case .probe(let endpoint): probes.append(endpoint.worker)
             case .work(let endpoint): works.append(endpoint.worker)
             case .stop(let worker, _, let grace): stops.append(Stop(worker: worker, grace: grace))

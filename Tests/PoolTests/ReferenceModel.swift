@@ -205,6 +205,7 @@ struct ReferenceModel {
                 stickies.allSatisfy { $0.key == endpoint.worker || $0.value != endpoint.sticky },
                 "two workers have one sticky id")
             stickies[endpoint.worker] = endpoint.sticky
+        case .greet(let endpoint): check(false, "\(endpoint.worker) was adopted from nobody")
         case .probe(let endpoint): probe(endpoint.worker)
         case .work(let endpoint): work(endpoint.worker)
         case .endStreams(let app, let generation, let worker, _):

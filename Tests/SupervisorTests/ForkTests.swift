@@ -124,15 +124,17 @@ struct ForkTests {
         #expect(try readSome(owner.number, limit: 1).isEmpty)
     }
 
-    @Test("forked workers of a dead core end with it, and so does their preloader")
+    @Test("forked workers outlive their core, and their preloader forks for the next one")
     func coreKilled() throws {
         let (supervisor, core, preloader) = try start(Self.preloader("echo up; exec sleep 1000"))
         let worker = try core.fork(from: preloader)
         #expect(try worker.line() == "up")
         kill(core.pid, SIGKILL)
-        try supervisor.nextCore().start()
-        try waitGone(worker.process, seconds: 8, "the worker of a dead core")
-        try waitGone(preloader.process, seconds: 8, "the preloader of a dead core")
+        let next = try supervisor.nextCore()
+        try next.start()
+        #expect(Set(next.children.map(\.entry.pid)) == [worker.entry.pid, preloader.entry.pid])
+        let other = try next.fork(from: preloader)
+        #expect(try other.line() == "up")
     }
 
     @Test(

@@ -82,6 +82,8 @@ final class CoreSide {
     private(set) var controlGroupNote = ""
     /// As a core does that does not hang.
     var answersPings = true
+    /// Of the core before.
+    private(set) var children: [Child] = []
 
     struct Listener {
         var name: String
@@ -120,6 +122,11 @@ final class CoreSide {
             if case .controlGroups(let path, let note) = next.message {
                 controlGroups = path
                 controlGroupNote = note
+                continue
+            }
+            if case .child(let entry) = next.message {
+                children.append(try Child(entry: entry, output: next.descriptors))
+                nextTag = max(nextTag, entry.tag.rawValue + 1)
                 continue
             }
             guard case .listener(let name, let index) = next.message else { throw TimedOut(what: "listener") }

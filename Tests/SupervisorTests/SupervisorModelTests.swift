@@ -55,6 +55,7 @@ private struct World {
     var tickets: UInt64 = 0
     var preloaders: [Int32: ChildTag] = [:]
     var told: Set<Int32> = []  // pids whose exit the core was told
+    var drained: Set<Int32> = []
     var reports = 0
     var shutdownBegan = false
     var finished = false
@@ -178,6 +179,7 @@ private struct World {
     private mutating func end(child pid: Int32, _ reason: ExitReason) {
         guard let child = children.removeValue(forKey: pid) else { return }
         signalled[pid] = nil
+        drained.remove(pid)
         let group = groups.removeValue(forKey: pid)
         endedGroup = nil
         preloaders[pid] = nil
@@ -243,7 +245,10 @@ private struct World {
                 if forks.removeValue(forKey: ticket) == nil { broken.append("ticket \(ticket) is given up twice") }
             case .endStray(let pid):
                 if children[pid] != nil { broken.append("pid \(pid) is no stray") }
-            case .signalStrays, .drainOutput, .tell, .log: break
+            case .drainOutput(let pid): drained.insert(pid)
+            case .stopDraining(let pid):
+                if drained.remove(pid) == nil { broken.append("the output of pid \(pid) is not drained") }
+            case .signalStrays, .tell, .log: break
             }
         }
     }
@@ -258,7 +263,10 @@ private struct World {
         }
         nextPid += 1
         core = (number, nextPid)
+        let kept = children.keys.filter { !companions.contains($0) }.sorted()
+        for pid in kept { children[pid]?.core = number }
         carryOut(machine.coreStarted(pid: nextPid, now: now))
+        if machine.handedOver.map(\.pid) != kept { broken.append("core \(number) does not get \(kept)") }
     }
 
     private mutating func check() {
@@ -269,8 +277,13 @@ private struct World {
             broken.append("ticket \(ticket) waits for nobody")
         }
         if Set(machine.table.keys) != Set(children.keys) { broken.append("the table is not the children") }
-        for (pid, row) in machine.table where row.isOrphan != (row.coreNumber != core?.number) {
-            if machine.phase == .serving { broken.append("pid \(pid) is nobody's and stays") }
+        for (pid, row) in machine.table where machine.phase == .serving {
+            let isOrphan = companions.contains(pid) && children[pid]?.core != core?.number
+            if row.isOrphan != isOrphan { broken.append("pid \(pid) is an orphan: \(row.isOrphan)") }
+            let isUnread = core == nil && now - (coreEndedAt ?? now) >= Delays.unreadOutput
+            if core == nil ? isUnread && !drained.contains(pid) : drained.contains(pid) != isOrphan {
+                broken.append("the output of pid \(pid) is drained: \(drained.contains(pid))")
+            }
         }
         if machine.phase == .serving, core == nil {
             guard let deadline = machine.nextDeadline else { return broken.append("no core, and none will come") }

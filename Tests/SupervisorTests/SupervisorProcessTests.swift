@@ -276,8 +276,10 @@ struct SupervisorProcessTests {
         let port = try boundPort(before.descriptor)
         let inode = readLink("/proc/self/fd/\(before.descriptor)")
         closeDescriptors([before.descriptor])
-        let orphan = try first.spawn(shellPlan("trap '' TERM; yes"))
+        let orphan = try first.spawn(shellPlan("trap '' TERM; yes"), role: .tool)
         #expect(try orphan.line() == "y")
+        let worker = try first.spawn(shellPlan("echo up; exec sleep 1000"))
+        #expect(try worker.line() == "up")
         kill(first.pid, SIGKILL)
         // Made while nobody accepts.
         let client = try connectTCP(port: port)
@@ -293,9 +295,14 @@ struct SupervisorProcessTests {
         closeDescriptors([after.descriptor])
         try waitGone(orphan.process, "the end of the dead core's child")
         try supervisor.waitForLog("of output of pid \(orphan.entry.pid) were lost")
-        // The new core may use the old one's numbers.
+        // What served is the new core's, with its output; tags go on after those that it has got.
+        #expect(second.children.map(\.entry) == [worker.entry])
         let child = try second.spawn(shellPlan("echo up"))
-        #expect(child.entry.tag == orphan.entry.tag)
+        #expect(child.entry.tag.rawValue == worker.entry.tag.rawValue + 1)
+        try second.send(.signal(tag: worker.entry.tag, signal: SIGKILL, scope: .group))
+        let kept = try #require(second.children.first)
+        try waitGone(kept.process, "the end of what the new core has got")
+        #expect(try readSome(kept.output.number, limit: 16).isEmpty, "the end of its output")
     }
 
     private func connectTCP(port: UInt16) throws -> Descriptor {

@@ -5,18 +5,20 @@ import Testing
 
 private func at(_ seconds: Double) -> Instant { Instant(nanoseconds: Int64(seconds * 1e9)) }
 
-private func entry(_ tag: UInt64, pid: Int32) -> ChildEntry {
-    ChildEntry(tag: ChildTag(tag), role: .worker, pid: pid, startTime: 1, title: "w\(tag)")
+private func entry(_ tag: UInt64, pid: Int32, role: ChildRole = .worker) -> ChildEntry {
+    ChildEntry(tag: ChildTag(tag), role: role, pid: pid, startTime: 1, title: "w\(tag)")
 }
 
 @Suite("Supervisor state machine")
 struct SupervisorStateMachineTests {
-    private func serving(children: [(UInt64, Int32)] = []) -> SupervisorStateMachine {
+    private func serving(
+        children: [(UInt64, Int32)] = [], role: ChildRole = .worker
+    ) -> SupervisorStateMachine {
         var machine = SupervisorStateMachine(shutdownTimeout: .seconds(25))
         #expect(machine.start() == [.startCore(number: 1)])
         _ = machine.coreStarted(pid: 100, now: at(0))
         _ = machine.received(.ready(summary: "up"), now: at(1))
-        for (tag, pid) in children { _ = machine.childStarted(entry(tag, pid: pid)) }
+        for (tag, pid) in children { _ = machine.childStarted(entry(tag, pid: pid, role: role)) }
         return machine
     }
 
@@ -66,18 +68,85 @@ struct SupervisorStateMachineTests {
         }
     }
 
-    @Test("children of a dead core are told to end, and killed 5 s later; the new core hears nothing of them")
-    func orphans() {
-        var machine = serving(children: [(1, 200), (2, 201)])
+    @Test(
+        "what a dead core did through others is told to end, and killed 5 s later; the new core hears nothing of it",
+        arguments: [ChildRole.runner, .builder, .watcher, .tool, .companion])
+    func orphans(role: ChildRole) {
+        var machine = serving(children: [(1, 200), (2, 201)], role: role)
         let actions = end(&machine, 100, 10)
         #expect(actions.contains(.signalGroup(pid: 200, signal: Signal.terminate)))
         #expect(actions.contains(.drainOutput(pid: 201)))
         _ = machine.coreStarted(pid: 101, now: at(10))
+        #expect(machine.handedOver.isEmpty)
         #expect(machine.refusal(of: ChildTag(1), as: .worker) == nil, "the new core may use the tag")
         #expect(end(&machine, 200, 11).isEmpty)
         #expect(machine.timePassed(now: at(14)).isEmpty)
         #expect(machine.timePassed(now: at(15)).first == .signalGroup(pid: 201, signal: Signal.kill))
         #expect(machine.received(.signal(tag: ChildTag(2), signal: 9, scope: .group), now: at(15)).isEmpty)
+    }
+
+    @Test(
+        "what serves is the next core's, under its tag: it signals it, and hears of its end",
+        arguments: [ChildRole.worker, .preloader])
+    func handOver(role: ChildRole) {
+        var machine = serving(children: [(1, 200), (2, 201)], role: role)
+        let actions = end(&machine, 100, 10)
+        #expect(actions.last == .startCore(number: 2))
+        #expect(
+            !actions.contains {
+                if case .signalGroup = $0 { true } else if case .drainOutput = $0 { true } else { false }
+            })
+        #expect(end(&machine, 201, 10).isEmpty, "there is no core to tell it to")
+        #expect(machine.handedOver.isEmpty, "nobody has got it yet")
+        _ = machine.coreStarted(pid: 101, now: at(10))
+        #expect(machine.handedOver == [entry(1, pid: 200, role: role)])
+        #expect(machine.refusal(of: ChildTag(1), as: .worker) != nil, "the tag is taken")
+        #expect(machine.refusal(of: ChildTag(2), as: .worker) == nil)
+        #expect(
+            machine.received(.signal(tag: ChildTag(1), signal: 15, scope: .group), now: at(11))
+                == [.signalGroup(pid: 200, signal: 15)])
+        // And so on, from core to core.
+        _ = end(&machine, 101, 50)
+        _ = machine.coreStarted(pid: 102, now: at(50))
+        #expect(machine.handedOver == [entry(1, pid: 200, role: role)])
+        #expect(
+            end(&machine, 200, 51)
+                == [.send(.exited(tag: ChildTag(1), pid: 200, reason: .exited(1), launchFailure: nil))])
+    }
+
+    @Test("output of what is kept waits 2 s for the next core, and is drained then until there is one")
+    func unreadOutput() {
+        var machine = serving(children: [(1, 200)])
+        _ = end(&machine, 100, 1)
+        #expect(machine.nextDeadline == at(3))
+        _ = machine.coreStarted(pid: 101, now: at(1))
+        #expect(machine.table[200]?.drainAt == nil, "it is read")
+        // The second one in a row is replaced after 100 ms; let that one not start either, and so on.
+        _ = end(&machine, 101, 2)
+        var now = at(2)
+        var drained: [SupervisorStateMachine.Action] = []
+        while now < at(5), let deadline = machine.nextDeadline {
+            now = deadline
+            let actions = machine.timePassed(now: now)
+            drained += actions.filter { $0 == .drainOutput(pid: 200) }
+            #expect(drained.isEmpty || now >= at(4))
+            if case .startCore = actions.last { _ = machine.coreDidNotStart(reason: "x", now: now) }
+        }
+        #expect(drained == [.drainOutput(pid: 200)])
+        while case .waiting(let until) = machine.core { _ = machine.timePassed(now: until) }
+        #expect(machine.coreStarted(pid: 103, now: at(20)).contains(.stopDraining(pid: 200)))
+        #expect(machine.handedOver.map(\.pid) == [200])
+    }
+
+    @Test("a server that ends while no core runs ends what was kept")
+    func endsKept() {
+        var machine = serving(children: [(1, 200)])
+        _ = end(&machine, 100, 1)
+        _ = machine.coreStarted(pid: 101, now: at(1))
+        _ = end(&machine, 101, 1)
+        let actions = machine.requested(.terminate, now: at(1))
+        #expect(actions.contains(.signalGroup(pid: 200, signal: Signal.terminate)))
+        #expect(actions.contains(.drainOutput(pid: 200)))
     }
 
     @Test("no companion is started while one of an earlier core has not ended")

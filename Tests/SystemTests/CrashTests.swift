@@ -3,7 +3,6 @@ import Foundation
 import Glibc
 import Linux
 import Model
-import Synchronization
 import Testing
 
 extension SystemTests {
@@ -34,32 +33,6 @@ extension SystemTests {
             // GET is sent again to another worker; an upload that was under way in this one may be lost, no other.
             let uploads = account.failures.filter { $0.hasPrefix("upload") }
             #expect(account.failures.count == uploads.count && uploads.count <= 1, "\(account)\n\(server.log)")
-            try server.stop()
-        }
-
-        @Test(.timeLimit(.minutes(1)))
-        func `a core that is killed takes no listener with it`() throws {
-            let place = try Place()
-            let server = try serving(.python, workers: 2, in: place)
-            let before = try server.status().server.corePid
-            let old = try server.workers().compactMap(\.pid)
-            kill(before, SIGKILL)
-            // Made while no core is there, or a young one: they wait in the kernel's queue, and are answered.
-            let answers = Mutex<[String]>([])
-            let port = server.port
-            for _ in 0..<8 {
-                startThread(name: "client") {
-                    let line = (try? fetch("/", port: port).line) ?? "failed"
-                    answers.withLock { $0.append(line) }
-                }
-            }
-            try eventually("eight answers", evidence: { server.log }) { answers.withLock { $0.count == 8 } }
-            #expect(answers.withLock { $0 } == Array(repeating: "hello from 1", count: 8), "\(server.log)")
-            try server.waitUntilServing(workers: 2)
-            #expect(try server.status().server.corePid != before)
-            let new = try server.workers().compactMap(\.pid)
-            #expect(Set(new).isDisjoint(with: old))
-            #expect(!old.contains(where: isRunning))
             try server.stop()
         }
 

@@ -29,6 +29,9 @@ struct ServedApp: Sendable {
     let logger: Logger
     /// Writes what an operation does to the log.
     let log: @Sendable (OperationHandle) -> Void
+    /// Closed while it is adopted and not started.
+    let spawns = SpawnGate()
+    private let isToRestart = Shared(false)
     private let hasBegun = Shared(false)
     private let starting = Shared<Task<Void, Never>?>(nil)
 
@@ -95,6 +98,7 @@ struct ServedApp: Sendable {
             return task
         }
         await task.value
+        spawns.open()
         guard pool.snapshot(of: index)?.generations.isEmpty ?? true else { return }
         // Or there is nothing to boot: a deploy root without a release.
         let failure = settings.failure.map { failure in
@@ -110,6 +114,7 @@ struct ServedApp: Sendable {
             if let handle = try await operations.start(requester: requester) { log(handle) }
             // Now it is known where its restart.txt lies.
             watchers?.watch(self)
+            await finishRestart()
         } catch {
             settings.failed(error)
             logger.error("app \(name): \(error.summary)")
@@ -119,6 +124,24 @@ struct ServedApp: Sendable {
     }
 
     private static let retryDelay = Duration.seconds(5)
+
+    /// The core before died over it.
+    func restartAgain() { isToRestart.withLock { $0 = true } }
+
+    private func finishRestart() async {
+        let isDue = isToRestart.withLock { due in
+            defer { due = false }
+            return due
+        }
+        guard isDue else { return }
+        let requester = Requester(uid: serverUser, pid: getpid(), user: nil, command: "core start")
+        let request = RestartRequest(reason: "the core ended while the app was restarted", requester: requester)
+        do throws(OperationRefusal) {
+            log(try await operations.restart(request))
+        } catch {
+            logger.error("app \(name): the restart that the core before had begun is refused: \(error)")
+        }
+    }
 
     func status(_ snapshot: AppSnapshot?) async -> AppStatus {
         let overview = await operations.overview()

@@ -9,17 +9,30 @@ final class PoolBridge: PoolDelegate {
     private let spawner: WorkerSpawner
     /// Nil in a transient core, which serves nobody.
     private let gateway: Gateway?
+    private let gate: @Sendable (AppName) -> SpawnGate?
+    private let snapshots: SnapshotKeeper?
     private let report: @Sendable (PoolEvent) -> Void
 
-    init(spawner: WorkerSpawner, gateway: Gateway?, report: @escaping @Sendable (PoolEvent) -> Void) {
+    /// - Parameter snapshots: nil in a transient core, which leaves nothing behind.
+    init(
+        spawner: WorkerSpawner, gateway: Gateway?, gate: @escaping @Sendable (AppName) -> SpawnGate?,
+        snapshots: SnapshotKeeper?, report: @escaping @Sendable (PoolEvent) -> Void
+    ) {
         self.spawner = spawner
         self.gateway = gateway
+        self.gate = gate
+        self.snapshots = snapshots
         self.report = report
     }
 
     func spawnWorker(_ worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec) {
-        spawner.spawn(worker, generation: generation, spec: spec)
+        let spawn: @Sendable () -> Void = { [spawner] in
+            spawner.spawn(worker, generation: generation, spec: spec)
+        }
+        if let gate = gate(spec.app) { gate.pass(spawn) } else { spawn() }
     }
+
+    func greetWorker(_ endpoint: WorkerEndpoint) { spawner.greet(endpoint) }
 
     func proveWorker(_ endpoint: WorkerEndpoint) { spawner.prove(endpoint) }
 
@@ -28,6 +41,7 @@ final class PoolBridge: PoolDelegate {
     func work(_ endpoint: WorkerEndpoint) { spawner.work(endpoint) }
 
     func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration) {
+        snapshots?.changed()
         guard let endpoint, let gateway else { return spawner.stop(worker, grace: grace) }
         gateway.closeIdleConnections(to: endpoint) { [spawner] in
             spawner.stop(worker, grace: grace)
@@ -48,7 +62,7 @@ final class PoolBridge: PoolDelegate {
 
     func poolEvent(_ event: PoolEvent) {
         switch event.kind {
-        case .workerReady(let worker, _, _): spawner.becameAvailable(worker)
+        case .workerReady(let worker, _, _), .workerAnswered(let worker): spawner.becameAvailable(worker)
         case .switched(let from, _):
             from.map { spawner.enter(.standby, $0, of: event.app) }
             event.generation.map { spawner.enter(.live, $0, of: event.app) }
@@ -60,6 +74,7 @@ final class PoolBridge: PoolDelegate {
             }
         default: break
         }
+        snapshots?.changed()
         report(event)
     }
 }

@@ -139,8 +139,16 @@ final class Core: Sendable {
         if let gateway { turn.withLock { $0 = { gateway.whenEachLoopHadItsTurn($0) } } }
         let routes = gateway.map { RouteTable(gateway: $0) }
         let spawner = WorkerSpawner(parts: spawningParts(), pool: pool)
+        let snapshots =
+            plan.isTransient
+            ? nil
+            : SnapshotKeeper(
+                file: snapshotFile, pool: pool, spawner: spawner, threads: threads, schedule: tools.schedule,
+                logger: logger)
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let bridge = PoolBridge(spawner: spawner, gateway: gateway) { [events, table] event in
+        let bridge = PoolBridge(
+            spawner: spawner, gateway: gateway, gate: { [table] in table[$0]?.spawns }, snapshots: snapshots
+        ) { [events, table] event in
             events.pool(event)
             switch event.kind {
             case .wanted: Task { await table[event.app]?.start() }
@@ -162,20 +170,21 @@ final class Core: Sendable {
         let entries = directoryApps(roster)
         let following = await follow(entries, routes)
         if !plan.servesMany, let refused = table.refused.first { throw StartFailure(description: refused.reason) }
+        let adopted = await adopt(with: spawner)
         startTicking()
         let reload = ConfigurationReload(
             core: self, gateway: gateway, roster: roster, certificates: certificates, entries: entries)
         let reloading = Task { [reloadNews] in await reload.follow(reloadNews) }
         let listeners = try boundAddresses()
         let admin = startAdmin(certificates, reload)
-        let apps = table.all.filter { !ServedApp.startsOnDemand($0.plan) }
-        await roster.start(apps)
+        let apps = table.all.filter { adopted.contains($0.name) || !ServedApp.startsOnDemand($0.plan) }
         // Not earlier: who comes while nothing is booting yet would be told that nothing is live. Until here connections
         // wait in the kernel's queue, those that a core before this one could not take on too.
-        if let gateway {
-            try await open(gateway)
-            phase.withLock { $0 = .serving }
-        }
+        let isServing = !apps.isEmpty && apps.allSatisfy { adopted.contains($0.name) }
+        if isServing, let gateway { try await open(gateway) }
+        await roster.start(apps)
+        if !isServing, let gateway { try await open(gateway) }
+        snapshots?.begin()
         certificates?.startWatching(group)
         try writeInstanceRecord(listeners)
         let summary = "listening on " + listeners.joined(separator: ", ")
@@ -231,6 +240,7 @@ final class Core: Sendable {
 
     private func open(_ gateway: Gateway) async throws {
         try await gateway.open(gatewayListeners(inheritance.listeners))
+        phase.withLock { $0 = .serving }
     }
 
     func gatewayListeners(_ listeners: [InheritedListener]) -> [GatewayListener] {

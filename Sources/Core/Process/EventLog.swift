@@ -74,6 +74,10 @@ struct EventLog: Sendable {
             report("\(who): worker \(worker) died with \(inFlight) requests in flight", failure)
         case .workerSuspected(let worker):
             logger.warning("\(who): worker \(worker) could not be reached, it gets no requests until it proves itself")
+        case .adopted(let workers):
+            logger.info("\(who): goes on with \(workers) workers of the core before")
+        case .workerAnswered(let worker):
+            logger.info("\(who): worker \(worker) answers this core")
         case .workerReturned(let worker):
             logger.info("\(who): worker \(worker) answers again")
         case .requestOverdue(let worker, let isReplaced):
@@ -254,7 +258,8 @@ extension PoolEvent.Kind {
         switch self {
         case .workerReady(let worker, _, _), .bootFailed(let worker, _, _), .workerDied(let worker, _, _),
             .workerSuspected(let worker), .workerReturned(let worker), .workerUnhealthy(let worker, _),
-            .requestOverdue(let worker, _), .workerWorn(let worker, _), .evicted(let worker):
+            .requestOverdue(let worker, _), .workerWorn(let worker, _), .evicted(let worker),
+            .workerAnswered(let worker):
             worker
         default: nil
         }

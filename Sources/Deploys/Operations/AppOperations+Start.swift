@@ -13,11 +13,13 @@ extension AppOperations {
         restoreCapacity(host)
         if parts.builder == nil {
             let settings = try await parts.settings.settings(release: nil)
-            bootLive(host, release: nil, settings)
+            if live == nil { bootLive(host, release: nil, settings) }
             return nil
         }
-        // A lost journal of the live release is no reason not to serve it.
-        if let release = ledger.startTarget?.release ?? liveRecord.live {
+        if let release = live?.release {
+            // It was adopted, and runs with what it was booted with; only replacements of its workers want to know more.
+            _ = try await settingsForStart(release)
+        } else if let release = startTarget {
             let settings = try await settingsForStart(release)
             let isOther = liveRecord.live != release
             if isOther, release.label.number > liveRecord.live?.label.number ?? DeployNumber(0) {
@@ -41,19 +43,27 @@ extension AppOperations {
         }
     }
 
+    /// A lost journal of the live release is no reason not to serve it.
+    var startTarget: ReleaseLocation? { ledger.startTarget?.release ?? liveRecord.live }
+
     private func bootLive(_ host: any GenerationHost, release: ReleaseLocation?, _ settings: AppSettings) {
         let spec = GenerationSpec(
             app: app, settings: settings, release: release?.label,
             workers: settings.pool.prestart ? max(settings.pool.minInstances, 1) : 0,
             proof: release == nil && settings.environment == "development" ? .handshake : .health)
         let generation = host.bootLive(spec)
-        live = BootedCode(generation: generation, release: release, settings: settings)
-        guard let release else { return }
+        becomeLive(BootedCode(generation: generation, release: release, settings: settings))
+    }
+
+    /// At the start, where there is no switch.
+    func becomeLive(_ code: BootedCode) {
+        live = code
+        guard let release = code.release else { return }
         liveRecord.live = release
-        liveRecord.settings = settings
-        liveRecord.standby = nil
+        liveRecord.settings = code.settings
+        liveRecord.standby = standby?.code.release
         saveLive()
-        change(release.label.number) { $0.settings = settings }
+        change(release.label.number) { $0.settings = code.settings }
     }
 
     /// An app whose file has become invalid runs with the configuration stored for it, and says so.
@@ -72,18 +82,25 @@ extension AppOperations {
 
     /// Called once, by `loadOnce`.
     func load() async {
-        guard let journal = parts.journal else { return }
+        guard parts.journal != nil else { return }
+        readJournal()
+        if let builder = parts.builder, let releases = try? await builder.releases() {
+            numbersOnDisk += releases.map(\.label.number)  // an unreadable root is reported by what needs it
+        }
+        highestNumber = DeployNumber(ledger.nextNumber(onDisk: numbersOnDisk).rawValue - 1)
+    }
+
+    /// Once. Only what the state directory says: it takes no other process.
+    func readJournal() {
+        guard let journal = parts.journal, !hasReadJournal else { return }
+        hasReadJournal = true
         let loaded = journal.load()
         startProblems += loaded.problems
         for problem in loaded.problems { parts.logger.error("journal", metadata: ["problem": "\(problem)"]) }
         for record in loaded.records { records[record.number] = record }
         liveRecord = loaded.live ?? LiveRecord()
         if loaded.isLiveLost { recoverLive() }
-        var onDisk = loaded.unreadable
-        if let builder = parts.builder, let releases = try? await builder.releases() {
-            onDisk += releases.map(\.label.number)  // an unreadable root is reported by what needs it
-        }
-        highestNumber = DeployNumber(ledger.nextNumber(onDisk: onDisk).rawValue - 1)
+        numbersOnDisk = loaded.unreadable
         if takesOver() { markInterrupted() }
     }
 

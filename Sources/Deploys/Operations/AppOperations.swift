@@ -59,6 +59,9 @@ package actor AppOperations {
     var liveRecord = LiveRecord()
     /// Highest number that a journal or a directory has taken.
     var highestNumber = DeployNumber(0)
+    var hasReadJournal = false
+    /// Of journals that cannot be read, and of release directories.
+    var numbersOnDisk: [DeployNumber] = []
     /// From the start: damaged files, a configuration that could not be used.
     var startProblems: [String] = []
     var lastOutcome: OperationOutcome?

@@ -154,7 +154,8 @@ package enum SupervisorMessage: Sendable, Equatable {
     /// Where the control groups are that children are born into (`SpawnRequest.group`), or nil; `note` says so, or why not,
     /// to people.
     case controlGroups(path: String?, note: String)
-    /// A child that outlived an earlier core; descriptors: stdout, stderr read ends when it has pipes.
+    /// A worker or preloader that outlived an earlier core, and is this one's from now on, under its old tag: to be gone on
+    /// with, or to be ended. Descriptors: stdout, stderr read ends when it has pipes.
     case child(ChildEntry)
     /// Nothing more is handed over: start.
     case begin

@@ -24,7 +24,7 @@ package enum Proof: UInt8, Sendable, Codable {
 
 /// What is booted. Fixed when the boot is asked for: every later replacement of a worker uses the same value, so a
 /// configuration or a `current` link that changed meanwhile never gets into an old generation.
-package struct GenerationSpec: Sendable, Equatable {
+package struct GenerationSpec: Sendable, Equatable, Codable {
     package var app: AppName
     /// `settings.directory` is what runs.
     package var settings: AppSettings

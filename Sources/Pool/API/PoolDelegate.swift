@@ -10,6 +10,9 @@ package protocol PoolDelegate: AnyObject, Sendable {
     func spawnWorker(_ worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec)
     /// Answers with `workerProved` or `workerUnhealthy`. Also asked for a live worker that could not be reached.
     func proveWorker(_ endpoint: WorkerEndpoint)
+    /// Asks a worker of an earlier core until it answers. Answers with `workerProved`, or with `workerUnhealthy` when nobody
+    /// listens there any more; while it is silent with nothing.
+    func greetWorker(_ endpoint: WorkerEndpoint)
     /// Asks a worker that serves once. Answers with `workerProbed`, after `health.timeout` at the latest; it has a place at
     /// the worker until then.
     func probeWorker(_ endpoint: WorkerEndpoint)
@@ -29,6 +32,8 @@ package protocol PoolDelegate: AnyObject, Sendable {
 }
 
 extension PoolDelegate {
+    /// Where nothing is adopted (a transient core, tests), nobody is greeted.
+    package func greetWorker(_ endpoint: WorkerEndpoint) {}
     /// Where nobody has streams (a transient core, tests), there are none to end.
     package func endStreams(
         of app: AppIndex, generation: GenerationNumber, worker: WorkerNumber?, spreadOver window: Duration
@@ -64,6 +69,10 @@ package struct PoolEvent: Sendable, Equatable {
         /// Died on its own while it could have served.
         case workerDied(WorkerNumber, BootFailure, inFlight: Int)
         case workerSuspected(WorkerNumber)
+        /// So many workers that an earlier core had booted go on, each as soon as it answers.
+        case adopted(workers: Int)
+        /// One of them answers.
+        case workerAnswered(WorkerNumber)
         case workerReturned(WorkerNumber)
         /// A request took longer than `max_request_time`; the worker is replaced, or has to prove itself.
         case requestOverdue(WorkerNumber, isReplaced: Bool)

@@ -128,7 +128,9 @@ extension AppPool {
         var candidates: [(rank: Int, number: WorkerNumber, slot: Int)] = []
         for slot in generations[position].slots where context.workers[slot].state.isKept {
             let worker = context.workers[slot]
-            let rank = worker.state.isBooting ? -2 : worker.state == .suspected ? -1 : worker.busy + worker.streams
+            let rank =
+                worker.state.isBooting
+                ? -2 : worker.state == .suspected || worker.state == .unknown ? -1 : worker.busy + worker.streams
             candidates.append((rank, worker.number, slot))
         }
         candidates.sort { $0.rank != $1.rank ? $0.rank < $1.rank : $0.number > $1.number }

@@ -76,7 +76,7 @@ extension AppPool {
         }
         if worker.state == .draining { assert(!worker.isIdle && worker.due != nil, "an idle worker drains") }
         switch worker.state {
-        case .available, .working, .suspected, .proving, .draining: assert(worker.endpoint != nil)
+        case .unknown, .available, .working, .suspected, .proving, .draining: assert(worker.endpoint != nil)
         case .launching, .loading, .stopping, .gone: break
         }
     }

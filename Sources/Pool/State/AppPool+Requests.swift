@@ -120,7 +120,7 @@ extension AppPool {
         switch context.workers[slot].state {
         case .draining: return (answer, context.workers[slot].streamDeadline)
         case .stopping: return (answer, .zero)
-        case .launching, .loading, .proving, .available, .working, .suspected, .gone: return (answer, nil)
+        case .launching, .loading, .proving, .unknown, .available, .working, .suspected, .gone: return (answer, nil)
         }
     }
 

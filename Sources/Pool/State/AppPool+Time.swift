@@ -35,6 +35,7 @@ extension AppPool {
         switch worker.state {
         case .launching, .loading: bootTimedOut(slot, position, &context)
         case .working: workTimedOut(slot, position, &context)
+        case .unknown: unknownForTooLong(slot, position, &context)
         case .proving, .suspected:
             workerUnproved(slot, position, &context)
         case .draining:
@@ -58,6 +59,17 @@ extension AppPool {
             step: "start_timeout", summary: "\(loading) after \(limit.inSeconds) s (start_timeout)",
             hint: "if the app needs longer to boot, raise start_timeout")
         context.workers[slot].move(to: .stopping, until: context.now + grace + context.limits.shortGrace)
+    }
+
+    /// A request of the core before would have been given up by now.
+    private mutating func unknownForTooLong(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
+        let limit = generations[position].spec.settings.http.maxRequestTime
+        context.workers[slot].isStuck = true
+        let failure = BootFailure(
+            step: "max_request_time",
+            summary: "it has not answered for \(limit.inSeconds) s, since the core was replaced (max_request_time)")
+        judgeUnhealthy(slot, position, failure, &context)
+        settle(position, &context)
     }
 
     /// The prober has its own deadline and better evidence; this is for one that never answers.

@@ -20,7 +20,7 @@ extension AppPool {
     mutating func wear(_ slot: Int, _ position: Int, _ reason: Wear, _ context: inout PoolContext) {
         guard !context.workers[slot].hasWear else { return }
         switch context.workers[slot].state {
-        case .available, .working, .suspected: break
+        case .unknown, .available, .working, .suspected: break
         case .launching, .loading, .proving, .draining, .stopping, .gone: return
         }
         context.workers[slot].wear = reason
@@ -93,7 +93,7 @@ extension AppPool {
         case .launching, .loading, .proving:
             stop(slot, grace: grace, &context)
             bootFailed(position, worker.number, attempt: worker.attempt, failure, decisive: true, &context)
-        case .available, .working, .suspected:
+        case .unknown, .available, .working, .suspected:
             stop(slot, grace: grace, &context)
             died(position, worker, failure, &context)
         case .draining: stop(slot, grace: grace, &context)

@@ -67,7 +67,7 @@ extension AppPool {
         case .working: returnToService(slot, position, &context)
         case .draining:
             if context.workers[slot].due ?? .zero <= context.now { lastRequestDone(slot, &context) }
-        case .launching, .loading, .proving, .available, .suspected, .stopping, .gone: break
+        case .launching, .loading, .proving, .unknown, .available, .suspected, .stopping, .gone: break
         }
     }
 

@@ -14,6 +14,28 @@ extension AppPool {
     ) {
         let worker = context.workers[slot]
         guard worker.endpoint == nil, let position = position(of: worker.generation) else { return }
+        makeEndpoint(
+            slot, position, address: address, wireProtocol: wireProtocol, concurrency: concurrency, &context)
+        guard let endpoint = context.workers[slot].endpoint else { return }
+        guard worker.state == .launching || worker.state == .loading else {
+            // It was to be stopped before it was ready: a late arrival never serves.
+            return context.act(.stop(worker.number, endpoint, grace: shortGrace(of: position, context)))
+        }
+        if generations[position].spec.proof == .handshake {
+            becomeAvailable(slot, position, &context)
+        } else {
+            let proof = generations[position].proofTimeout + context.limits.proofSlack
+            context.workers[slot].move(to: .proving, until: context.now + proof)
+            context.act(.prove(endpoint))
+        }
+        topUp(position, &context)
+    }
+
+    mutating func makeEndpoint(
+        _ slot: Int, _ position: Int, address: WorkerAddress, wireProtocol: WorkerProtocol, concurrency: Int,
+        _ context: inout PoolContext
+    ) {
+        let worker = context.workers[slot]
         let settings = generations[position].spec.settings
         let forced = settings.pool.forceMaxConcurrentRequestsPerProcess
         let concurrency = forced >= 0 ? forced : max(0, concurrency)
@@ -27,18 +49,6 @@ extension AppPool {
         context.workers[slot].endpoint = endpoint
         context.workers[slot].concurrency = concurrency
         context.workers[slot].pace = Pace(context.limits.pace)
-        guard worker.state == .launching || worker.state == .loading else {
-            // It was to be stopped before it was ready: a late arrival never serves.
-            return context.act(.stop(worker.number, endpoint, grace: shortGrace(of: position, context)))
-        }
-        if generations[position].spec.proof == .handshake {
-            becomeAvailable(slot, position, &context)
-        } else {
-            let proof = generations[position].proofTimeout + context.limits.proofSlack
-            context.workers[slot].move(to: .proving, until: context.now + proof)
-            context.act(.prove(endpoint))
-        }
-        topUp(position, &context)
     }
 
     mutating func workerProved(_ slot: Int, weak: Bool, _ context: inout PoolContext) {
@@ -56,6 +66,7 @@ extension AppPool {
             trim(position, &context)
             topUp(position, &context)
             dispatch(&context)
+        case .unknown: unknownAnswered(slot, position, &context)
         case .launching, .loading, .available, .working, .draining, .stopping, .gone: break
         }
     }
@@ -111,7 +122,7 @@ extension AppPool {
         case .proving:
             stop(slot, grace: shortGrace(of: position, context), &context)
             bootFailed(position, worker.number, attempt: worker.attempt, failure, decisive: true, &context)
-        case .suspected:
+        case .unknown, .suspected:
             stop(slot, grace: generations[position].stopTimeout, &context)
             died(position, worker, failure, &context)
         case .launching, .loading, .available, .working, .draining, .stopping, .gone: break
@@ -128,7 +139,7 @@ extension AppPool {
         switch before.state {
         case .launching, .loading, .proving:
             bootFailed(position, before.number, attempt: before.attempt, failure, decisive: false, &context)
-        case .available, .working, .suspected:
+        case .unknown, .available, .working, .suspected:
             died(position, before, failure, &context)
         case .stopping:
             guard let timeout = before.timeout else { break }
@@ -195,6 +206,9 @@ extension AppPool {
         switch context.workers[slot].state {
         case .launching, .loading, .proving:
             stop(slot, grace: shortGrace(of: position, context), &context)
+        case .unknown:
+            // Whoever asked it for something went with the core before.
+            stop(slot, grace: generations[position].stopTimeout, &context)
         case .available, .working, .suspected, .draining:
             leaveService(slot, position, &context)
             context.workers[slot].drain(requestsUntil: drain.requests, streamsUntil: drain.streams)

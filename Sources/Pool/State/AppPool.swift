@@ -5,7 +5,7 @@ import Model
 /// Events come in as calls; what is to be done goes out through the context. The parts:
 /// `+Requests` (the data path), `+Workers` (news about workers), `+Boots` (spawning, failures), `+Scaling` (how many),
 /// `+Wear` (replacement of workers that serve), `+Overdue`, `+Health` (probes), `+Work` (out-of-band), `+Ahead` (requests sent
-/// ahead), `+Generations` (what Deploys asks for), `+Pause` and `+Detach` (what people ask for), `+Time` (deadlines),
+/// ahead), `+Generations` (what Deploys asks for), `+Pause` and `+Detach` (what people ask for), `+Adoption` (from core to core), `+Time` (deadlines),
 /// `OnDemand` (before there is a generation), `+Closing` (removal and shutdown), `+Invariants`.
 struct AppPool {
     let index: AppIndex
@@ -15,7 +15,7 @@ struct AppPool {
     private(set) var table = RoutingTable.empty
     /// Oldest first. One that is gone is forgotten.
     var generations: [Generation] = []
-    private var lastGeneration: UInt32 = 0
+    private(set) var lastGeneration: UInt32 = 0
     var totals = AppTotals()
     var lastBootFailure: BootFailure?
     var closing: Closing?
@@ -46,6 +46,9 @@ struct AppPool {
         lastGeneration += 1
         return GenerationNumber(lastGeneration)
     }
+
+    /// Numbers go on after this one.
+    mutating func skip(to number: GenerationNumber) { lastGeneration = max(lastGeneration, number.rawValue) }
 
     /// The one place where routing changes. States follow the table: live is what is in it.
     mutating func route(by next: RoutingTable) {

@@ -56,6 +56,14 @@ struct Generation {
         wanted = spec.workers
     }
 
+    /// One that an earlier core had booted. What was live is routed to by whoever adopts it.
+    init(adopting record: GenerationRecord, isLive: Bool) {
+        self.init(
+            number: record.number, spec: record.spec, purpose: .takesTraffic, target: max(record.target, 0),
+            bornAt: record.bornAt)
+        if !isLive { state = .standby }
+    }
+
     /// Attempts that one worker of a generation booted beside has.
     static let attempts = 2
 

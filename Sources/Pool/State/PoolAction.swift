@@ -9,6 +9,7 @@ struct WaitID: Hashable, Sendable {
 enum PoolAction: Sendable, Equatable {
     case spawn(WorkerNumber, GenerationNumber, GenerationSpec)
     case prove(WorkerEndpoint)
+    case greet(WorkerEndpoint)
     case probe(WorkerEndpoint)
     case work(WorkerEndpoint)
     case stop(WorkerNumber, WorkerEndpoint?, grace: Duration)
@@ -24,7 +25,7 @@ enum PoolAction: Sendable, Equatable {
         switch (a, b) {
         case (.spawn(let a, let b, let c), .spawn(let x, let y, let z)): (a, b) == (x, y) && c == z
         case (.prove(let a), .prove(let x)), (.probe(let a), .probe(let x)),
-            (.work(let a), .work(let x)):
+            (.work(let a), .work(let x)), (.greet(let a), .greet(let x)):
             a === x
         case (.stop(let a, let b, let c), .stop(let x, let y, let z)): a == x && b === y && c == z
         case (.endStreams(let a, let b, let c, let d), .endStreams(let x, let y, let z, let w)):

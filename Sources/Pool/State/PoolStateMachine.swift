@@ -162,6 +162,21 @@ struct PoolStateMachine {
         return index
     }
 
+    mutating func adopt(
+        _ app: AppIndex, _ record: AppRecord, lastWorker: WorkerNumber, now: Instant
+    ) -> [PoolAction] {
+        begin(now)
+        context.workers.skip(to: lastWorker)
+        apps[app.rawValue].adopt(record, &context)
+        return finish()
+    }
+
+    func record() -> PoolRecord {
+        PoolRecord(
+            apps: apps.filter { $0.closing == nil }.map { $0.record(context.workers) },
+            lastWorker: WorkerNumber(context.workers.lastNumber))
+    }
+
     mutating func startFailed(
         _ app: AppIndex, _ failure: BootFailure?, retryAfter: Duration, now: Instant
     ) -> [PoolAction] {

@@ -4,6 +4,7 @@
 ///         │            │           │            │  │            │
 ///         │            │           │            │  └─> draining │
 ///         └────────────┴───────────┴───> stopping <───────┴─────┘
+///     unknown (adopted) ──> available, stopping
 ///                                   any of them ──> gone (workerExited: the last word)
 package enum WorkerState: String, Sendable, Codable, CaseIterable {
     /// Asked for; no process is known yet.
@@ -12,6 +13,9 @@ package enum WorkerState: String, Sendable, Codable, CaseIterable {
     case loading
     /// Ready by its handshake; the health probe has not decided.
     case proving
+    /// Served for an earlier core, and has not answered this one yet: perhaps it is busy with a request of that one. Gets no
+    /// request before it does; silence is no reason to stop it.
+    case unknown
     /// Gets requests.
     case available
     /// It asked for time to itself (out-of-band work), and gets no request until it is done.
@@ -27,7 +31,7 @@ package enum WorkerState: String, Sendable, Codable, CaseIterable {
     /// Before it ever could serve.
     var isBooting: Bool { self == .launching || self == .loading || self == .proving }
     /// Counts for its generation's target.
-    var isKept: Bool { isBooting || self == .available || self == .working || self == .suspected }
+    var isKept: Bool { isBooting || self == .unknown || self == .available || self == .working || self == .suspected }
 
     func mayBecome(_ next: WorkerState) -> Bool {
         switch (self, next) {
@@ -35,6 +39,7 @@ package enum WorkerState: String, Sendable, Codable, CaseIterable {
         case (_, .gone): true
         case (.launching, .loading), (.launching, .proving), (.loading, .proving): true
         case (.launching, .available), (.loading, .available), (.proving, .available): true
+        case (.launching, .unknown), (.unknown, .available): true
         case (.available, .suspected), (.suspected, .available): true
         case (.available, .working), (.working, .available), (.working, .draining): true
         case (.available, .draining), (.suspected, .draining): true

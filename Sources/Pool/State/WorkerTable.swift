@@ -7,7 +7,7 @@ struct WorkerTable {
     private var free: [Int] = []
     private var slotOfNumber: [WorkerNumber: Int] = [:]
     private var slotOfSticky: [StickyID: Int] = [:]
-    private var lastNumber: UInt32 = 0
+    private(set) var lastNumber: UInt32 = 0
 
     var count: Int { slotOfNumber.count }
 
@@ -38,14 +38,34 @@ struct WorkerTable {
         random: inout SplitMix64
     ) -> Int {
         lastNumber += 1
-        let sticky = unusedStickyID(&random)
+        let (number, sticky) = (WorkerNumber(lastNumber), unusedStickyID(&random))
+        return insert { slot in
+            Worker(
+                number: number, generation: generation, app: app, slot: slot, sticky: sticky, attempt: attempt,
+                bornAt: bornAt, deadline: deadline)
+        }
+    }
+
+    /// Numbers go on after this one.
+    mutating func skip(to number: WorkerNumber) { lastNumber = max(lastNumber, number.rawValue) }
+
+    /// Nil: its number is another's.
+    mutating func add(_ record: WorkerRecord, generation: GenerationNumber, app: AppIndex) -> Int? {
+        guard slotOfNumber[record.number] == nil, slotOfSticky[record.sticky] == nil else { return nil }
+        skip(to: record.number)
+        return insert { slot in
+            Worker(
+                number: record.number, generation: generation, app: app, slot: slot, sticky: record.sticky, attempt: 1,
+                bornAt: record.bornAt, deadline: .distantFuture)
+        }
+    }
+
+    private mutating func insert(_ make: (_ slot: Int) -> Worker) -> Int {
         let slot = free.popLast() ?? slots.count
-        let worker = Worker(
-            number: WorkerNumber(lastNumber), generation: generation, app: app, slot: slot, sticky: sticky,
-            attempt: attempt, bornAt: bornAt, deadline: deadline)
+        let worker = make(slot)
         if slot == slots.count { slots.append(worker) } else { slots[slot] = worker }
         slotOfNumber[worker.number] = slot
-        slotOfSticky[sticky] = slot
+        slotOfSticky[worker.sticky] = slot
         return slot
     }
 

@@ -20,7 +20,8 @@ final class Preloader: Sendable {
     private let generation: GenerationNumber
     private let spec: GenerationSpec
     private let parts: SpawningParts
-    private let variables: [String]
+    /// The environment of the generation, whatever has become of env files since: that of its first preloader.
+    private let variables = Mutex<[String]?>(nil)
     /// Whether idle limits apply: asked when there is something to decide.
     private let isLive: @Sendable () -> Bool
     private let shared: Mutex<Shared>
@@ -33,7 +34,6 @@ final class Preloader: Sendable {
         self.spec = spec
         self.parts = parts
         self.isLive = isLive
-        variables = parts.environment(spec.settings)
         shared = Mutex(Shared(machine: PreloaderStateMachine(idleTime: spec.settings.pool.maxPreloaderIdleTime)))
     }
 
@@ -135,10 +135,43 @@ final class Preloader: Sendable {
 
     private func boot(_ number: Int) {
         let process = PreloaderProcess(
-            generation: generation, spec: spec, parts: parts, variables: variables,
+            generation: generation, spec: spec, parts: parts, variables: environment(),
             tell: { [weak self] in self?.heard($0, of: number) })
         shared.withLock { $0.running[number] = process }
         process.start()
+    }
+
+    private func environment() -> [String] {
+        variables.withLock { variables in
+            let environment = variables ?? parts.environment(spec.settings)
+            variables = environment
+            return environment
+        }
+    }
+
+    /// One that an earlier core had booted is asked for workers from now on.
+    func adopt(_ child: InheritedChild) {
+        let (process, actions) = shared.withLock { shared in
+            guard let (number, actions) = shared.machine.adopted(now: monotonicNow()) else {
+                return (nil as PreloaderProcess?, [PreloaderStateMachine.Action]())
+            }
+            let process = PreloaderProcess(
+                generation: generation, spec: spec, parts: parts, variables: [],
+                tell: { [weak self] in self?.heard($0, of: number) })
+            process.adopt(child.entry.tag)
+            shared.running[number] = process
+            return (process, actions)
+        }
+        guard let process else { return }
+        child.take(by: process)
+        perform(actions)
+    }
+
+    /// Of the one that can be asked.
+    var mark: ProcessMark? {
+        shared.withLock { shared in
+            if case .ready(let number, _) = shared.machine.state { shared.running[number]?.mark } else { nil }
+        }
     }
 
     private func heard(_ event: PreloaderProcess.Event, of number: Int) {

@@ -15,7 +15,7 @@ final class PreloaderProcess: ChildHandler {
 
     private struct State {
         var tag: ChildTag?
-        var pid: Int32?
+        var mark: ProcessMark?
         var handshake = Handshake()
         var failure: BootFailure?
         var isReady = false
@@ -47,7 +47,8 @@ final class PreloaderProcess: ChildHandler {
     }
 
     var tag: ChildTag? { state.withLock { $0.tag } }
-    var pid: Int32? { state.withLock { $0.pid } }
+    var mark: ProcessMark? { state.withLock { $0.mark } }
+    var pid: Int32? { mark?.pid }
     /// As far as it has come.
     var story: BootFailure { state.withLock { describe($0) } }
 
@@ -76,6 +77,14 @@ final class PreloaderProcess: ChildHandler {
         }
     }
 
+    /// An earlier core had started it. `childSpawned` follows.
+    func adopt(_ tag: ChildTag) {
+        state.withLock { state in
+            state.tag = tag
+            state.isReady = true
+        }
+    }
+
     /// No app code is told to end: it only waits for what it is asked. KILL follows after `grace`.
     func stop(grace: Duration) {
         state.withLock { $0.isStopping = true }
@@ -94,7 +103,7 @@ final class PreloaderProcess: ChildHandler {
     // MARK: What the supervisor says
 
     func childSpawned(_ entry: ChildEntry, standardOutput: Int32?, standardError: Int32?) {
-        state.withLock { $0.pid = entry.pid }
+        state.withLock { $0.mark = entry.mark }
         output.read(
             standardOutput: standardOutput, standardError: standardError, lines: { [self] in lines($1, $0) },
             over: { [self] in if state.withLock({ $0.end != nil }) { report() } })

@@ -48,6 +48,14 @@ struct PreloaderStateMachine {
 
     init(idleTime: Duration) { self.idleTime = idleTime }
 
+    /// There is one that somebody else had booted. Nil when none is needed: there is one, or none ever will be.
+    mutating func adopted(now: Instant) -> (number: Int, actions: [Action])? {
+        guard state == .absent else { return nil }
+        lastNumber += 1
+        state = .ready(lastNumber, lastUse: now)
+        return (lastNumber, idleTime > .zero ? [.wake(lastNumber, after: idleTime)] : [])
+    }
+
     mutating func wanted(_ worker: WorkerNumber, now: Instant) -> [Action] {
         switch state {
         case .absent:

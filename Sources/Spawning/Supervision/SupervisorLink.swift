@@ -21,6 +21,8 @@ package struct Inheritance: Sendable {
     package var controlGroups: String?
     /// That there are some, or why there are none.
     package var controlGroupNote = ""
+    /// What served for the core before: each is to be gone on with, or to be ended.
+    package var children: [InheritedChild] = []
 }
 
 /// The core's own copy of a listening descriptor of the supervisor's.
@@ -85,6 +87,9 @@ package final class SupervisorLink: Sendable {
             case .controlGroups(let path, let note):
                 inheritance.controlGroups = path
                 inheritance.controlGroupNote = note
+            case .child(let entry):
+                inheritance.children.append(
+                    keep(InheritedChild(entry: entry, link: self, descriptors: descriptors)))
             case .begin:
                 return inheritance
             default:
@@ -92,6 +97,15 @@ package final class SupervisorLink: Sendable {
             }
         }
         throw LinkError.supervisorGone
+    }
+
+    /// Its end is heard from now on, and its tag given to no other.
+    private func keep(_ child: InheritedChild) -> InheritedChild {
+        state.withLock { state in
+            state.handlers[child.entry.tag] = child
+            state.nextTag = max(state.nextTag, child.entry.tag.rawValue + 1)
+        }
+        return child
     }
 
     /// Starts the thread that hears the supervisor.

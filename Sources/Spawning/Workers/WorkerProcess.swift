@@ -12,7 +12,8 @@ final class WorkerProcess: ChildHandler {
 
     private struct State {
         var tag: ChildTag?
-        var pid: Int32?
+        var mark: ProcessMark?
+        var pid: Int32? { mark?.pid }
         var handshake = Handshake()
         var failure: BootFailure?
         var isReady = false
@@ -57,6 +58,9 @@ final class WorkerProcess: ChildHandler {
     }
 
     var group: Int32? { state.withLock { $0.pid } }
+
+    /// Nil until it was spawned.
+    var mark: ProcessMark? { state.withLock { $0.mark } }
 
     // MARK: Start
 
@@ -135,6 +139,15 @@ final class WorkerProcess: ChildHandler {
         look(for: search)
     }
 
+    /// It serves already, for a core before this one. `childSpawned` follows.
+    func adopt(_ tag: ChildTag, _ wire: WorkerProtocol) {
+        state.withLock { state in
+            state.tag = tag
+            state.isReady = true
+            state.speaksSession = wire == .session
+        }
+    }
+
     private func spawn(_ plan: LaunchPlan, _ descriptors: [(source: Int32, target: Int32)]) throws {
         let title = "\(spec.app) \(generation) \(worker)"
         keep(
@@ -160,7 +173,7 @@ final class WorkerProcess: ChildHandler {
     func childSpawned(_ entry: ChildEntry, standardOutput: Int32?, standardError: Int32?) {
         let preloader = state.withLock { state in
             state.tag = entry.tag
-            state.pid = entry.pid
+            state.mark = entry.mark
             return state.preloader
         }
         preloader?.forked(worker)

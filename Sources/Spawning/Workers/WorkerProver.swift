@@ -73,6 +73,42 @@ final class WorkerProver: Sendable {
         }
     }
 
+    // MARK: Workers of an earlier core
+
+    /// The first try finds every worker that has nothing to do. Others are at a request that the core before gave them.
+    private static let firstGreeting = Duration.milliseconds(250)
+    private static let longestPause = Duration.seconds(5)
+
+    /// Until it answers, whatever that is: then it is there, and its health is for the probes to judge. Silence means
+    /// nothing, but where nobody listens any more nobody will answer.
+    func greet(_ endpoint: WorkerEndpoint, _ phase: GenerationPhase) {
+        var request = ProbeRequest(endpoint.settings.health, serverName: endpoint.settings.serverNames.first)
+        // It knows that already: a question that none of the app's code is asked.
+        if endpoint.wireProtocol == .session { request.task = "state \(phase.rawValue)" }
+        let round = Round(endpoint, isNew: true, now: monotonicNow())
+        rounds.withLock { $0[endpoint.worker] = round }
+        greet(round, request, Self.firstGreeting)
+    }
+
+    private func greet(_ round: Round, _ request: ProbeRequest, _ timeLimit: Duration) {
+        parts.runBlocking { [self] in
+            guard let result = ask(round, request, timeLimit), isCurrent(round) else { return }
+            let worker = round.endpoint.worker
+            switch result.outcome {
+            case .failure(let failure) where failure.kind == .connect:
+                forget(worker)
+                pool.workerUnhealthy(worker, BootFailure(step: "health", summary: failure.message))
+            // Perhaps it closed what the core before had left it.
+            case .failure(let failure) where failure.kind == .timedOut || failure.kind == .closed:
+                let longer = min(timeLimit * 2, Self.longestPause)
+                parts.schedule(longer) { [self] in greet(round, request, longer) }
+            case .success, .failure:
+                forget(worker)
+                pool.workerProved(worker, weak: false)
+            }
+        }
+    }
+
     func forget(_ worker: WorkerNumber) { rounds.withLock { _ = $0.removeValue(forKey: worker) } }
 
     private func begin(_ round: Round) {

@@ -32,9 +32,7 @@ package final class WorkerSpawner: Sendable {
     }
 
     package func spawn(_ worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec) {
-        let process = WorkerProcess(
-            worker: worker, generation: generation, spec: spec, parts: parts, pool: pool,
-            ended: { [weak self] worker in self?.forget(worker) })
+        let process = makeProcess(worker, generation, spec)
         let isStopped = state.withLock { state in
             state.processes[worker] = process
             return state.stoppedEarly.remove(worker) != nil
@@ -43,7 +41,19 @@ package final class WorkerSpawner: Sendable {
         if Preloader.isUsed(for: spec) { preloader(of: generation, spec).want(process) } else { process.start() }
     }
 
-    private func preloader(of generation: GenerationNumber, _ spec: GenerationSpec) -> Preloader {
+    func makeProcess(
+        _ worker: WorkerNumber, _ generation: GenerationNumber, _ spec: GenerationSpec
+    ) -> WorkerProcess {
+        WorkerProcess(
+            worker: worker, generation: generation, spec: spec, parts: parts, pool: pool,
+            ended: { [weak self] worker in self?.forget(worker) })
+    }
+
+    func keep(_ process: WorkerProcess) { state.withLock { $0.processes[process.worker] = process } }
+
+    var processes: [WorkerNumber: WorkerProcess] { state.withLock { $0.processes } }
+
+    func preloader(of generation: GenerationNumber, _ spec: GenerationSpec) -> Preloader {
         let key = GenerationKey(app: spec.app, generation: generation)
         return state.withLock { state in
             if let known = state.preloaders[key] { return known }
@@ -67,10 +77,22 @@ package final class WorkerSpawner: Sendable {
 
     /// Nil for a generation that is not preloaded, because it is not to be or because no worker was wanted yet.
     package func preloader(of generation: GenerationNumber, _ app: AppName) -> PreloaderReport? {
-        state.withLock { $0.preloaders[GenerationKey(app: app, generation: generation)] }?.report
+        knownPreloader(of: generation, app)?.report
+    }
+
+    func knownPreloader(of generation: GenerationNumber, _ app: AppName) -> Preloader? {
+        state.withLock { $0.preloaders[GenerationKey(app: app, generation: generation)] }
     }
 
     package func prove(_ endpoint: WorkerEndpoint) { prover.prove(endpoint) }
+
+    /// A worker of an earlier core.
+    package func greet(_ endpoint: WorkerEndpoint) {
+        let phase = state.withLock { state in
+            state.processes[endpoint.worker].flatMap { state.phases[Self.key($0)] }
+        }
+        prover.greet(endpoint, phase ?? .live)
+    }
 
     /// Once, while it serves.
     package func probe(_ endpoint: WorkerEndpoint) { prover.probe(endpoint) }

@@ -159,6 +159,7 @@ final class Simulation {
             switch action {
             case .spawn(let worker, let generation, let spec): spawn(worker, generation, spec)
             case .prove(let endpoint): prove(endpoint)
+            case .greet(let endpoint): check(false, "\(endpoint.worker) was adopted from nobody")
             case .probe(let endpoint): probe(endpoint)
             case .work(let endpoint): work(endpoint)
             case .stop(let worker, _, let grace): stop(worker, grace: grace)

@@ -1,0 +1,105 @@
+import Linux
+import Logging
+import Model
+import NIOPosix
+import Pool
+import Spawning
+import Synchronization
+
+/// Writes down who serves, a moment after each change, away from everything that serves. Changes that come close together are
+/// written once, and writing takes a small part of the time only.
+final class SnapshotKeeper: Sendable {
+    private static let delay = Duration.milliseconds(10)
+    /// Between two writings: so many times as long as the last one took.
+    private static let share = 20
+
+    private struct State {
+        var hasBegun = false
+        var isDue = false
+        var notBefore = Instant.zero
+        var last: [UInt8] = []
+        var isFailing = false
+    }
+
+    private let file: SnapshotFile
+    private let pool: Pool
+    private let spawner: WorkerSpawner
+    private let threads: NIOThreadPool
+    private let schedule: SpawningParts.Schedule
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(
+        file: SnapshotFile, pool: Pool, spawner: WorkerSpawner, threads: NIOThreadPool,
+        schedule: @escaping SpawningParts.Schedule, logger: Logger
+    ) {
+        self.file = file
+        self.pool = pool
+        self.spawner = spawner
+        self.threads = threads
+        self.schedule = schedule
+        self.logger = logger
+    }
+
+    /// From now on. Not before everything that an earlier core has left was adopted or is being ended: its snapshot is worth
+    /// more than half of ours.
+    func begin() {
+        state.withLock { $0.hasBegun = true }
+        changed()
+    }
+
+    /// Returns at once.
+    func changed() {
+        let wait = state.withLock { state -> Duration? in
+            guard state.hasBegun, !state.isDue else { return nil }
+            state.isDue = true
+            return max(Self.delay, state.notBefore - monotonicNow())
+        }
+        guard let wait else { return }
+        schedule(wait) { [self] in threads.submit { if case .active = $0 { self.write() } } }
+    }
+
+    private func write() {
+        let began = monotonicNow()
+        // What changes from here on is written the next time.
+        let last = state.withLock { state in
+            state.isDue = false
+            return state.last
+        }
+        do {
+            let bytes = try snapshot().encoded()
+            if bytes != last { try file.write(bytes) }
+            state.withLock { state in
+                state.last = bytes
+                state.isFailing = false
+            }
+        } catch {
+            let isNew = state.withLock { state in
+                defer { state.isFailing = true }
+                return !state.isFailing
+            }
+            if isNew { logger.warning("the pool's snapshot is not written, a core crash would end the apps: \(error)") }
+        }
+        let end = monotonicNow()
+        state.withLock { $0.notBefore = end + (end - began) * Self.share }
+    }
+
+    private func snapshot() -> ServerSnapshot {
+        var record = pool.record()
+        // Apps that sleep have nothing to go on with.
+        record.apps.removeAll { $0.generations.isEmpty }
+        let marks = spawner.workerMarks()
+        var snapshot = ServerSnapshot(pool: record, workers: [], preloaders: [])
+        for app in record.apps {
+            for generation in app.generations {
+                for worker in generation.workers {
+                    guard let mark = marks[worker.number] else { continue }
+                    snapshot.workers.append(.init(number: worker.number, process: mark))
+                }
+                guard let mark = spawner.preloaderMark(generation.number, of: app.name) else { continue }
+                snapshot.preloaders.append(.init(app: app.name, generation: generation.number, process: mark))
+            }
+        }
+        return snapshot
+    }
+}

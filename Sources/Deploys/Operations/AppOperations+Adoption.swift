@@ -1,0 +1,52 @@
+package import Model
+package import Pool
+
+/// Workers that outlived a core.
+extension AppOperations {
+    package struct Adoption: Sendable, Equatable {
+        package var live: GenerationNumber
+        package var standby: GenerationNumber?
+    }
+
+    /// Of the generations that an earlier core has left serving: the one that runs what has to be live, as `start` would boot it,
+    /// and the standby beside it. Nil when it is not among them. Before `start`, which then boots nothing.
+    package func adopt(_ record: AppRecord) -> Adoption? {
+        guard let host = parts.host, live == nil else { return nil }
+        guard parts.builder != nil else { return adoptInPlace(record) }
+        readJournal()
+        restoreCapacity(host)
+        guard let target = startTarget, let found = generation(of: record, running: target) else { return nil }
+        let isOther = liveRecord.live != target
+        // What is not live by the journal has not survived its bake.
+        if !isOther { standby = adoptedStandby(of: record, beside: found) }
+        becomeLive(BootedCode(generation: found.number, release: target, settings: found.spec.settings))
+        if isOther { moveCurrent(to: target) }
+        return Adoption(live: found.number, standby: standby?.code.generation)
+    }
+
+    private func adoptInPlace(_ record: AppRecord) -> Adoption? {
+        guard let found = record.generations.first(where: { $0.number == record.live }), found.spec.release == nil
+        else { return nil }
+        live = BootedCode(generation: found.number, release: nil, settings: found.spec.settings)
+        return Adoption(live: found.number)
+    }
+
+    /// A release that was restarted has two.
+    private func generation(of record: AppRecord, running release: ReleaseLocation) -> GenerationRecord? {
+        let same = record.generations.filter { $0.spec.release == release.label }
+        return same.first { $0.number == record.live } ?? same.last
+    }
+
+    /// Its time begins anew: nobody has written down how much of it is over.
+    private func adoptedStandby(of record: AppRecord, beside live: GenerationRecord) -> StandbyCode? {
+        for kept in record.generations.reversed() where kept.state == .standby && kept.number != live.number {
+            guard let number = kept.spec.release?.number, let known = records[number], !known.isPruned,
+                let release = known.release, release.label == kept.spec.release
+            else { continue }
+            return StandbyCode(
+                code: BootedCode(generation: kept.number, release: release, settings: kept.spec.settings),
+                clock: StandbyClock(live.spec.settings.deploy, now: parts.now()))
+        }
+        return nil
+    }
+}

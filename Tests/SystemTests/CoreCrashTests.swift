@@ -1,0 +1,232 @@
+import AdminAPI
+import Foundation
+import Glibc
+import Linux
+import Model
+import Synchronization
+import Testing
+
+extension SystemTests {
+    /// The core is killed; the apps are not to notice.
+    @Suite(.serialized) struct CoreCrashTests {
+        private func serving(_ language: Language, workers: Int, in place: Place) throws -> TestServer {
+            let server = TestServer(try place.copyApp(language, as: "app"), in: place)
+            try server.start(["--min-instances", "\(workers)", "--max-pool-size", "\(workers)"])
+            try server.waitUntilServing(workers: workers)
+            try waitForSnapshot(server)
+            return server
+        }
+
+        private func snapshot(_ server: TestServer) -> String {
+            "\(server.place.path)/run/\(server.name)/sockets/pool.json"
+        }
+
+        /// What is written is what is: the next thing that happens may be the end of the core.
+        private func waitForSnapshot(_ server: TestServer) throws {
+            try eventually("a snapshot of all workers", evidence: { server.log }) {
+                let app = try server.appStatus()
+                let pids = app.generations.filter { $0.state == .live || $0.state == .standby }.flatMap(\.workers)
+                    .compactMap(\.pid)
+                let written = text(of: snapshot(server))
+                return !pids.isEmpty && pids.allSatisfy { written.contains("\"pid\":\($0)") }
+            }
+        }
+
+        /// Returns once the next core answers commands.
+        private func killCore(_ server: TestServer) throws {
+            let before = try server.status().server.corePid
+            kill(before, SIGKILL)
+            try eventually("another core", evidence: { server.log }) {
+                (try? server.status().server.corePid).map { $0 != before } ?? false
+            }
+        }
+
+        private func pids(_ server: TestServer, _ state: GenerationStatus.State = .live) throws -> [Int32] {
+            try server.appStatus().generations.filter { $0.state == state }.flatMap(\.workers).compactMap(\.pid)
+                .sorted()
+        }
+
+        @Test(.timeLimit(.minutes(2)), arguments: Language.allCases)
+        func `a core that is killed under load takes no listener and no worker with it`(_ language: Language) throws {
+            let place = try Place()
+            let server = try serving(language, workers: 3, in: place)
+            let workers = try pids(server)
+            let preloader = try server.appStatus().generations.first?.preloader
+            let kinds: [LoadGenerator.Kind] = [.keptAlive, .keptAlive, .newConnection, .newConnection]
+            let load = try LoadGenerator(port: server.port, in: place, kinds: kinds)
+            try load.waitForTraffic()
+            try killCore(server)
+            let answered = load.now.total
+            try eventually("answers of the new core", evidence: { "\(load.now)\n\(server.log)" }) {
+                load.now.total > answered + 50
+            }
+            let account = try load.stop()
+            // What was inside the core at that moment, at most one request of each client.
+            #expect(account.failures.count <= kinds.count, "\(account)\n\(server.log)")
+            #expect(!account.failures.contains { $0.contains("connect: ") }, "\(account)")
+            #expect(account.slowest < 5, "\(account)")
+            try server.waitUntilServing(workers: 3)
+            #expect(try pids(server) == workers, "\(server.log)")
+            #expect(try server.appStatus().generations.first?.preloader == preloader, "the same process")
+            #expect(account.versions == [1])
+
+            // A worker that dies now is replaced like any other, and an operation is what it was.
+            kill(workers[0], SIGKILL)
+            try eventually("another worker", evidence: { server.log }) {
+                let now = try server.workers().compactMap(\.pid)
+                return now.count == 3 && !now.contains(workers[0]) && now.contains(workers[1])
+            }
+            #expect(try server.command("restart").status == 0, "\(server.log)")
+            try server.waitUntilServing(workers: 3)
+            #expect(try Set(pids(server)).isDisjoint(with: workers))
+            #expect(try server.version() == "1")
+            let all = processes(mentioning: server.directory) + (try pids(server))
+            try server.stop()
+            #expect(!all.contains(where: isRunning))
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `a worker that dies with the core is replaced, the other one stays`() throws {
+            let place = try Place()
+            let server = try serving(.python, workers: 2, in: place)
+            let workers = try pids(server)
+            let core = try server.status().server.corePid
+            kill(core, SIGKILL)
+            kill(workers[0], SIGKILL)
+            try eventually("two workers again", evidence: { server.log }) {
+                guard try server.status().server.corePid != core else { return false }
+                let now = try server.workers().compactMap(\.pid)
+                return now.count == 2 && now.contains(workers[1]) && !now.contains(workers[0])
+            }
+            #expect(try server.version() == "1")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)), arguments: [Language.ruby, .python])
+        func `a worker that is still at a request of the dead core is waited for`(_ language: Language) throws {
+            let place = try Place()
+            let server = try serving(language, workers: 1, in: place)
+            let workers = try pids(server)
+            let slow = try HTTPConnection(port: server.port)
+            try slow.send("GET /slow?seconds=4 HTTP/1.1\r\nHost: test\r\n\r\n")
+            try eventually("the request in the worker") { try server.workers().first?.requestsNow == 1 }
+            try killCore(server)
+            #expect(try server.appStatus().generations.first?.workers.map(\.state) == ["unknown"], "\(server.log)")
+            #expect(try server.version() == "1", "it is answered by the worker, when that is done")
+            #expect(try pids(server) == workers)
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `releases, standby and companions are what they were, and a rollback is warm`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
+            try repository.commitVersion(2)
+            #expect(try server.command("deploy").status == 0, "\(server.log)")
+            try server.waitUntilServing(release: "2-", workers: 2)
+            try waitForSnapshot(server)
+            let (live, standby) = (try pids(server), try pids(server, .standby))
+            try #require(live.count == 2 && !standby.isEmpty)
+            try killCore(server)
+            try server.waitUntilServing(release: "2-", workers: 2)
+            #expect(try pids(server) == live, "\(server.log)")
+            #expect(try pids(server, .standby) == standby)
+            #expect(try server.version() == "2")
+            try eventually("the standby's answer", evidence: { server.log }) {
+                try server.appStatus().generations.filter { $0.state == .standby }.flatMap(\.workers)
+                    .allSatisfy { $0.state == "available" }
+            }
+            #expect(try server.command("rollback").status == 0, "\(server.log)")
+            try server.waitUntilServing(release: "1-")
+            #expect(try server.version() == "1")
+            #expect(try Set(pids(server)).isSuperset(of: standby))
+            try repository.commitVersion(3)
+            #expect(try server.command("deploy").status == 0, "\(server.log)")
+            #expect(try server.version() == "3")
+            try server.stop()
+            #expect(!(live + standby).contains(where: isRunning))
+        }
+
+        @Test(.timeLimit(.minutes(1)), arguments: ["", "{", #"{"version":1000}"#, #"{"version":1,"pool":{}}"#])
+        func `a snapshot that cannot be read is set aside, and the app is booted`(_ contents: String) throws {
+            let place = try Place()
+            let server = try serving(.python, workers: 2, in: place)
+            let workers = try pids(server)
+            try contents.write(toFile: snapshot(server), atomically: true, encoding: .utf8)
+            try killCore(server)
+            try server.waitUntilServing(workers: 2)
+            #expect(try server.version() == "1")
+            try eventually("the end of the workers before", evidence: { server.log }) {
+                !workers.contains(where: isRunning)
+            }
+            #expect(server.log.contains("the snapshot of the core before is not used"), "\(server.log)")
+            #expect(text(of: "\(snapshot(server)).refused") == contents)
+            try waitForSnapshot(server)
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `of many apps each goes on, those that sleep and those that started with a request`() throws {
+            let place = try Place()
+            let blog = try place.copyApp(.ruby, as: "blog")
+            let shop = try place.copyApp(.python, as: "shop")
+            let quiet = try place.copyApp(.node, as: "quiet")
+            let server = try TestServer(
+                serverFile: """
+                    apps:
+                      blog: {root: \(blog), server_names: [blog.test], prestart: true}
+                      shop: {root: \(shop), server_names: [shop.test]}
+                      quiet: {root: \(quiet), server_names: [quiet.test]}
+                    """, in: place)
+            try server.start()
+            for name in ["blog", "shop"] { #expect(try server.get("/version", host: "\(name).test").line == "1") }
+            func workers(_ name: String) throws -> [Int32] {
+                try server.appStatus(name).generations.flatMap(\.workers).compactMap(\.pid)
+            }
+            let before = try (workers("blog"), workers("shop"))
+            try eventually("a snapshot of both") {
+                (before.0 + before.1).allSatisfy { text(of: snapshot(server)).contains("\"pid\":\($0)") }
+            }
+            try killCore(server)
+            for name in ["blog", "shop"] { #expect(try server.get("/version", host: "\(name).test").line == "1") }
+            #expect(try workers("blog") == before.0, "\(server.log)")
+            #expect(try workers("shop") == before.1)
+            #expect(try server.appStatus("quiet").isStarted == false)
+            #expect(try server.get("/version", host: "quiet.test").line == "1")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(5)))
+        func `connections made without a core wait and are answered soon`() throws {
+            let rounds = getenv("PASSENGER_LONG_TESTS") != nil ? 20 : 3
+            var times: [Double] = []
+            for _ in 0..<rounds {
+                let place = try Place()
+                let server = try serving(.python, workers: 2, in: place)
+                let core = try server.status().server.corePid
+                let answers = Mutex<[String]>([])
+                let port = server.port
+                let began = monotonicNow()
+                kill(core, SIGKILL)
+                for _ in 0..<8 {
+                    startThread(name: "client") {
+                        let line = (try? fetch("/version", port: port).line) ?? "failed"
+                        let time = (monotonicNow() - began).inMilliseconds
+                        answers.withLock { $0.append(line == "1" ? "\(time)" : line) }
+                    }
+                }
+                try eventually("eight answers", evidence: { server.log }) { answers.withLock { $0.count == 8 } }
+                let said = answers.withLock { $0.compactMap { Double($0) } }
+                // The first may have been taken by the dying core.
+                #expect(said.count >= 7, "\(answers.withLock { $0 })\n\(server.log)")
+                times.append(try #require(said.max()))
+                try server.stop()
+            }
+            times.sort()
+            print(
+                "from the kill of a core to the last of 8 answers: median \(times[times.count / 2]) ms, "
+                    + "slowest \(times.last ?? 0) ms of \(times.count)")
+            #expect(times.allSatisfy { $0 < 3000 })
+        }
+    }
+}
