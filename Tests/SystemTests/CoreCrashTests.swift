@@ -117,6 +117,33 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `what a worker writes is in the log of whichever core there is`() throws {
+            let place = try Place()
+            let server = try TestServer.serving("python", ["--max-pool-size", "1"], in: place) { directory in
+                let path = "\(directory)/passenger_wsgi.py"
+                let wrapped = """
+                    \(text(of: path))
+                    answer = application
+                    def application(environ, start_response):
+                        print('asked for', environ['PATH_INFO'], flush=True)
+                        return answer(environ, start_response)
+                    """
+                try wrapped.write(toFile: path, atomically: false, encoding: .utf8)
+            }
+            try waitForSnapshot(server)
+            let workers = try pids(server)
+            for round in 1...2 {
+                try killCore(server)
+                #expect(try server.get("/round-\(round)").status == 404)
+                try eventually("the line", evidence: { server.log }) {
+                    server.log.contains("asked for /round-\(round)")
+                }
+            }
+            #expect(try pids(server) == workers)
+            try server.stop()
+        }
+
         @Test(.timeLimit(.minutes(2)))
         func `releases, standby and companions are what they were, and a rollback is warm`() throws {
             let place = try Place()
@@ -145,6 +172,58 @@ extension SystemTests {
             #expect(try server.version() == "3")
             try server.stop()
             #expect(!(live + standby).contains(where: isRunning))
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `a core that dies in a bake goes back to what was stable, which has not stopped`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
+            try server.waitUntilServing(release: "1-", workers: 2)
+            let stable = try pids(server)
+            try repository.write(
+                "Passengerfile.yml", repository.passengerfile().replacing("bake: 1s", with: "bake: 10m"))
+            try repository.commitVersion(2)
+            let deploy = try server.begin(["deploy", "--root", server.directory])
+            try eventually("the bake", evidence: { server.log }) { try server.appStatus().operation?.step == "bake" }
+            #expect(try server.version() == "2")
+            let baking = try pids(server)
+            try waitForSnapshot(server)
+            try killCore(server)
+            _ = try deploy.wait(within: .seconds(20))
+            #expect(try server.version() == "1", "\(server.log)")
+            try server.waitUntilServing(release: "1-", workers: 2)
+            #expect(try pids(server) == stable, "\(server.log)")
+            try eventually("the end of the new version", evidence: { server.log }) {
+                !baking.contains(where: isRunning)
+            }
+            #expect(try server.command("deploy", "--bake", "0").status == 0, "\(server.log)")
+            #expect(try server.version() == "2")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `a restart that the core died over is begun again, and the app serves meanwhile`() throws {
+            let place = try Place()
+            let server = try serving(.python, workers: 1, in: place)
+            let before = try pids(server)
+            let app = "\(server.directory)/passenger_wsgi.py"
+            try "import time; time.sleep(2)\n\(text(of: app))".write(toFile: app, atomically: false, encoding: .utf8)
+            try "2".write(toFile: "\(server.directory)/version.txt", atomically: false, encoding: .utf8)
+            AppUser.own(server.directory)
+            let restart = try server.begin(["restart", "--root", server.directory])
+            let booting = "\"state\":\"booting\""
+            try eventually("the new workers in a snapshot", evidence: { server.log }) {
+                text(of: snapshot(server)).contains(booting)
+            }
+            try killCore(server)
+            #expect(try restart.wait(within: .seconds(20)).status != 0)
+            #expect(try pids(server) == before, "\(server.log)")
+            try eventually("the restart", evidence: { server.log }) {
+                let now = try server.workers().compactMap(\.pid)
+                return now.count == 1 && now != before
+            }
+            #expect(try server.version() == "2")
+            try server.stop()
         }
 
         @Test(.timeLimit(.minutes(1)), arguments: ["", "{", #"{"version":1000}"#, #"{"version":1,"pool":{}}"#])

@@ -5,7 +5,7 @@ import Spawning
 /// What of a snapshot is still true: held against the supervisor's table, which alone knows what runs. Pure.
 struct AdoptionPlan: Equatable {
     struct App: Equatable {
-        /// Its generations that can go on, with those of their workers that live. None without one that has the traffic.
+        /// Its generations that were proved and can go on, with those of their workers that live. None without one that has the traffic.
         var record: AppRecord
         /// The live version was being booted anew.
         var wasRestarting = false
@@ -54,7 +54,7 @@ struct AdoptionPlan: Equatable {
         var numbers: Set<GenerationNumber> = []
         for generation in app.generations where generation.spec.app == app.name {
             record.lastGeneration = max(record.lastGeneration, generation.number)
-            guard generation.state == .live || generation.state == .standby,
+            guard generation.state.canServe,
                 numbers.insert(generation.number).inserted
             else { continue }
             var kept = generation
@@ -70,5 +70,15 @@ struct AdoptionPlan: Equatable {
             ($0.state == .booting || $0.state == .proved) && $0.spec.release == live.spec.release
         }
         return App(record: record, wasRestarting: booting)
+    }
+}
+
+extension GenerationState {
+    /// It has proved itself: what becomes of it is the journal's to say.
+    fileprivate var canServe: Bool {
+        switch self {
+        case .proved, .live, .standby: true
+        case .booting, .draining, .gone: false
+        }
     }
 }

@@ -17,7 +17,6 @@ final class SnapshotKeeper: Sendable {
         var hasBegun = false
         var isDue = false
         var notBefore = Instant.zero
-        var last: [UInt8] = []
         var isFailing = false
     }
 
@@ -62,17 +61,10 @@ final class SnapshotKeeper: Sendable {
     private func write() {
         let began = monotonicNow()
         // What changes from here on is written the next time.
-        let last = state.withLock { state in
-            state.isDue = false
-            return state.last
-        }
+        state.withLock { $0.isDue = false }
         do {
-            let bytes = try snapshot().encoded()
-            if bytes != last { try file.write(bytes) }
-            state.withLock { state in
-                state.last = bytes
-                state.isFailing = false
-            }
+            try file.write(try snapshot().encoded())
+            state.withLock { $0.isFailing = false }
         } catch {
             let isNew = state.withLock { state in
                 defer { state.isFailing = true }

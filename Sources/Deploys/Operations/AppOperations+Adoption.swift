@@ -39,9 +39,11 @@ extension AppOperations {
 
     /// Its time begins anew: nobody has written down how much of it is over.
     private func adoptedStandby(of record: AppRecord, beside live: GenerationRecord) -> StandbyCode? {
-        for kept in record.generations.reversed() where kept.state == .standby && kept.number != live.number {
+        for kept in record.generations.reversed() where kept.number != live.number && kept.state != .proved {
             guard let number = kept.spec.release?.number, let known = records[number], !known.isPruned,
-                let release = known.release, release.label == kept.spec.release
+                let release = known.release, release.label == kept.spec.release,
+                // One that has traffic beside what is live by the journal was before it, or is a canary.
+                kept.state == .standby || known.wasStable
             else { continue }
             return StandbyCode(
                 code: BootedCode(generation: kept.number, release: release, settings: kept.spec.settings),
