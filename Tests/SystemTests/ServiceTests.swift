@@ -102,6 +102,10 @@ extension SystemTests {
                 server.log.contains("core 1 (pid \(first)) is killed: it hangs, there was no answer for 6")
             }
             try server.waitUntilServing()
+            // Two that hang one after the other, without an answer between them, are for the service manager.
+            func signsOfLife() -> Int { server.log.split(separator: "notify WATCHDOG=1").count }
+            let before = signsOfLife()
+            try eventually("one of the second core", evidence: { server.log }) { signsOfLife() > before }
             kill(try server.status().server.corePid, SIGKILL)
             var third: Int32?
             try eventually("a third core", evidence: { server.log }) {

@@ -108,8 +108,7 @@ class Service:
                 os.close(descriptor)
                 self.store.remove((name, descriptor))
             say('forgot', words['FDNAME'])
-        if words.get('WATCHDOG') != '1':
-            say('notify', ' '.join(f'{key}={value}' for key, value in words.items()))
+        say('notify', ' '.join(f'{key}={value}' for key, value in words.items()))
         if words.get('READY') == '1':
             self.ready = True
         if self.options.watchdog and self.ready and ('READY' in words or 'WATCHDOG' in words):
