@@ -189,6 +189,13 @@ extension AdminClient {
         return try patient.post("/reload", ReloadRequest(), as: ReloadAnswer.self)
     }
 
+    /// A deploy that runs is waited for.
+    package func upgrade() throws(ControlError) -> UpgradeAnswer {
+        var patient = self
+        patient.timeout = .seconds(1800)
+        return try patient.post("/upgrade", UpgradeRequest(), as: UpgradeAnswer.self)
+    }
+
     package func stop(_ request: StopRequest) throws(ControlError) -> StopAccepted {
         try post("/stop", request, as: StopAccepted.self)
     }

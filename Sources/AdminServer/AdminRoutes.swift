@@ -42,6 +42,10 @@ struct AdminRoutes {
             try requireAll(context, to: "reload")
             return try json(await plane.reload(caller: context.caller))
         }
+        router.post("upgrade") { _, context in
+            try requireAll(context, to: "upgrade")
+            return try json(await plane.upgrade(caller: context.caller))
+        }
     }
 
     /// For what concerns the whole server.

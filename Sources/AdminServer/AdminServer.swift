@@ -6,6 +6,7 @@ package import Logging
 import NIOCore
 import NIOHTTPTypes
 package import NIOPosix
+import Synchronization
 
 /// Serves the admin API on a Unix socket that somebody else bound and listens on.
 ///
@@ -17,6 +18,7 @@ package struct AdminServer: Sendable {
     private let logger: Logger
     private let connections: ConnectionLimit
     private let uploads = ArchiveUpload()
+    private let listening = ListeningChannel()
 
     /// An idle connection is closed after this long; one that streams events is not idle.
     private static let idleTimeout = TimeAmount.seconds(60)
@@ -36,6 +38,7 @@ package struct AdminServer: Sendable {
         let server = try await ServerBootstrap(group: group).bind(listener) { [logger] channel in
             http.setup(channel: channel, logger: logger).map { AdminConnection(http: $0, caller: caller(on: channel)) }
         }
+        listening.set(server.channel)
         try await withThrowingDiscardingTaskGroup { tasks in
             try await server.executeThenClose { inbound in
                 for try await connection in inbound {
@@ -44,6 +47,9 @@ package struct AdminServer: Sendable {
             }
         }
     }
+
+    /// Somebody else does from now on. Connections that are there are served until they end, or `run` is cancelled.
+    package func stopAccepting() async { try? await listening.channel?.close() }
 
     private func serve(_ connection: AdminConnection) async {
         let channel = connection.http.channel
@@ -86,6 +92,13 @@ package struct AdminServer: Sendable {
                 if response.headers[.connection] == "close" { channel.close(promise: nil) }
             }, configuration: .init(idleTimeout: AdminServer.idleTimeout))
     }
+}
+
+/// The one that accepts, once there is one.
+private final class ListeningChannel: Sendable {
+    private let stored = Mutex<(any Channel)?>(nil)
+    var channel: (any Channel)? { stored.withLock { $0 } }
+    func set(_ channel: any Channel) { stored.withLock { $0 = channel } }
 }
 
 private struct AdminConnection: Sendable {

@@ -73,6 +73,9 @@ package protocol ControlPlane: Sendable {
     /// Has the configuration read again; returns when it holds. `.refused`: nothing was changed.
     func reload(caller: Caller) async throws(ControlError) -> ReloadAnswer
 
+    /// Has the program that is installed now take over; returns when its core serves. `.refused`: the server goes on as it is.
+    func upgrade(caller: Caller) async throws(ControlError) -> UpgradeAnswer
+
     /// Begins an orderly shutdown of the whole server.
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted
 }

@@ -8,7 +8,8 @@ struct PassengerCommand: ParsableCommand {
         abstract: "Serves web apps, and deploys them without losing a request.",
         version: "passenger \(ProductVersion.current)",
         subcommands: [
-            StartCommand.self, StopCommand.self, StatusCommand.self, ReloadCommand.self, DeployCommand.self,
+            StartCommand.self, StopCommand.self, StatusCommand.self, ReloadCommand.self, UpgradeCommand.self,
+            DeployCommand.self,
             RollbackCommand.self,
             ReleasesCommand.self, DeploysCommand.self, LockCommand.self, UnlockCommand.self, RestartCommand.self,
             PauseCommand.self, ResumeCommand.self,

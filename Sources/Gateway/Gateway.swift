@@ -287,6 +287,19 @@ package final class Gateway: Sendable {
         for loop in loops { loop.eventLoop.execute { loop.context.value.beginDrain() } }
     }
 
+    /// Another core goes on: stops accepting. Whoever is connected gets the answers to what is under way and to one more
+    /// request, each with the end of the connection; an idle one is waited for as long as any idle one. No connection to a
+    /// worker is kept.
+    package func retire() async {
+        for acceptor in acceptors.withLock({ take(&$0) }) { await acceptor.close() }
+        for loop in loops { loop.eventLoop.execute { loop.context.value.beginRetirement() } }
+    }
+
+    /// After `retire`: idle connections end now.
+    package func endIdle() {
+        for loop in loops { loop.eventLoop.execute { loop.context.value.beginDrain() } }
+    }
+
     /// The access log's file was moved away: lines go to a new one of its name.
     package func reopenLogs() { accessLog.withLock { $0 }?.reopen() }
 
@@ -295,6 +308,14 @@ package final class Gateway: Sendable {
         guard let log = accessLog.withLock({ $0 }) else { return }
         for loop in loops { try? await loop.eventLoop.submit { loop.context.value.flushAccessLog() }.get() }
         _ = try? await parts.threads.runIfActive { log.close(within: time) }
+    }
+
+    /// After a drain: returns when no client is left, or after `time`.
+    package func waitUntilEmpty(within time: Duration) async {
+        await withCheckedContinuation { done in
+            connections.whenNone { done.resume() }
+            loops[0].eventLoop.scheduleTask(in: TimeAmount(time)) { [connections] in connections.stopWaiting() }
+        }
     }
 
     /// After a drain: gives the last answers time to reach their clients, then ends what is left.

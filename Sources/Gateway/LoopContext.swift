@@ -26,6 +26,8 @@ final class LoopContext {
     private(set) var answerFields: AnswerFields
     var router = Router([])
     private(set) var isDraining = false
+    /// Another core goes on: a client that was told that its connection is kept may use it once more.
+    private(set) var isRetiring = false
     let lingerTime: TimeAmount
     /// How long an answer of unknown length may go on before it counts as a stream.
     let streamAge: TimeAmount
@@ -172,8 +174,16 @@ final class LoopContext {
         carriers.sweep(now)
     }
 
+    func beginRetirement() {
+        isDraining = true
+        isRetiring = true
+        upstreams.keepNone()
+        carriers.beginDrain()
+    }
+
     func beginDrain() {
         isDraining = true
+        isRetiring = false
         for connection in connections { connection.beginDrain() }
         carriers.beginDrain()
     }

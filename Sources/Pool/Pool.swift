@@ -309,6 +309,18 @@ package final class Pool: Sendable {
     }
     /// For a later core.
     package func record() -> PoolRecord { shared.withLock { $0.machine.record() } }
+
+    /// Another core gets the workers, which are as this says. From now on nothing is booted, probed or replaced here: what is
+    /// asked for is given to the workers that are there.
+    package func retire() -> PoolRecord { shared.withLock { $0.machine.retire(now: now()) } }
+    /// What this core has under way at a worker.
+    package func load(of worker: WorkerNumber) -> WorkerShare { shared.withLock { $0.machine.load(of: worker) } }
+    /// What the core before this one still has under way there.
+    package func foreignLoad(_ load: WorkerShare, at worker: WorkerNumber) {
+        decide { machine, now in machine.foreignLoad(load, at: worker, now: now) }
+    }
+    /// That core has ended.
+    package func foreignLoadsOver() { decide { machine, now in machine.foreignLoadsOver(now: now) } }
     /// Of one app: a picture of all of them costs as much as there are. Nil once it is removed and gone.
     package func snapshot(of app: AppIndex) -> AppSnapshot? {
         shared.withLock { $0.machine.snapshot(of: app) }

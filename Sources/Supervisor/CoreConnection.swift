@@ -10,6 +10,8 @@ final class CoreConnection {
     private let socket: Descriptor
     private var queue: [Packet] = []
     private let watch: Watch
+    /// Of the core at the other end.
+    let core: UInt32
 
     /// Asks the loop to wait for writability, or not.
     typealias Watch = (_ socket: Int32, _ wantsToWrite: Bool) -> Void
@@ -20,7 +22,8 @@ final class CoreConnection {
         var descriptors: [Int32]
     }
 
-    init(socket: consuming Descriptor, watch: @escaping Watch) throws(SystemError) {
+    init(socket: consuming Descriptor, core: UInt32, watch: @escaping Watch) throws(SystemError) {
+        self.core = core
         try socket.setNonBlocking()
         self.socket = socket
         self.watch = watch

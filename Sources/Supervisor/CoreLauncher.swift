@@ -19,9 +19,10 @@ struct CoreLauncher: ~Copyable {
         var control: Descriptor
     }
 
-    init(plan: SupervisorPlan, credentials: Credentials) throws(SystemError) {
+    /// - Parameter program: nil: the plan's, or our own.
+    init(plan: SupervisorPlan, credentials: Credentials, program: Int32? = nil) throws(SystemError) {
         // By descriptor: the core's user need not be able to reach the file, and a newer file does not change it.
-        let program = try openPath(plan.coreProgram ?? "/proc/self/exe")
+        let program = try Self.open(program, plan)
         var launch = LaunchPlan(arguments: plan.coreArguments, environment: plan.coreEnvironment, directory: "/")
         launch.programDescriptor = Self.programTarget
         let launchPlan = try makeMemoryFile(name: "core-launch-plan", contents: MessageCodec.encode(launch))
@@ -30,6 +31,11 @@ struct CoreLauncher: ~Copyable {
         self.program = program
         self.launchPlan = launchPlan
         self.bootPlanFile = bootPlanFile
+    }
+
+    private static func open(_ program: Int32?, _ plan: SupervisorPlan) throws(SystemError) -> Descriptor {
+        guard let program else { return try openPath(plan.coreProgram ?? "/proc/self/exe") }
+        return try duplicateDescriptor(program)
     }
 
     /// The core's boot plan, a sealed file.

@@ -10,11 +10,19 @@ final class Reloader {
     private let launchPlan: Descriptor
     private var resultFile: Int32?
 
-    init(plan: ReloaderPlan) throws(SystemError) {
-        // By descriptor: a newer file at its path does not know the plans of this one.
-        program = try openPath("/proc/self/exe")
+    /// - Parameter other: another program than our own, and how it is called. By descriptor in any case: a newer file at our
+    ///   path does not know the plans of this one.
+    init(
+        plan: ReloaderPlan, other: (program: Int32, arguments: [String])? = nil
+    ) throws(SystemError) {
+        if let other {
+            program = try duplicateDescriptor(other.program)
+        } else {
+            program = try openPath("/proc/self/exe")
+        }
         input = try makeMemoryFile(name: "reload-input", contents: plan.input)
-        var launch = LaunchPlan(arguments: plan.arguments, environment: [], directory: "/")
+        var launch = LaunchPlan(
+            arguments: other?.arguments ?? plan.arguments, environment: [], directory: "/")
         launch.programDescriptor = ReloaderPlan.programTarget
         launchPlan = try makeMemoryFile(name: "reload-launch-plan", contents: MessageCodec.encode(launch))
     }

@@ -32,7 +32,7 @@ package enum Supervisor {
     private static func makeLoop(_ plan: SupervisorPlan) throws -> SupervisorLoop {
         // Before the listeners: a TERM that comes meanwhile is then kept for the loop.
         let signals = try SignalDescriptor([
-            Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.user1, Signal.child,
+            Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.user1, Signal.user2, Signal.child,
         ])
         let log = SupervisorLog(format: plan.logFormat)
         let manager = ServiceManager(.current(), log: log)

@@ -18,7 +18,11 @@ extension SupervisorLoop {
             reloading.requested(
                 ticket,
                 objection: reloader == nil
-                    ? "this server does not read its configuration again" : machine.reloadObjection))
+                    ? "this server does not read its configuration again" : reloadObjection))
+    }
+
+    private var reloadObjection: String? {
+        upgrade.isIdle ? machine.reloadObjection : "the server is being upgraded, which takes on the configuration too"
     }
 
     func coreAnsweredReload(_ refusal: String?) { perform(reloading.coreAnswered(refusal: refusal)) }
@@ -38,7 +42,7 @@ extension SupervisorLoop {
             startCompiler()
         case .killCompiler(let pid): try? signalGroup(pid, Signal.kill)
         case .offer(let ticket): offer(ticket)
-        case .commit: commit()
+        case .commit: commit("reload: the new configuration holds")
         case .withdraw: withdraw()
         case .refuse(let ticket, let reason): send(.reloadRefused(ticket: ticket, reason: reason))
         case .giveUpCore(let reason): perform(machine.coreIsUnusable(reason: reason))
@@ -84,7 +88,7 @@ extension SupervisorLoop {
             // The core looks at the certificates before it takes them on.
             readableFiles = ReadableFiles(paths: plan.readableFiles + offer.plan.readableFiles)
             reloading.offered(now: monotonicNow())
-            ignoringClosedCore { () throws(SystemError) in
+            ignoringClosedCore(connection) { () throws(SystemError) in
                 for socket in listeners.sockets where offer.added.contains(socket.name) {
                     try connection.send(
                         .listener(name: socket.name, index: socket.index), descriptors: [socket.descriptor])
@@ -98,7 +102,8 @@ extension SupervisorLoop {
         }
     }
 
-    private func commit() {
+    /// What was offered is what holds from now on.
+    func commit(_ news: String) {
         guard let offer = offered else { return }
         offered = nil
         let names = Set(offer.plan.listeners.map(\.name))
@@ -109,16 +114,16 @@ extension SupervisorLoop {
         policy.replace(users: plan.users, allowsOwnUser: plan.allowsOwnUser)
         readableFiles = ReadableFiles(paths: plan.readableFiles)
         machine.shutdownTimeout = plan.shutdownTimeout
-        log.write("reload: the new configuration holds")
+        log.write(news)
         manager.store(listeners.sockets)
         do throws(SystemError) {
             try coreLauncher.use(bootPlan: plan.coreBootPlan)
         } catch {
-            log.write("reload: the next core, if this one ends, would start with the old configuration: \(error)")
+            log.write("the next core, if this one ends, would start with the old configuration: \(error)")
         }
     }
 
-    private func withdraw() {
+    func withdraw() {
         guard let offer = offered else { return }
         offered = nil
         listeners.remove(offer.added)

@@ -4,9 +4,8 @@ import Model
 
 /// What the core is given beside children: files that it may not open itself, the word of the apps' directory, the meter.
 extension SupervisorLoop {
-    func open(_ path: String) {
-        guard let connection else { return }
-        ignoringClosedCore { () throws(SystemError) in
+    func open(_ path: String, for connection: CoreConnection) {
+        ignoringClosedCore(connection) { () throws(SystemError) in
             let file: Descriptor
             do throws(SystemError) {
                 file = try readableFiles.open(path)
@@ -36,7 +35,10 @@ extension SupervisorLoop {
             switch apps.receive() {
             case .messages(let messages):
                 policy.setOwners(apps.users)
-                for message in messages { send(.apps(message)) }
+                for message in messages {
+                    send(.apps(message))
+                    send(.apps(message), to: successorConnection)
+                }
             case .nothingMore: return
             case .closed(let reason):
                 if let number = apps.number { try? epoll.remove(number) }  // it may be closed already
@@ -48,7 +50,7 @@ extension SupervisorLoop {
 
     func startMeter() {
         guard let connection else { return }
-        ignoringClosedCore { () throws(SystemError) in
+        ignoringClosedCore(connection) { () throws(SystemError) in
             let socket: Descriptor
             do throws(SystemError) {
                 socket = try meter.start()

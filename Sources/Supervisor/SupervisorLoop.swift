@@ -6,12 +6,13 @@ import Model
 final class SupervisorLoop {
     enum Token {
         static let signals: UInt64 = 0
-        static let core: UInt64 = 1
         static let apps: UInt64 = 2
         /// Output pipes: this plus the descriptor's number.
         static let output: UInt64 = 1 << 32
         /// Control sockets of preloaders: this plus the pid.
         static let preloader: UInt64 = 2 << 32
+        /// Control sockets of cores: this plus the core's number.
+        static let core: UInt64 = 3 << 32
     }
 
     /// Messages taken in one go, so that a talkative core cannot keep signals and exits waiting.
@@ -31,7 +32,10 @@ final class SupervisorLoop {
     var children: [Int32: ChildProcess] = [:]
     /// Output of workers that are being forked, by ticket.
     var forkedOutput: [UInt64: OutputPipes] = [:]
+    /// To the core that owns the pool.
     var connection: CoreConnection?
+    var successorConnection: CoreConnection?
+    var retiringConnection: CoreConnection?
     private var drain = OutputDrain()
     private let groupGuard: GroupGuard
     let apps: AppsWatcher?
@@ -41,6 +45,8 @@ final class SupervisorLoop {
     let reloader: Reloader?
     var reloading = ReloadStateMachine()
     var offered: PlanOffer?
+    var upgrade = UpgradeStateMachine()
+    var upgrader: Upgrader?
     /// The service manager waits to hear that it is over.
     var hasToldReload = false
     /// Nil where the server may make none.
@@ -97,6 +103,7 @@ final class SupervisorLoop {
             controlGroups?.tidy()
             perform(machine.timePassed(now: monotonicNow()))
             perform(reloading.timePassed(now: monotonicNow()))
+            perform(upgrade.timePassed(now: monotonicNow()))
             manager.timePassed(now: monotonicNow())
             if let due = apps?.restartAt, due <= monotonicNow() { startAppsWatcher() }
         }
@@ -104,8 +111,9 @@ final class SupervisorLoop {
     }
 
     private func waitForEvents() -> [Epoll.Event] {
-        let deadlines = [machine.nextDeadline, apps?.restartAt, reloading.nextDeadline, manager.retryAt]
-            .compactMap { $0 }
+        let deadlines = [
+            machine.nextDeadline, apps?.restartAt, reloading.nextDeadline, upgrade.nextDeadline, manager.retryAt,
+        ].compactMap { $0 }
         let timeout = deadlines.min().map { deadline in
             // Rounded up, or the last millisecond would be spent asking again and again.
             Int(clamping: max(0, ((deadline - monotonicNow()).wholeNanoseconds + 999_999) / 1_000_000))
@@ -121,8 +129,8 @@ final class SupervisorLoop {
     private func handle(_ event: Epoll.Event) {
         switch event.token {
         case Token.signals: readSignals()
-        case Token.core: serveCore(event.ready)
         case Token.apps: hearAppsWatcher()
+        case Token.core...: serveCore(UInt32(truncatingIfNeeded: event.token - Token.core), event.ready)
         case Token.preloader...: servePreloader(Int32(truncatingIfNeeded: event.token - Token.preloader))
         default:
             let descriptor = Int32(truncatingIfNeeded: event.token - Token.output)
@@ -134,9 +142,12 @@ final class SupervisorLoop {
         while let next = try? signals.next() {
             let now = monotonicNow()
             switch next.signal {
-            case Signal.terminate, Signal.interrupt: perform(machine.requested(.terminate, now: now))
+            case Signal.terminate, Signal.interrupt:
+                perform(upgrade.serverStops())
+                perform(machine.requested(.terminate, now: now))
             case Signal.hangUp: reload(ticket: 0)
             case Signal.user1: perform(machine.requested(.reopenLogs, now: now))
+            case Signal.user2: upgrade(ticket: 0)
             default: break
             }
         }
@@ -144,68 +155,95 @@ final class SupervisorLoop {
 
     // MARK: The core
 
-    private func serveCore(_ ready: Epoll.Interest) {
-        guard let connection else { return }
-        if ready.contains(.writable) { ignoringClosedCore { () throws(SystemError) in try connection.flush() } }
+    private func serveCore(_ number: UInt32, _ ready: Epoll.Interest) {
+        guard let role = machine.role(of: number), let connection = connection(of: number) else { return }
+        if ready.contains(.writable) {
+            ignoringClosedCore(connection) { () throws(SystemError) in try connection.flush() }
+        }
         for _ in 0..<Self.mostMessages {
             switch connection.receive() {
-            case .message(.spawn(let request), let descriptors):
-                spawn(request, descriptors)
-                closeDescriptors(descriptors)
-            case .message(.fork(let request), let descriptors):
-                fork(request, descriptors)
-                closeDescriptors(descriptors)
-            case .message(.openFile(let path), let descriptors):
-                closeDescriptors(descriptors)
-                open(path)
-            case .message(.startMeter, let descriptors):
-                closeDescriptors(descriptors)
-                startMeter()
-            case .message(.requestReload(let ticket), let descriptors):
-                closeDescriptors(descriptors)
-                reload(ticket: ticket)
-            case .message(.reloadAnswer(let refusal), let descriptors):
-                closeDescriptors(descriptors)
-                coreAnsweredReload(refusal)
             case .message(let message, let descriptors):
-                closeDescriptors(descriptors)
-                perform(machine.received(message, now: monotonicNow()))
+                switch role {
+                case .owner: hear(message, descriptors, connection)
+                case .successor: hearSuccessor(message, descriptors, connection)
+                case .retiring:
+                    closeDescriptors(descriptors)
+                    hearRetiring(message, connection)
+                }
             case .unreadable(let reason):
-                return perform(machine.coreIsUnusable(reason: reason))
+                return lose(connection, role, reason)
             case .nothingMore:
                 return
             case .closed:
-                disconnect()
-                return machine.coreDisconnected(now: monotonicNow())
+                disconnect(connection)
+                if role == .owner { machine.coreDisconnected(now: monotonicNow()) }
+                return
             }
+            // It may be another's from now on.
+            guard machine.role(of: number) == role else { return }
+        }
+    }
+
+    private func connection(of core: UInt32) -> CoreConnection? {
+        [connection, successorConnection, retiringConnection].compactMap { $0 }.first { $0.core == core }
+    }
+
+    private func hear(_ message: CoreMessage, _ descriptors: [Int32], _ connection: CoreConnection) {
+        defer { closeDescriptors(descriptors) }
+        switch message {
+        case .spawn(let request): spawn(request, descriptors)
+        case .fork(let request): fork(request, descriptors)
+        case .openFile(let path): open(path, for: connection)
+        case .startMeter: startMeter()
+        case .requestReload(let ticket): reload(ticket: ticket)
+        case .reloadAnswer(let refusal): coreAnsweredReload(refusal)
+        case .requestUpgrade(let ticket): upgrade(ticket: ticket)
+        case .handedOver(let children, let refusal): coreHandedOver(children, refusal: refusal)
+        case .ready:
+            perform(machine.received(message, from: connection.core, now: monotonicNow()))
+            perform(upgrade.successorIsReady())
+        default: perform(machine.received(message, from: connection.core, now: monotonicNow()))
+        }
+    }
+
+    func lose(_ connection: CoreConnection, _ role: SupervisorStateMachine.CoreRole, _ reason: String) {
+        switch role {
+        case .owner: perform(machine.coreIsUnusable(reason: reason))
+        case .successor: perform(machine.endSuccessor(reason))
+        case .retiring: perform(machine.endRetiring(reason))
         }
     }
 
     /// A core's exit may be seen before what it said last: that it is done, or why it failed. Both still lie in the socket.
     private func hearLastWords() {
         // All that fits into it, and no more: what is left of an unreadable rest is not worth waiting for.
-        for _ in 0..<CoreConnection.longestQueue / Self.mostMessages where connection != nil { serveCore(.readable) }
+        for _ in 0..<CoreConnection.longestQueue / Self.mostMessages {
+            guard let connection else { return }
+            serveCore(connection.core, .readable)
+        }
     }
 
-    private func disconnect() {
-        guard let connection else { return }
+    func disconnect(_ gone: CoreConnection?) {
+        guard let gone else { return }
         // It may be closed already, and then epoll has dropped it by itself.
-        try? epoll.remove(connection.number)
-        self.connection = nil
+        try? epoll.remove(gone.number)
+        if connection === gone { connection = nil }
+        if successorConnection === gone { successorConnection = nil }
+        if retiringConnection === gone { retiringConnection = nil }
     }
 
-    func ignoringClosedCore(_ body: () throws(SystemError) -> Void) {
+    func ignoringClosedCore(_ connection: CoreConnection, _ body: () throws(SystemError) -> Void) {
         do throws(SystemError) {
             try body()
         } catch  where error.errno == EPIPE || error.errno == ECONNRESET {
             // Its end will be reported in a moment.
         } catch {
-            perform(machine.coreIsUnusable(reason: "cannot send to it: \(error)"))
+            if let role = machine.role(of: connection.core) { lose(connection, role, "cannot send to it: \(error)") }
         }
     }
 
     private func startCore(number: UInt32) {
-        disconnect()
+        disconnect(connection)
         let control: Descriptor
         do throws(SystemError) {
             let started = try coreLauncher.start(using: launcher)
@@ -223,27 +261,41 @@ final class SupervisorLoop {
     }
 
     private func connect(_ control: consuming Descriptor, number: UInt32) throws(SystemError) {
-        let connection = try CoreConnection(socket: control) { [unowned self] socket, wantsToWrite in
-            // Fails only for a socket that is not watched any more.
-            try? epoll.modify(socket, wantsToWrite ? [.readable, .writable] : .readable, token: Token.core)
-        }
-        try epoll.add(connection.number, .readable, token: Token.core)
+        let connection = try makeConnection(control, number: number)
         self.connection = connection
-        try greet(connection, number: number)
+        try greet(connection, bootPlan: coreLauncher.bootPlan)
+        try hand(machine.handedOver, to: connection)
+        try tellStory(connection)
     }
 
-    private func greet(_ connection: CoreConnection, number: UInt32) throws(SystemError) {
+    func makeConnection(_ control: consuming Descriptor, number: UInt32) throws(SystemError) -> CoreConnection {
+        let token = Token.core + UInt64(number)
+        let connection = try CoreConnection(socket: control, core: number) { [unowned self] socket, wantsToWrite in
+            // Fails only for a socket that is not watched any more.
+            try? epoll.modify(socket, wantsToWrite ? [.readable, .writable] : .readable, token: token)
+        }
+        try epoll.add(connection.number, .readable, token: token)
+        return connection
+    }
+
+    func greet(_ connection: CoreConnection, bootPlan: Int32) throws(SystemError) {
         try connection.send(
-            .welcome(version: SupervisionProtocol.version, supervisorPid: getpid(), coreNumber: number),
-            descriptors: [coreLauncher.bootPlan])
+            .welcome(version: SupervisionProtocol.version, supervisorPid: getpid(), coreNumber: connection.core),
+            descriptors: [bootPlan])
         try connection.send(.controlGroups(path: controlGroups?.path, note: controlGroupNote))
         for socket in listeners.sockets {
             try connection.send(.listener(name: socket.name, index: socket.index), descriptors: [socket.descriptor])
         }
-        for entry in machine.handedOver {
+    }
+
+    func hand(_ entries: [ChildEntry], to connection: CoreConnection) throws(SystemError) {
+        for entry in entries {
             try connection.send(.child(entry), descriptors: children[entry.pid]?.outputDescriptors ?? [])
         }
         try connection.send(.begin)
+    }
+
+    func tellStory(_ connection: CoreConnection) throws(SystemError) {
         for message in apps?.story ?? [] { try connection.send(.apps(message)) }
     }
 
@@ -319,12 +371,15 @@ final class SupervisorLoop {
             hearLastWords()
             // Before another core is started, which gets the listeners of the plan that holds.
             perform(reloading.coreIsGone())
+            perform(upgrade.coreIsGone())
         }
         compilerEnded(pid, reason)
+        coreBesideEnded(pid, reason)
         if let child, child.forks != nil { servePreloader(child) }
         if let loss = drain.remove(pid: pid) { log.write(loss) }
         perform(
             machine.ended(pid: pid, reason: reason, launchFailure: child?.launchFailure(), now: monotonicNow()))
+        if machine.retiring == nil { perform(upgrade.retiredCoreIsGone()) }
     }
 
     // MARK: Actions
@@ -337,6 +392,7 @@ final class SupervisorLoop {
         switch action {
         case .startCore(let number): startCore(number: number)
         case .send(let message): send(message)
+        case .sendToRetiring(let message): send(message, to: retiringConnection)
         // A process that has just ended cannot be signalled: that is what was wanted of the signal, or of no concern.
         case .signalLeader(let pid, let signal):
             if let child = children[pid] { try? pidfdSendSignal(child.process.number, signal) }
@@ -366,11 +422,15 @@ final class SupervisorLoop {
         }
     }
 
-    func send(_ message: SupervisorMessage) {
+    func send(_ message: SupervisorMessage) { send(message, to: connection) }
+
+    func send(_ message: SupervisorMessage, to connection: CoreConnection?) {
         guard let connection else { return }
         var descriptors: [Int32] = []
         if case .spawned(let entry) = message { descriptors = children[entry.pid]?.outputDescriptors ?? [] }
-        ignoringClosedCore { () throws(SystemError) in try connection.send(message, descriptors: descriptors) }
+        ignoringClosedCore(connection) { () throws(SystemError) in
+            try connection.send(message, descriptors: descriptors)
+        }
     }
 
     private func stopDraining(_ pid: Int32) {

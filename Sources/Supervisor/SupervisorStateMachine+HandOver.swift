@@ -11,15 +11,14 @@ extension SupervisorStateMachine {
 
     mutating func partFromCore(now: Instant) -> [Action] {
         var actions = giveUpForks("its core is gone")
-        for (pid, row) in table.sorted(by: { $0.key < $1.key }) where !row.isOrphan {
+        for (pid, row) in table.sorted(by: { $0.key < $1.key })
+        where !row.isOrphan && row.coreNumber != retiring?.number {
             if row.entry.role.outlivesCore {
                 // Drained already, if it has lost two cores in a row.
                 if !row.isDrained { table[pid]?.drainAt = row.drainAt ?? now + Delays.unreadOutput }
                 continue
             }
-            table[pid]?.killAt = now + Delays.orphanGrace
-            table[pid]?.isOrphan = true
-            actions += [.drainOutput(pid: pid), .signalGroup(pid: pid, signal: Signal.terminate)]
+            actions += orphan(pid, now: now)
         }
         return actions
     }
@@ -27,7 +26,8 @@ extension SupervisorStateMachine {
     /// It decides what it goes on with, and ends the rest.
     mutating func handOver(to core: UInt32) -> [Action] {
         var actions: [Action] = []
-        for (pid, row) in table.sorted(by: { $0.key < $1.key }) where !row.isOrphan {
+        for (pid, row) in table.sorted(by: { $0.key < $1.key })
+        where !row.isOrphan && row.coreNumber != retiring?.number {
             table[pid]?.coreNumber = core
             table[pid]?.drainAt = nil
             guard row.isDrained else { continue }

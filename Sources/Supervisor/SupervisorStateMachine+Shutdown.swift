@@ -8,7 +8,9 @@ extension SupervisorStateMachine {
     /// A signal from outside.
     package mutating func requested(_ request: Request, now: Instant) -> [Action] {
         switch request {
-        case .reopenLogs: return runningCore == nil ? [] : [.send(.reopenLogs)]
+        case .reopenLogs:
+            return (runningCore == nil ? [] : [.send(.reopenLogs)])
+                + (retiring == nil ? [] : [.sendToRetiring(.reopenLogs)])
         case .terminate: return terminate(now: now)
         }
     }
@@ -18,15 +20,19 @@ extension SupervisorStateMachine {
         case .serving:
             guard runningCore != nil else { return beginEnding(exitCode: 0, now: now) }
             phase = .stopping(deadline: now + shutdownTimeout + Delays.beyondShutdownTimeout, signals: 1)
-            return [.log("stopping"), .tell(.stopping), .send(.shutdown(hurry: false))]
+            return [.log("stopping"), .tell(.stopping), .send(.shutdown(hurry: false))] + tellRetiring(hurry: false)
         case .stopping(let deadline, signals: 1):
             phase = .stopping(deadline: min(deadline, now + Delays.hurry), signals: 2)
-            return [.log("stopping in a hurry"), .send(.shutdown(hurry: true))]
+            return [.log("stopping in a hurry"), .send(.shutdown(hurry: true))] + tellRetiring(hurry: true)
         case .stopping:
             return beginEnding(exitCode: 0, now: now)
         case .ending, .finished:
             return []
         }
+    }
+
+    private func tellRetiring(hurry: Bool) -> [Action] {
+        retiring == nil ? [] : [.sendToRetiring(.shutdown(hurry: hurry))]
     }
 
     mutating func beginEnding(exitCode: Int32, now: Instant) -> [Action] {
@@ -50,7 +56,7 @@ extension SupervisorStateMachine {
     private func drainEverything() -> [Action] { table.keys.sorted().map { .drainOutput(pid: $0) } }
 
     private func signalEverything(_ signal: Int32) -> [Action] {
-        let leaders = table.keys.sorted() + (runningCore.map { [$0.pid] } ?? [])
+        let leaders = table.keys.sorted() + corePids
         return leaders.map { .signalGroup(pid: $0, signal: signal) } + [.signalStrays(signal: signal)]
     }
 
@@ -86,6 +92,7 @@ enum Signal {
     static let interrupt: Int32 = 2
     static let kill: Int32 = 9
     static let user1: Int32 = 10
+    static let user2: Int32 = 12
     static let pipe: Int32 = 13
     static let terminate: Int32 = 15
     static let child: Int32 = 17

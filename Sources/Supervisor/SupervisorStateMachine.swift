@@ -8,7 +8,9 @@ package struct SupervisorStateMachine: Sendable {
     package enum Action: Equatable, Sendable {
         /// Answered at once by `coreStarted` or `coreDidNotStart`.
         case startCore(number: UInt32)
+        /// To the core that owns the pool.
         case send(SupervisorMessage)
+        case sendToRetiring(SupervisorMessage)
         case signalLeader(pid: Int32, signal: Int32)
         case signalGroup(pid: Int32, signal: Int32)
         /// It has been a booting worker until now (`BootPriority`).
@@ -66,6 +68,8 @@ package struct SupervisorStateMachine: Sendable {
         var entry: ChildEntry
         /// The core that asked for it. Tags are unique within one core only.
         var coreNumber: UInt32
+        /// The core that has handed it over, for as long as that one answers its last clients.
+        var formerCore: UInt32?
         var controlGroup: String?
         /// Its core has died, and no other gets it.
         var isOrphan = false
@@ -78,10 +82,14 @@ package struct SupervisorStateMachine: Sendable {
 
     /// Changed by a reload.
     var shutdownTimeout: Duration
-    private let silenceLimit: Duration
+    let silenceLimit: Duration
     var watchdog: WatchdogPulse?
     var phase = Phase.serving
     var core = CoreState.absent
+    var successor: OtherCore?
+    var retiring: OtherCore?
+    /// The server stops, and waits only for the retiring core.
+    var ownerIsDone = false
     /// By pid: a pid is nobody else's until we have reaped it.
     var table: [Int32: Row] = [:]
     /// By ticket.
@@ -126,7 +134,10 @@ package struct SupervisorStateMachine: Sendable {
     package var isEnding: Bool { if case .ending = phase { true } else { false } }
 
     /// Whether this is the leader of a process group that we made.
-    package func isGroupLeader(_ pid: Int32) -> Bool { table[pid] != nil || runningCore?.pid == pid }
+    package func isGroupLeader(_ pid: Int32) -> Bool { table[pid] != nil || corePids.contains(pid) }
+
+    /// Of the owner, and of those beside it.
+    var corePids: [Int32] { [runningCore?.pid, successor?.pid, retiring?.pid].compactMap { $0 } }
 
     /// Why no child with this tag may be started now; nil when one may.
     ///
@@ -138,7 +149,9 @@ package struct SupervisorStateMachine: Sendable {
         case .serving, .stopping: break
         }
         if row(tag, of: number) != nil || pendingFork(tag, of: number) != nil { return "\(tag) is still in the table" }
-        let isDoubled = role == .companion && table.values.contains { $0.isOrphan && $0.entry.role == .companion }
+        let isDoubled =
+            role == .companion
+            && table.values.contains { $0.entry.role == .companion && ($0.isOrphan || $0.coreNumber != number) }
         return isDoubled ? "a companion that an earlier core started has not ended yet" : nil
     }
 
@@ -224,6 +237,7 @@ package struct SupervisorStateMachine: Sendable {
         switch phase {
         case .finished: return []
         case .ending: return [.log(what)]
+        case .stopping where ownerIsDone: return [.log(what)]
         case .stopping: return [.log(what)] + beginEnding(exitCode: 0, now: now)
         case .serving: break
         }
@@ -241,8 +255,10 @@ package struct SupervisorStateMachine: Sendable {
 
     // MARK: What the core says (a spawn request goes to the launcher instead)
 
-    package mutating func received(_ message: CoreMessage, now: Instant) -> [Action] {
-        guard case .running(var life) = core else { return [] }
+    /// - Parameter number: of the core that says it; nil: of the one that owns the pool.
+    package mutating func received(_ message: CoreMessage, from number: UInt32? = nil, now: Instant) -> [Action] {
+        if let retired = retiring?.number, retired == number { return received(message, fromRetiring: retired) }
+        guard case .running(var life) = core, life.number == number ?? life.number else { return [] }
         switch message {
         case .hello(let version):
             if version == SupervisionProtocol.version { return [] }
@@ -260,8 +276,11 @@ package struct SupervisorStateMachine: Sendable {
             return signOfLife(now: now)
         case .status(let line):
             return [.tell(.status(line))]
-        case .spawn, .fork, .openFile, .startMeter, .requestReload, .reloadAnswer:
+        case .spawn, .fork, .openFile, .startMeter, .requestReload, .reloadAnswer, .requestUpgrade, .prepared,
+            .handedOver, .loads:
             return []
+        case .endRetirement:
+            return retiring == nil ? [] : [.sendToRetiring(.endRetirement)]
         case .signal(let tag, let signal, let scope):
             guard (1...64).contains(signal) else { return [] }
             if let ticket = pendingFork(tag, of: life.number) { return giveUp(ticket, "it was given up") }
@@ -274,6 +293,10 @@ package struct SupervisorStateMachine: Sendable {
             if hasReported || phase != .serving { return [.log("core \(life.number): \(reason)")] }
             return failStart(reason, exitCode: exitCode, now: now)
         case .done:
+            if retiring != nil, case .stopping = phase {
+                ownerIsDone = true
+                return []
+            }
             return beginEnding(exitCode: 0, now: now)
         }
     }
@@ -301,15 +324,19 @@ package struct SupervisorStateMachine: Sendable {
     package mutating func ended(
         pid: Int32, reason: ExitReason, launchFailure: LaunchFailure?, now: Instant
     ) -> [Action] {
+        let why = launchFailure.map { "\($0.step) \($0.subject): errno \($0.errno)" } ?? "\(reason)"
         if case .running(let life) = core, life.pid == pid {
-            let why = launchFailure.map { "\($0.step) \($0.subject): errno \($0.errno)" } ?? "\(reason)"
             return coreIsGone(
                 "core \(life.number) (pid \(pid)) ended: \(why)", life: now - life.startedAt, now: now)
         }
+        if retiring?.pid == pid { return retiringCoreIsGone(why, now: now) }
+        if let gone = successor, gone.pid == pid {
+            successor = nil
+            return [.log("core \(gone.number) (pid \(pid)) ended: \(why)")]
+        }
         guard let row = table.removeValue(forKey: pid) else { return [] }
         let left = endIfEmpty(row.controlGroup)
-        guard row.coreNumber == runningCore?.number else { return left }
-        return left + [.send(.exited(tag: row.entry.tag, pid: pid, reason: reason, launchFailure: launchFailure))]
+        return left + exitReports(of: row, pid, reason, launchFailure)
             + giveUpForks("its preloader ended: \(reason)") { $0.preloader == pid }
     }
 

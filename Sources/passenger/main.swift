@@ -28,6 +28,7 @@ case "_run": exit(RunnerProcess.run())
 case "_notify": exit(NotifyProcess.run())
 case "_apps": exit(AppsProcess.run())
 case "_reload": exit(ReloadProcess.run())
+case "_upgrade": exit(UpgradeProcess.run())
 case "_watch": exit(WatcherProcess.run())
 case "_open-log":
     guard arguments.count == 3 else { exit(2) }

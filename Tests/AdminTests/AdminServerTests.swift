@@ -171,13 +171,25 @@ struct AdminServerTests {
         }
     }
 
+    @Test func `An upgrade answers both versions`() async throws {
+        let plane = FakeControlPlane()
+        try await withServer(plane) { path in
+            let answer = try await blocking { try AdminClient(socketPath: path).upgrade() }
+            #expect(answer == UpgradeAnswer(from: "1.0", to: "1.1"))
+            #expect(plane.requests.withLock { $0 } == ["upgrade"])
+        }
+    }
+
     @Test(.enabled(if: getuid() == 0))
-    func `Only who may stop the server may have it read its configuration`() async throws {
+    func `Only who may stop the server may have it read its configuration, or another program take over`() async throws
+    {
         let nobody = try #require(try lookUpUser(name: "nobody"))
         let access = AppAccess(app: blog, owners: [nobody.uid], roles: AppRoles())
         try await withServer(FakeControlPlane(access: [access])) { path in
             let answer = try await blocking { try curl(path, "/reload", asUser: "nobody", "-X", "POST") }
             #expect(answer.hasPrefix("403") && answer.contains("may not reload this server"))
+            let upgrade = try await blocking { try curl(path, "/upgrade", asUser: "nobody", "-X", "POST") }
+            #expect(upgrade.hasPrefix("403") && upgrade.contains("may not upgrade this server"))
         }
     }
 

@@ -187,6 +187,11 @@ final class FakeControlPlane: ControlPlane {
         return answer
     }
 
+    func upgrade(caller: Caller) async throws(ControlError) -> UpgradeAnswer {
+        note("upgrade", caller)
+        return UpgradeAnswer(from: "1.0", to: "1.1")
+    }
+
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {
         note("stop hurry=\(request.hurry)", caller)
         return StopAccepted(supervisorPid: 4711)

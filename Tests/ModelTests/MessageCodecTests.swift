@@ -18,7 +18,9 @@ struct MessageCodecTests {
         .ready(summary: "listening on http://127.0.0.1:3000/"), .status("é\0x"),
         .failed(reason: "port taken", exitCode: -5), .done, .openFile(path: "/etc/ssl/blog.key"),
         .requestReload(ticket: .max), .reloadAnswer(refusal: nil), .reloadAnswer(refusal: "certificate"),
-        .pong,
+        .pong, .requestUpgrade(ticket: 5), .prepared(version: "1.2.3"),
+        .handedOver([ChildTag(1), ChildTag(.max)], refusal: nil), .handedOver([], refusal: "a deploy runs"),
+        .loads([WorkerLoad(tag: ChildTag(3), requests: .max, streams: 0)]), .loads([]), .endRetirement,
     ]
 
     static let supervisorMessages: [SupervisorMessage] = [
@@ -45,7 +47,8 @@ struct MessageCodecTests {
         .apps(.gone(name: "x")), .apps(.unreachable(name: nil, reason: "r")),
         .apps(.unreachable(name: "x", reason: "")),
         .apps(.reachable(name: nil)), .apps(.refused(name: "x", reason: "r")), .apps(.listed),
-        .ping,
+        .ping, .prepare, .retire, .upgraded(ticket: 1, version: "2"), .upgradeRefused(ticket: .max, reason: "no"),
+        .loads([WorkerLoad(tag: ChildTag(3), requests: 0, streams: 7)]), .loads([]), .endRetirement,
     ]
 
     static var supervisorPlan: SupervisorPlan {
@@ -59,6 +62,7 @@ struct MessageCodecTests {
         plan.appsWatcher = AppsWatcherPlan(arguments: ["passenger", "_apps"], input: [1, 0, 2])
         plan.reloader = ReloaderPlan(arguments: ["passenger", "_reload"], input: [3])
         plan.allowsOwnUser = false
+        plan.programPath = "/usr/bin/passenger"
         plan.coreProgram = "/usr/bin/core"
         plan.coreArguments = ["passenger core", "_core"]
         plan.coreEnvironment = ["A=b"]

@@ -148,6 +148,72 @@ struct AdoptionTests {
         #expect(next.machine.record().apps.first?.lastGeneration == record.lastGeneration)
     }
 
+    /// What a core that retires says of a worker at one request.
+    private func vouchedFor(_ load: WorkerShare, settings: AppSettings? = nil) -> (Harness, WorkerNumber) {
+        var known = generation(4, .live, target: 1, [3], settings ?? self.settings())
+        known.workers[0].load = load
+        let pool = Harness()
+        adopt([known], live: 4, into: pool)
+        return (pool, WorkerNumber(3))
+    }
+
+    @Test("a core that retires vouches for its workers: they are not asked first, and keep what they are at")
+    func vouching() throws {
+        let (idle, worker) = vouchedFor(.none)
+        #expect(idle.greetings.isEmpty && idle.state(worker) == .available)
+        #expect(try idle.claim().endpoint.worker == worker)
+
+        let (busy, _) = vouchedFor(WorkerShare(requests: 1))
+        let waiter = TestWaiter()
+        _ = try busy.queue(waiter)
+        busy.take(busy.machine.foreignLoad(.none, at: worker, now: busy.now))
+        #expect(busy.granted.map(\.claim.endpoint.worker) == [worker], "its place is free now")
+        busy.checkin(try #require(busy.granted.first?.claim))
+        // One more request of a client that is still connected there.
+        busy.take(busy.machine.foreignLoad(WorkerShare(requests: 1), at: worker, now: busy.now))
+        _ = try busy.queue(TestWaiter())
+        busy.take(busy.machine.foreignLoadsOver(now: busy.now))
+        #expect(busy.granted.count == 2, "whoever is gone has nothing under way")
+    }
+
+    @Test("both cores may be at a worker at the same time, and a drain waits for both")
+    func foreignDrain() throws {
+        let (pool, worker) = vouchedFor(.none)
+        let claim = try pool.claim()
+        pool.take(pool.machine.foreignLoad(WorkerShare(requests: 2, streams: 1), at: worker, now: pool.now))
+        let next = pool.boot(GenerationSpec(app: settings().name, settings: settings(), workers: 1)).number
+        pool.comeUp(next)
+        pool.switchTraffic(to: next)
+        pool.drain(GenerationNumber(4), within: .seconds(20))
+        pool.checkin(claim)
+        #expect(pool.state(worker) == .draining)
+        pool.take(pool.machine.foreignLoad(WorkerShare(streams: 1), at: worker, now: pool.now))
+        #expect(!pool.isStopped(worker))
+        pool.take(pool.machine.foreignLoad(.none, at: worker, now: pool.now))
+        #expect(pool.isStopped(worker))
+        // What is said of one that is gone, or was never there, is of no concern.
+        pool.exited(worker)
+        pool.take(pool.machine.foreignLoad(WorkerShare(requests: 1), at: worker, now: pool.now))
+        pool.take(pool.machine.foreignLoad(WorkerShare(requests: 1), at: WorkerNumber(99), now: pool.now))
+    }
+
+    @Test("a pool that retires gives requests to what is there, and boots, probes and replaces nothing")
+    func retiring() throws {
+        let pool = Harness()
+        let spec = GenerationSpec(app: AppName(sanitizing: "blog"), settings: settings(), workers: 2)
+        _ = pool.live(spec)
+        let claim = try pool.claim()
+        let record = try #require(pool.machine.retire(now: pool.now).apps.first)
+        #expect(record.generations[0].workers.map(\.load).contains(WorkerShare(requests: 1)))
+        #expect(pool.machine.load(of: claim.endpoint.worker) == WorkerShare(requests: 1))
+        #expect(pool.machine.load(of: WorkerNumber(99)) == .none)
+        let spawned = pool.spawned.count
+        pool.exited(claim.endpoint.worker)
+        for _ in 0..<100 { pool.advance(.milliseconds(100)) }
+        #expect(pool.spawned.count == spawned && pool.probes.isEmpty)
+        #expect(try pool.claim().endpoint.worker != claim.endpoint.worker)
+    }
+
     @Test("a server that stops waits for no worker that does not answer")
     func shutdown() {
         let pool = Harness()

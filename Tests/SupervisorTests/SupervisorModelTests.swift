@@ -248,6 +248,7 @@ private struct World {
             case .drainOutput(let pid): drained.insert(pid)
             case .stopDraining(let pid):
                 if drained.remove(pid) == nil { broken.append("the output of pid \(pid) is not drained") }
+            case .sendToRetiring: broken.append("a message to a core beside the only one")
             case .signalStrays, .tell, .log: break
             }
         }

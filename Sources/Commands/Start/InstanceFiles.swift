@@ -45,6 +45,20 @@ struct InstanceFiles {
         if let core = users.core { try Self.open(handle.number, for: core, path: directory) }
     }
 
+    /// Of another version, for a server that runs. Those that neither version has any use for are removed.
+    static func copyLoaders(of library: LibraryPaths, into directory: String, beside running: String) throws -> String {
+        let handle = try openFile(directory, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        for name in try directoryEntries(handle.number)
+        where name.hasPrefix("loaders") && "\(directory)/\(name)" != running {
+            removeTree(handle.number, name)
+        }
+        // Nobody else can have made it before, or make another of it: the directory is sticky.
+        let target = "\(directory)/loaders.\(UInt64.random(in: 0 ... .max))"
+        guard mkdir(target, 0o755) == 0 else { throw SystemError(call: "mkdir", errno: errno, subject: target) }
+        try copyTree(library.loaders, to: target)
+        return target
+    }
+
     /// Makes the directory, or takes one that an earlier server left, so that nobody else can change an entry of it.
     private static func takeOver(_ path: String, from owner: PolicyUser?) throws -> Descriptor {
         if mkdir(path, 0o755) != 0, errno != EEXIST { throw SystemError(call: "mkdir", errno: errno, subject: path) }

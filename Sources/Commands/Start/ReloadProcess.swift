@@ -13,11 +13,8 @@ package enum ReloadProcess {
         do {
             setProcessName("passenger-reload")
             umask(0o022)
-            let input = try readWholeFile(ReloaderPlan.inputTarget, limit: 16 << 20)
-            let request = try JSONDecoder().decode(StartRequest.self, from: Data(input))
-            let bytes = try readWholeFile(ReloaderPlan.runningTarget, limit: 64 << 20)
-            let running = try MessageCodec.decodeSupervisorPlan(bytes)
-            try writeAll(ReloaderPlan.resultTarget, MessageCodec.encode(compile(request, running)))
+            let running = try RunningPlan()
+            try writeAll(ReloaderPlan.resultTarget, MessageCodec.encode(compile(running)))
             return 0
         } catch {
             printError("passenger _reload: \(error)")
@@ -25,10 +22,15 @@ package enum ReloadProcess {
         }
     }
 
-    private static func compile(_ request: StartRequest, _ running: SupervisorPlan) throws -> CompiledPlan {
-        let core = try JSONDecoder().decode(CoreBootPlan.self, from: Data(running.coreBootPlan))
+    private static func compile(_ running: RunningPlan) throws -> CompiledPlan {
+        let core = running.core
         do {
-            let plans = try StartAction(request: request).prepareAgain(running, core)
+            let library = LibraryPaths(
+                program: running.supervisor.programPath, launchProgram: running.supervisor.launchProgram,
+                loaders: core.loaderDirectory, templates: core.templateDirectory)
+            var plans = try StartAction(request: running.request).prepareAgain(
+                running.supervisor, core, library, loaders: core.loaderDirectory)
+            plans.supervisor.reloader = nil
             let refusals = PlanChange(from: core, to: plans.core).refusals
             guard refusals.isEmpty else { return .refused(reason: refusals.joined(separator: "\n")) }
             return .plan(plans.supervisor)
@@ -38,10 +40,31 @@ package enum ReloadProcess {
     }
 }
 
+/// What a running server was started with, as its supervisor hands it to a child that makes another plan.
+struct RunningPlan {
+    let request: StartRequest
+    let supervisor: SupervisorPlan
+    let core: CoreBootPlan
+
+    init() throws {
+        let input = try readWholeFile(ReloaderPlan.inputTarget, limit: 16 << 20)
+        request = try JSONDecoder().decode(StartRequest.self, from: Data(input))
+        let bytes = try readWholeFile(ReloaderPlan.runningTarget, limit: 64 << 20)
+        supervisor = try MessageCodec.decodeSupervisorPlan(bytes)
+        core = try JSONDecoder().decode(CoreBootPlan.self, from: Data(supervisor.coreBootPlan))
+    }
+}
+
 extension StartAction {
     /// For a server that runs: nothing is made that it has already, and what lies in its directory, where the core may write,
     /// is not looked at.
-    fileprivate func prepareAgain(_ running: SupervisorPlan, _ core: CoreBootPlan) throws -> StartPlans {
+    ///
+    /// - Parameters:
+    ///   - library: of the program that is to run by the plan.
+    ///   - loaders: where its loaders lie for everybody to read.
+    func prepareAgain(
+        _ running: SupervisorPlan, _ core: CoreBootPlan, _ library: LibraryPaths, loaders: String
+    ) throws -> StartPlans {
         try checkServerFile()
         var configuration = try loadConfiguration()
         configuration.server.pidFile = try pidFile(of: configuration, core)
@@ -57,16 +80,13 @@ extension StartAction {
         }
         let files = InstanceFiles(
             directory: core.instanceDirectory, sockets: core.socketDirectory, adminSocket: adminSocket,
-            loaders: core.loaderDirectory)
-        let library = LibraryPaths(
-            program: "", launchProgram: running.launchProgram, loaders: core.loaderDirectory,
-            templates: core.templateDirectory)
+            loaders: loaders)
         var plans = try makePlans(
             configuration, files, library, openFiles: (core.openFilesSoft, core.openFilesHard), warnings: [])
         // The same variables, in the order that they had.
         plans.supervisor.coreEnvironment = running.coreEnvironment
         plans.supervisor.reportDescriptor = running.reportDescriptor
-        plans.supervisor.reloader = nil
+        plans.supervisor.programPath = running.programPath
         // The same directory: its watcher goes on.
         if running.appsWatcher != nil, plans.supervisor.appsWatcher != nil {
             plans.supervisor.appsWatcher = running.appsWatcher

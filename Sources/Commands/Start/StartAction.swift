@@ -106,6 +106,26 @@ func ownProgram() throws -> String {
     return String(cString: path)
 }
 
+/// The place where a newer version of this program will lie: the path by which it was called, which may be a link to one version
+/// after another.
+func programAsCalled(_ argument: String = CommandLine.arguments.first ?? "") throws -> String {
+    let own = try ownProgram()
+    let name = argument.contains("/") ? [argument] : searchPath.map { "\($0)/\(argument)" }
+    let here = FileManager.default.currentDirectoryPath
+    for path in name.map({ $0.hasPrefix("/") ? $0 : "\(here)/\($0)" }) {
+        guard let resolved = realpath(path, nil) else { continue }
+        defer { free(resolved) }
+        guard String(cString: resolved) == own else { continue }
+        // What others could lead elsewhere is not followed with root's rights.
+        return geteuid() == 0 && PathTrust.objection(to: path, user: 0) != nil ? own : path
+    }
+    return own
+}
+
+private var searchPath: [String] {
+    (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+}
+
 /// Ours becomes as high as it may; what it was is given to the apps.
 func raiseOpenFileLimit() -> (soft: UInt64, hard: UInt64) {
     var limit = rlimit()

@@ -45,6 +45,7 @@ struct StartPlans {
         supervisor.coreArguments = ["passenger-core", "_core"]
         supervisor.coreEnvironment = request.environment.map { "\($0.key)=\($0.value)" }
         supervisor.launchProgram = library.launchProgram
+        supervisor.programPath = try programAsCalled()
         supervisor.coreBootPlan = [UInt8](try JSONEncoder().encode(core))
         supervisor.shutdownTimeout = server.shutdownDelay + server.shutdownTimeout
         supervisor.pidFile = server.pidFile

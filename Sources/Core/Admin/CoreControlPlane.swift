@@ -17,6 +17,7 @@ struct CoreControlPlane: ControlPlane {
     let certificates: CertificateKeeper?
     let supervisorPid: Int32
     let reload: ConfigurationReload
+    let upgrades: UpgradeRequests
     let listeners: @Sendable () -> [String]
     let controlGroupNote: String
     let startedAt: WallTime
@@ -290,6 +291,8 @@ struct CoreControlPlane: ControlPlane {
     }
 
     func reload(caller: Caller) async throws(ControlError) -> ReloadAnswer { try await reload.ask() }
+
+    func upgrade(caller: Caller) async throws(ControlError) -> UpgradeAnswer { try await upgrades.ask() }
 
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {
         shutDown(request.hurry)

@@ -10,8 +10,7 @@ extension Core {
     var snapshotFile: SnapshotFile { SnapshotFile(directory: plan.socketDirectory) }
 
     /// Returns the apps that go on. All of them have been admitted, none was started.
-    func adopt(with spawner: WorkerSpawner) async -> Set<AppName> {
-        let children = inheritance.children
+    func adopt(_ children: [InheritedChild], with spawner: WorkerSpawner) async -> Set<AppName> {
         guard !children.isEmpty else {
             snapshotFile.discard()
             return []

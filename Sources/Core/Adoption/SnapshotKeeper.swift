@@ -18,6 +18,7 @@ final class SnapshotKeeper: Sendable {
         var isDue = false
         var notBefore = Instant.zero
         var isFailing = false
+        var hasEnded = false
     }
 
     private let file: SnapshotFile
@@ -27,6 +28,7 @@ final class SnapshotKeeper: Sendable {
     private let schedule: SpawningParts.Schedule
     private let logger: Logger
     private let state = Mutex(State())
+    private let writing = Mutex(())
 
     init(
         file: SnapshotFile, pool: Pool, spawner: WorkerSpawner, threads: NIOThreadPool,
@@ -50,7 +52,7 @@ final class SnapshotKeeper: Sendable {
     /// Returns at once.
     func changed() {
         let wait = state.withLock { state -> Duration? in
-            guard state.hasBegun, !state.isDue else { return nil }
+            guard state.hasBegun, !state.hasEnded, !state.isDue else { return nil }
             state.isDue = true
             return max(Self.delay, state.notBefore - monotonicNow())
         }
@@ -58,12 +60,34 @@ final class SnapshotKeeper: Sendable {
         schedule(wait) { [self] in threads.submit { if case .active = $0 { self.write() } } }
     }
 
+    /// The last one, for a core that takes over now: nothing is written after it.
+    func finish(_ record: PoolRecord) throws -> ServerSnapshot {
+        let snapshot = snapshot(record)
+        return try writing.withLock { _ in
+            state.withLock { $0.hasEnded = true }
+            try file.write(try snapshot.encoded())
+            return snapshot
+        }
+    }
+
+    /// Whether it is possible, and if it is, done.
+    func writeNow() throws {
+        let snapshot = snapshot(pool.record())
+        try writing.withLock { _ in try file.write(try snapshot.encoded()) }
+    }
+
     private func write() {
+        writing.withLock { _ in
+            if !state.withLock({ $0.hasEnded }) { writeOrTell() }
+        }
+    }
+
+    private func writeOrTell() {
         let began = monotonicNow()
         // What changes from here on is written the next time.
         state.withLock { $0.isDue = false }
         do {
-            try file.write(try snapshot().encoded())
+            try file.write(try snapshot(pool.record()).encoded())
             state.withLock { $0.isFailing = false }
         } catch {
             let isNew = state.withLock { state in
@@ -76,8 +100,8 @@ final class SnapshotKeeper: Sendable {
         state.withLock { $0.notBefore = end + (end - began) * Self.share }
     }
 
-    private func snapshot() -> ServerSnapshot {
-        var record = pool.record()
+    private func snapshot(_ record: PoolRecord) -> ServerSnapshot {
+        var record = record
         // Apps that sleep have nothing to go on with.
         record.apps.removeAll { $0.generations.isEmpty }
         let marks = spawner.workerMarks()

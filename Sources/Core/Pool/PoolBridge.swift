@@ -12,6 +12,8 @@ final class PoolBridge: PoolDelegate {
     private let gate: @Sendable (AppName) -> SpawnGate?
     private let snapshots: SnapshotKeeper?
     private let report: @Sendable (PoolEvent) -> Void
+    /// Another core's, from the moment when this one retires.
+    private let handedOver = Shared<Set<WorkerNumber>?>(nil)
 
     /// - Parameter snapshots: nil in a transient core, which leaves nothing behind.
     init(
@@ -25,7 +27,13 @@ final class PoolBridge: PoolDelegate {
         self.report = report
     }
 
+    /// From now on these workers are only asked, and nothing is booted any more.
+    func retire(_ workers: Set<WorkerNumber>) { handedOver.withLock { $0 = workers } }
+
+    private var isRetired: Bool { handedOver.withLock { $0 != nil } }
+
     func spawnWorker(_ worker: WorkerNumber, generation: GenerationNumber, spec: GenerationSpec) {
+        if isRetired { return }
         let spawn: @Sendable () -> Void = { [spawner] in
             spawner.spawn(worker, generation: generation, spec: spec)
         }
@@ -36,11 +44,12 @@ final class PoolBridge: PoolDelegate {
 
     func proveWorker(_ endpoint: WorkerEndpoint) { spawner.prove(endpoint) }
 
-    func probeWorker(_ endpoint: WorkerEndpoint) { spawner.probe(endpoint) }
+    func probeWorker(_ endpoint: WorkerEndpoint) { if !isRetired { spawner.probe(endpoint) } }
 
-    func work(_ endpoint: WorkerEndpoint) { spawner.work(endpoint) }
+    func work(_ endpoint: WorkerEndpoint) { if !isRetired { spawner.work(endpoint) } }
 
     func stopWorker(_ worker: WorkerNumber, endpoint: WorkerEndpoint?, grace: Duration) {
+        if handedOver.withLock({ $0?.contains(worker) }) == true { return }
         snapshots?.changed()
         guard let endpoint, let gateway else { return spawner.stop(worker, grace: grace) }
         gateway.closeIdleConnections(to: endpoint) { [spawner] in
@@ -61,6 +70,8 @@ final class PoolBridge: PoolDelegate {
     }
 
     func poolEvent(_ event: PoolEvent) {
+        // What becomes of the workers is the other core's to tell.
+        if isRetired { return }
         switch event.kind {
         case .workerReady(let worker, _, _), .workerAnswered(let worker): spawner.becameAvailable(worker)
         case .switched(let from, _):

@@ -111,7 +111,9 @@ extension Core {
             measurements: Measurements(
                 spawner: spawner, meter: meter, controlGroups: inheritance.controlGroups),
             appLog: log, watchers: watchers, serverUser: plan.ownUser, logger: self.logger,
-            log: { [events, name = app.name] handle in
+            log: { [events, link, name = app.name] handle in
+                // Whoever is still connected to the core before is not to get the version before for long.
+                try? link.send(.endRetirement)
                 Task {
                     for await logged in handle.events() {
                         events.operation(name, handle.operation, handle.deploy, logged.event)

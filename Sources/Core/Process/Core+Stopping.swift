@@ -96,7 +96,7 @@ extension Core {
         }
     }
 
-    private func stopCompanions(within limit: Duration) async {
+    func stopCompanions(within limit: Duration) async {
         await withTaskGroup(of: Void.self) { group in
             for app in table.all { group.addTask { await app.companions?.shutDown(within: limit) } }
         }

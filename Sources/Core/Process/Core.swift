@@ -51,6 +51,20 @@ final class Core: Sendable {
     private let logs = Shared<@Sendable () -> Void>({})
     let reloadNews: AsyncStream<ReloadNews>
     private let tellReload: AsyncStream<ReloadNews>.Continuation
+    let upgrades: UpgradeRequests
+    /// To take the place of another core.
+    let succession: AsyncStream<SuccessionNews>
+    private let tellSuccession: AsyncStream<SuccessionNews>.Continuation
+    /// That another core takes its place, and what to do about its last clients.
+    let retirements: AsyncStream<Void>
+    private let tellRetirement: AsyncStream<Void>.Continuation
+    let retirementOrders: AsyncStream<RetirementOrder>
+    private let orderRetirement: AsyncStream<RetirementOrder>.Continuation
+    let isRetired = Shared(false)
+    /// Ends when the next core serves.
+    let hasSuccessor: Task<Void, Never>
+    private let tellSuccessor: AsyncStream<Void>.Continuation
+    private let loads = Shared<@Sendable ([WorkerLoad]) -> Void>({ _ in })
     /// Calls back when what serves requests has had its turn.
     let turn = Shared<@Sendable (@escaping @Sendable () -> Void) -> Void>({ $0() })
 
@@ -95,6 +109,13 @@ final class Core: Sendable {
         (shutdownRequests, requestShutdown) = AsyncStream.makeStream()
         (appsMessages, tellApps) = AsyncStream.makeStream()
         (reloadNews, tellReload) = AsyncStream.makeStream()
+        upgrades = UpgradeRequests(link: link)
+        (succession, tellSuccession) = AsyncStream.makeStream()
+        (retirements, tellRetirement) = AsyncStream.makeStream()
+        (retirementOrders, orderRetirement) = AsyncStream.makeStream()
+        let (successor, tellSuccessor) = AsyncStream<Void>.makeStream()
+        hasSuccessor = Task { for await _ in successor { return } }
+        self.tellSuccessor = tellSuccessor
     }
 
     func run() async {
@@ -103,7 +124,25 @@ final class Core: Sendable {
         link.start { [self] request in
             switch request {
             case .ping: answerPing()
-            case .shutdown(let hurry): requestShutdown.yield(hurry)
+            case .shutdown(let hurry):
+                if isRetired.withLock({ $0 }) {
+                    tellSuccessor.yield()
+                    orderRetirement.yield(hurry ? .hurry : .endIdle)
+                } else {
+                    requestShutdown.yield(hurry)
+                }
+            case .child(let child): tellSuccession.yield(.child(child))
+            case .begin: tellSuccession.yield(.begin)
+            case .retire: tellRetirement.yield()
+            case .endRetirement: orderRetirement.yield(.endIdle)
+            case .upgraded(let ticket, let version):
+                upgrades.upgraded(ticket, version: version)
+                tellSuccessor.yield()
+            case .upgradeRefused(let ticket, let reason):
+                upgrades.refused(ticket, reason: reason)
+                // A core of this version takes over from one that has not come up.
+                if isRetired.withLock({ $0 }) { tellSuccessor.yield() }
+            case .loads(let changed): loads.withLock { $0 }(changed)
             // Every child of the supervisor's ends with it, and so do we.
             case .supervisorGone: exit(1)
             case .reopenLogs: reopenLogs()
@@ -170,7 +209,9 @@ final class Core: Sendable {
         let entries = directoryApps(roster)
         let following = await follow(entries, routes)
         if !plan.servesMany, let refused = table.refused.first { throw StartFailure(description: refused.reason) }
-        let adopted = await adopt(with: spawner)
+        let children = inheritance.isSuccessor ? try await waitForHandOver() : inheritance.children
+        let adopted = await adopt(children, with: spawner)
+        loads.withLock { $0 = { [self] in take($0, spawner) } }
         startTicking()
         let reload = ConfigurationReload(
             core: self, gateway: gateway, roster: roster, certificates: certificates, entries: entries)
@@ -190,17 +231,23 @@ final class Core: Sendable {
         let summary = "listening on " + listeners.joined(separator: ", ")
         logger.info("passenger \(plan.programVersion) \(plan.isTransient ? "works without serving" : summary)")
         // Whoever starts a daemon wants to know how the app came up; `status` tells it.
-        if plan.server.daemonize, let app = apps.first {
+        if plan.server.daemonize, !inheritance.isSuccessor, let app = apps.first {
             if isBooting(app) { for await _ in firstBoot { break } } else { await waitForPendingDeploy(of: app) }
         }
         try link.send(.ready(summary: summary))
         if plan.isTransient { endWhenIdle() }
+        if let gateway, let snapshots {
+            let parts = Retirement(
+                gateway: gateway, bridge: bridge, spawner: spawner, snapshots: snapshots, admin: admin.server,
+                adminTask: admin.task)
+            Task { await followRetirement(parts) }
+        }
         await waitForShutdown(gateway)
         following?.cancel()
         reloading.cancel()
         // Whoever asked for the stop gets the answer before the process ends.
-        admin.cancel()
-        await admin.value
+        admin.task.cancel()
+        await admin.task.value
         withExtendedLifetime((bridge, watchers)) {}
         try link.send(.done)
         for app in table.all { app.appLog.flush() }
@@ -255,11 +302,13 @@ final class Core: Sendable {
         }
     }
 
-    private func startAdmin(_ certificates: CertificateKeeper?, _ reload: ConfigurationReload) -> Task<Void, Never> {
+    private func startAdmin(
+        _ certificates: CertificateKeeper?, _ reload: ConfigurationReload
+    ) -> (server: AdminServer, task: Task<Void, Never>) {
         let requestShutdown = self.requestShutdown
         let plane = CoreControlPlane(
             plans: plans, table: table, pool: pool, archives: ArchiveClient(tools: tools), certificates: certificates,
-            supervisorPid: inheritance.supervisorPid, reload: reload,
+            supervisorPid: inheritance.supervisorPid, reload: reload, upgrades: upgrades,
             listeners: { [self] in (try? boundAddresses()) ?? [] },
             controlGroupNote: inheritance.controlGroupNote, startedAt: WallTime.now(),
             phase: { [phase] in phase.withLock { $0 } },
@@ -267,7 +316,7 @@ final class Core: Sendable {
         let server = AdminServer(
             controlPlane: plane, access: AccessPolicy(instanceUsers: [plan.ownUser]), logger: logger)
         let listener = inheritance.listeners.first { $0.name == "admin" }
-        return Task { [group, logger] in
+        let task = Task { [group, logger] in
             guard let listener else { return logger.error("admin: no listener was handed over") }
             do {
                 try await server.run(listener: listener.descriptor, group: group)
@@ -276,6 +325,7 @@ final class Core: Sendable {
                 logger.error("admin: \(error)")
             }
         }
+        return (server, task)
     }
 }
 

@@ -106,6 +106,13 @@ package actor AppOperations {
         manWhenServing()
     }
 
+    /// What runs, or waits to run; nil when another core could take over without anything being interrupted.
+    package var work: String? {
+        if let request = run?.ticket.request { return "\(request.kind)" }
+        if hookTask != nil { return "a hook" }
+        return waiting.isEmpty ? nil : "an operation"
+    }
+
     /// Stops what runs so that a later core can go on from its record, and waits for it. What is live stays live.
     package func shutDown() async {
         isShuttingDown = true

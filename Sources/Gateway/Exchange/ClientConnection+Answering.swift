@@ -331,7 +331,7 @@ extension ClientConnection {
     func nextRequest() {
         endRequest()
         resumeReading()
-        if loop.isDraining, inbound.isEmpty { return closeIdle() }
+        if loop.isDraining, !loop.isRetiring, inbound.isEmpty { return closeIdle() }
         startTimer(transport.queuedBytes == 0 && spool.isEmpty ? .keepAlive : .stall)
         advance()
     }

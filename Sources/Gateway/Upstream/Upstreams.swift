@@ -56,7 +56,7 @@ final class Upstreams {
         let endpoint = connection.endpoint
         let slot = endpoint.slot
         while slots.count <= slot { slots.append(Slot()) }
-        guard connection.isActive, retired.isEmpty || !retired.contains(endpoint.worker),
+        guard connection.isActive, keepsIdle, retired.isEmpty || !retired.contains(endpoint.worker),
             slots[slot].idle.count < Self.idleLimit
         else { return connection.close() }
         connection.idleSince = loop.time
@@ -71,6 +71,17 @@ final class Upstreams {
         slots[endpoint.slot].idle.removeAll { $0.endpoint === endpoint }
         for connection in connections { connection.close() }
     }
+
+    /// A worker that serves one connection at a time is another core's from now on.
+    func keepNone() {
+        keepsIdle = false
+        for slot in slots.indices {
+            let connections = slots[slot].idle
+            slots[slot].idle = []
+            for connection in connections { connection.close() }
+        }
+    }
+    private var keepsIdle = true
 
     /// Closes what was idle all the time since the last call. The last of them stays: the next request wants it.
     func trim() {

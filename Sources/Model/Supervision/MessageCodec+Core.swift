@@ -1,7 +1,7 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
         case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, serves, fork,
-            requestReload, reloadAnswer, pong
+            requestReload, reloadAnswer, pong, requestUpgrade, prepared, handedOver, loads, endRetirement
     }
 
     package static func encode(_ message: CoreMessage) -> [UInt8] {
@@ -51,6 +51,21 @@ extension MessageCodec {
         case .reloadAnswer(let refusal):
             writer.integer(Kind.reloadAnswer.rawValue)
             writer.optional(refusal) { $0.text($1) }
+        case .requestUpgrade(let ticket):
+            writer.integer(Kind.requestUpgrade.rawValue)
+            writer.integer(ticket)
+        case .prepared(let version):
+            writer.integer(Kind.prepared.rawValue)
+            writer.text(version)
+        case .handedOver(let children, let refusal):
+            writer.integer(Kind.handedOver.rawValue)
+            writer.list(children) { $0.integer($1.rawValue) }
+            writer.optional(refusal) { $0.text($1) }
+        case .loads(let loads):
+            writer.integer(Kind.loads.rawValue)
+            writer.loads(loads)
+        case .endRetirement:
+            writer.integer(Kind.endRetirement.rawValue)
         }
         return writer.bytes
     }
@@ -84,12 +99,28 @@ extension MessageCodec {
             case .reloadAnswer:
                 return .reloadAnswer(
                     refusal: try reader.optional { reader throws(CodecError) in try reader.text() })
+            case .requestUpgrade: return .requestUpgrade(ticket: try reader.integer())
+            case .prepared: return .prepared(version: try reader.text())
+            case .handedOver:
+                return .handedOver(
+                    try reader.list { reader throws(CodecError) in ChildTag(try reader.integer()) },
+                    refusal: try reader.optional { reader throws(CodecError) in try reader.text() })
+            case .loads: return .loads(try reader.loads())
+            case .endRetirement: return .endRetirement
             }
         }
     }
 }
 
 extension ByteWriter {
+    mutating func loads(_ loads: [WorkerLoad]) {
+        list(loads) { writer, load in
+            writer.integer(load.tag.rawValue)
+            writer.integer(load.requests)
+            writer.integer(load.streams)
+        }
+    }
+
     fileprivate mutating func spawnRequest(_ request: SpawnRequest) {
         integer(request.tag.rawValue)
         integer(request.role.rawValue)
@@ -102,6 +133,13 @@ extension ByteWriter {
 }
 
 extension ByteReader {
+    mutating func loads() throws(CodecError) -> [WorkerLoad] {
+        try list { reader throws(CodecError) in
+            WorkerLoad(
+                tag: ChildTag(try reader.integer()), requests: try reader.integer(), streams: try reader.integer())
+        }
+    }
+
     fileprivate mutating func spawnRequest() throws(CodecError) -> SpawnRequest {
         SpawnRequest(
             tag: ChildTag(try integer()),

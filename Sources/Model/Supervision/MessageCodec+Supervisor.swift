@@ -1,7 +1,9 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
         case welcome = 1, listener, child, begin, spawned, spawnRefused, exited, shutdown, reload, reopenLogs,
-            fileOpened, apps, meterStarted, controlGroups, reloadRefused, ping
+            fileOpened, apps, meterStarted, controlGroups, reloadRefused, ping, prepare, retire, upgraded,
+            upgradeRefused,
+            loads, endRetirement
     }
 
     package static func encode(_ message: SupervisorMessage) -> [UInt8] {
@@ -62,6 +64,23 @@ extension MessageCodec {
             writer.integer(errno)
         case .ping:
             writer.integer(Kind.ping.rawValue)
+        case .prepare:
+            writer.integer(Kind.prepare.rawValue)
+        case .retire:
+            writer.integer(Kind.retire.rawValue)
+        case .upgraded(let ticket, let version):
+            writer.integer(Kind.upgraded.rawValue)
+            writer.integer(ticket)
+            writer.text(version)
+        case .upgradeRefused(let ticket, let reason):
+            writer.integer(Kind.upgradeRefused.rawValue)
+            writer.integer(ticket)
+            writer.text(reason)
+        case .loads(let loads):
+            writer.integer(Kind.loads.rawValue)
+            writer.loads(loads)
+        case .endRetirement:
+            writer.integer(Kind.endRetirement.rawValue)
         }
         return writer.bytes
     }
@@ -95,6 +114,12 @@ extension MessageCodec {
             case .fileOpened: return .fileOpened(path: try reader.text(), errno: try reader.integer())
             case .apps: return .apps(try reader.appsMessage())
             case .ping: return .ping
+            case .prepare: return .prepare
+            case .retire: return .retire
+            case .upgraded: return .upgraded(ticket: try reader.integer(), version: try reader.text())
+            case .upgradeRefused: return .upgradeRefused(ticket: try reader.integer(), reason: try reader.text())
+            case .loads: return .loads(try reader.loads())
+            case .endRetirement: return .endRetirement
             case .meterStarted: return .meterStarted(errno: try reader.integer())
             }
         }

@@ -24,6 +24,7 @@ extension MessageCodec {
             writer.list(reloader.arguments) { $0.text($1) }
             writer.blob(reloader.input)
         }
+        writer.text(plan.programPath)
         return writer.bytes
     }
 
@@ -55,6 +56,7 @@ extension MessageCodec {
                     arguments: try reader.list { reader throws(CodecError) in try reader.text() },
                     input: try reader.blob())
             }
+            plan.programPath = try reader.text()
             return plan
         }
     }

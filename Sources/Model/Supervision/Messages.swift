@@ -100,6 +100,30 @@ package enum CoreMessage: Sendable, Equatable {
     case reloadAnswer(refusal: String?)
     /// Answers `ping`, when all that serves requests has had its turn.
     case pong
+    /// The server is to be upgraded. Answered by `upgraded`, or by `upgradeRefused`, with this ticket or a later one.
+    case requestUpgrade(ticket: UInt64)
+    /// Of a core that takes the place of another: it could begin now. `version` is its program's.
+    case prepared(version: String)
+    /// Answers `retire`: nil, and the snapshot is written, nothing is accepted any more, and these children are the next core's.
+    /// All others stay the sender's. Or why not, and all stays as it was.
+    case handedOver([ChildTag], refusal: String?)
+    /// How busy this core still keeps workers that it has handed over: those that changed since the last time.
+    case loads([WorkerLoad])
+    /// The traffic is about to change: the core before, if it still has clients, is to take no further request of them.
+    case endRetirement
+}
+
+/// What one core has under way at one worker.
+package struct WorkerLoad: Sendable, Equatable {
+    package var tag: ChildTag
+    /// Requests that take a place, and those without (`PoolRecord`).
+    package var requests: UInt32
+    package var streams: UInt32
+    package init(tag: ChildTag, requests: UInt32, streams: UInt32) {
+        self.tag = tag
+        self.requests = requests
+        self.streams = streams
+    }
 }
 
 /// How a child ended, as wait(2) tells it.
@@ -157,8 +181,22 @@ package enum SupervisorMessage: Sendable, Equatable {
     /// A worker or preloader that outlived an earlier core, and is this one's from now on, under its old tag: to be gone on
     /// with, or to be ended. Descriptors: stdout, stderr read ends when it has pipes.
     case child(ChildEntry)
+    /// To a core that takes the place of another, instead of `begin`: make everything ready that needs no child, and say
+    /// `prepared`. Children and `begin` come when the other has handed over.
+    case prepare
     /// Nothing more is handed over: start.
     case begin
+    /// Another core takes the pool over: see to it that nothing is lost, and answer `handedOver`. From then on only what was
+    /// accepted before is answered, then the process exits.
+    case retire
+    /// The next core serves: the children that were handed over are its own. `tickets` up to this one are answered.
+    case upgraded(ticket: UInt64, version: String)
+    /// `reason` is for people.
+    case upgradeRefused(ticket: UInt64, reason: String)
+    /// What the core before still has under way at workers of this one: those that changed. All is over when it has ended.
+    case loads([WorkerLoad])
+    /// To a retiring core: take no further request.
+    case endRetirement
     /// Descriptors: stdout, stderr read ends when asked for.
     case spawned(ChildEntry)
     /// Nothing runs. `reason` is for people.

@@ -36,6 +36,8 @@ package struct SupervisorPlan: Sendable, Equatable {
     package var logFormat = LogFormat.text
     /// Watches a directory of apps; nil when there is none.
     package var appsWatcher: AppsWatcherPlan?
+    /// Absolute path at which the server's own program was called: a newer version of it is looked for there. Empty: nowhere.
+    package var programPath = ""
     /// Makes another plan when the configuration is to be read again; nil: it never is.
     package var reloader: ReloaderPlan?
     package init() {}

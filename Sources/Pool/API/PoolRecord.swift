@@ -67,11 +67,15 @@ package struct WorkerRecord: Sendable, Equatable, Codable {
     package var concurrency: Int
     package var requests: UInt64
     package var bornAt: Instant
+    /// What the core that wrote this has under way there and answers itself. Nil: that core may be gone, and whether the worker
+    /// still serves is not known.
+    package var load: WorkerShare?
 
     package init(
         number: WorkerNumber, sticky: StickyID, address: WorkerAddress, wireProtocol: WorkerProtocol,
-        concurrency: Int, requests: UInt64 = 0, bornAt: Instant
+        concurrency: Int, requests: UInt64 = 0, bornAt: Instant, load: WorkerShare? = nil
     ) {
+        self.load = load
         self.number = number
         self.sticky = sticky
         self.address = address
@@ -79,5 +83,17 @@ package struct WorkerRecord: Sendable, Equatable, Codable {
         self.concurrency = concurrency
         self.requests = requests
         self.bornAt = bornAt
+    }
+}
+
+/// Of a worker's time: claims on a place, and claims without one.
+package struct WorkerShare: Sendable, Equatable, Codable {
+    package static let none = WorkerShare()
+    package var requests: Int
+    package var streams: Int
+
+    package init(requests: Int = 0, streams: Int = 0) {
+        self.requests = requests
+        self.streams = streams
     }
 }

@@ -35,10 +35,35 @@ extension AppPool {
         context.workers[slot].provedAt = record.bornAt
         context.workers[slot].lastUsed = context.now
         limitRequests(slot, position, &context)
+        if let load = record.load {
+            goOn(slot, position, beside: load, &context)
+            return true
+        }
         let longest = generations[position].spec.settings.http.maxRequestTime
         context.workers[slot].move(to: .unknown, until: longest > .zero ? context.now + longest : nil)
         if let endpoint = context.workers[slot].endpoint { context.act(.greet(endpoint)) }
         return true
+    }
+
+    /// The core before it vouches for it, and goes on to answer its own clients.
+    private mutating func goOn(
+        _ slot: Int, _ position: Int, beside load: WorkerShare, _ context: inout PoolContext
+    ) {
+        context.workers[slot].foreign = load
+        context.workers[slot].busy = load.requests
+        context.workers[slot].streams = load.streams
+        context.workers[slot].move(to: .available)
+        generations[position].enterService(slot, &context.workers)
+        tell(.workerAnswered(context.workers[slot].number), about: generations[position].number, &context)
+    }
+
+    mutating func foreignLoad(
+        _ load: WorkerShare, _ slot: Int, _ position: Int, _ context: inout PoolContext
+    ) -> CheckinAnswer {
+        generations[position].setForeign(load, slot, &context.workers)
+        if context.workers[slot].state == .draining { return ofDraining(slot, context) }
+        dispatch(&context)
+        return .done
     }
 
     /// Nothing but the core before it has gone.
@@ -52,22 +77,33 @@ extension AppPool {
 
     // MARK: For the next core
 
-    func record(_ workers: borrowing WorkerTable) -> AppRecord {
+    /// - Parameter vouching: the next core can rely on what is said of its workers now.
+    func record(_ workers: borrowing WorkerTable, vouching: Bool) -> AppRecord {
         var record = AppRecord(
             name: name, live: table.primary, lastGeneration: GenerationNumber(lastGeneration), scale: scale)
         for generation in generations where generation.state.keepsWorkers {
-            record.generations.append(generation.record(workers))
+            record.generations.append(generation.record(workers, vouching: vouching))
         }
         return record
     }
 }
 
 extension Generation {
-    fileprivate func record(_ workers: borrowing WorkerTable) -> GenerationRecord {
+    /// In the place of what it was.
+    fileprivate mutating func setForeign(_ load: WorkerShare, _ slot: Int, _ workers: inout WorkerTable) {
+        let serves = workers[slot].state == .available
+        if serves { leaveService(slot, &workers) }
+        workers[slot].busy += load.requests - workers[slot].foreign.requests
+        workers[slot].streams += load.streams - workers[slot].foreign.streams
+        workers[slot].foreign = load
+        if serves { enterService(slot, &workers) }
+    }
+
+    fileprivate func record(_ workers: borrowing WorkerTable, vouching: Bool) -> GenerationRecord {
         var record = GenerationRecord(
             number: number, spec: spec, state: state, target: target, bornAt: bornAt, workers: [])
         for slot in slots {
-            if let worker = workers[slot].record { record.workers.append(worker) }
+            if let worker = workers[slot].record(vouching: vouching) { record.workers.append(worker) }
         }
         return record
     }
@@ -75,7 +111,7 @@ extension Generation {
 
 extension Worker {
     /// Nil: it does not serve yet, or not any more.
-    fileprivate var record: WorkerRecord? {
+    fileprivate func record(vouching: Bool) -> WorkerRecord? {
         switch state {
         case .unknown, .available, .working, .suspected: break
         case .launching, .loading, .proving, .draining, .stopping, .gone: return nil
@@ -83,6 +119,7 @@ extension Worker {
         guard let endpoint else { return nil }
         return WorkerRecord(
             number: number, sticky: sticky, address: endpoint.address, wireProtocol: endpoint.wireProtocol,
-            concurrency: concurrency, requests: requests, bornAt: bornAt)
+            concurrency: concurrency, requests: requests, bornAt: bornAt,
+            load: vouching && state == .available ? WorkerShare(requests: busy, streams: streams) : nil)
     }
 }

@@ -5,7 +5,9 @@ extension AppPool {
     /// Asks for the workers that a generation lacks, as far as parallel boots and back-off let it.
     mutating func topUp(_ position: Int, _ context: inout PoolContext) {
         let generation = generations[position]
-        guard closing == nil, generation.state.keepsWorkers, context.now >= generation.backOff.notBefore else { return }
+        guard closing == nil, !context.isRetired, generation.state.keepsWorkers,
+            context.now >= generation.backOff.notBefore
+        else { return }
         let kept = generation.count(in: context.workers) { $0.isKept }
         let lacking = min(wantedWorkers(position, context) - kept, spawnsLeft(position, context))
         guard lacking > 0 else { return }

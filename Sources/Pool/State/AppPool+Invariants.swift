@@ -57,7 +57,8 @@ extension AppPool {
         assert(worker.generation == generation.number && worker.app == index, "a worker in two places")
         assert(worker.state != .gone && worker.busy >= 0 && worker.streams >= 0)
         let places = worker.concurrency + (worker.takesAhead ? Pace.placesAhead : 0)
-        assert(worker.concurrency == 0 || worker.busy <= places, "more requests than a worker takes")
+        let own = worker.busy - worker.foreign.requests
+        assert(worker.concurrency == 0 || own <= places, "more requests than a worker takes")
         assert(
             !generation.ahead.contains(worker) || worker.hasRoomAhead, "a worker gets requests ahead that should not")
         assert(worker.endpoint != nil || worker.isIdle, "requests at a worker without an address")

@@ -141,7 +141,7 @@ extension AppPool {
     }
 
     /// Perhaps it was only waited for what is gone now.
-    private func ofDraining(_ slot: Int, _ context: borrowing PoolContext) -> CheckinAnswer {
+    func ofDraining(_ slot: Int, _ context: borrowing PoolContext) -> CheckinAnswer {
         let isOver = context.workers[slot].due ?? .zero <= context.now
         return isOver ? .lastOfWorker(slot: slot) : .done
     }

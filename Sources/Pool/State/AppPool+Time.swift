@@ -19,7 +19,7 @@ extension AppPool {
             topUp(position, &context)
             advance(position, &context)
         }
-        if let position = scaledPosition {
+        if !context.isRetired, let position = scaledPosition {
             observe(position, &context)
             shrink(position, &context)
             probeNext(position, &context)

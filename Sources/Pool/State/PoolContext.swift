@@ -8,6 +8,8 @@ struct PoolContext {
     var stickyRandom: SplitMix64
     var limits: PoolLimits
     var now = Instant.zero
+    /// Another core has the workers: only what came before is still given to them.
+    var isRetired = false
     private var actions: [PoolAction] = []
 
     init(limits: PoolLimits) {

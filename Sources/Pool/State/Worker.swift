@@ -23,6 +23,8 @@ struct Worker {
     var busy = 0
     /// Claims without a place, and those that became streams.
     var streams = 0
+    /// What of both is the core's before this one, which still answers its own clients.
+    var foreign = WorkerShare.none
     var requests: UInt64 = 0
     /// Why it is to be replaced: it serves until another one has taken its place.
     var wear: Wear?

@@ -19,6 +19,10 @@ struct WorkerTable {
 
     func slot(of number: WorkerNumber) -> Int? { slotOfNumber[number] }
 
+    func numbers(where holds: (borrowing Worker) -> Bool) -> [WorkerNumber] {
+        slotOfNumber.filter { holds(self[$0.value]) }.map(\.key).sorted { $0.rawValue < $1.rawValue }
+    }
+
     func slot(of sticky: StickyID) -> Int? { slotOfSticky[sticky] }
 
     /// Of any app.

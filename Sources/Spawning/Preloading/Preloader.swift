@@ -167,12 +167,19 @@ final class Preloader: Sendable {
         perform(actions)
     }
 
-    /// Of the one that can be asked.
-    var mark: ProcessMark? {
+    /// The one that can be asked.
+    private var usable: PreloaderProcess? {
         shared.withLock { shared in
-            if case .ready(let number, _) = shared.machine.state { shared.running[number]?.mark } else { nil }
+            if case .ready(let number, _) = shared.machine.state { shared.running[number] } else { nil }
         }
     }
+
+    var tag: ChildTag? { usable?.tag }
+
+    /// Another core goes on with it.
+    func stopReading() { usable?.stopReading() }
+
+    var mark: ProcessMark? { usable?.mark }
 
     private func heard(_ event: PreloaderProcess.Event, of number: Int) {
         decide { shared in

@@ -47,6 +47,8 @@ final class PreloaderProcess: ChildHandler {
     }
 
     var tag: ChildTag? { state.withLock { $0.tag } }
+
+    func stopReading() { output.stop() }
     var mark: ProcessMark? { state.withLock { $0.mark } }
     var pid: Int32? { mark?.pid }
     /// As far as it has come.

@@ -12,6 +12,7 @@ final class ChildOutput: Sendable {
     private let reader: OutputReader
     private let maxLine: Int
     private let openStreams = Mutex(0)
+    private let tokens = Mutex<[OutputReader.Token]>([])
 
     init(reader: OutputReader, maxLine: Int = 16 * 1024) {
         self.reader = reader
@@ -37,7 +38,7 @@ final class ChildOutput: Sendable {
     ) {
         let splitter = LineSplitter(maxLine: maxLine)
         let tell: @Sendable ([String]) -> Void = { if !$0.isEmpty { lines($0) } }
-        reader.add(
+        let token = reader.add(
             descriptor, receive: { tell(splitter.receive($0)) },
             ended: { [self] in
                 tell(splitter.ended())
@@ -47,5 +48,9 @@ final class ChildOutput: Sendable {
                 }
                 if isLast { over() }
             })
+        tokens.withLock { $0.append(token) }
     }
+
+    /// Somebody else reads on. Both streams count as ended.
+    func stop() { for token in tokens.withLock({ $0 }) { reader.remove(token) } }
 }

@@ -23,6 +23,8 @@ package struct Inheritance: Sendable {
     package var controlGroupNote = ""
     /// What served for the core before: each is to be gone on with, or to be ended.
     package var children: [InheritedChild] = []
+    /// It takes the place of a core that serves: `begin` and the children come when that one has handed over.
+    package var isSuccessor = false
 }
 
 /// The core's own copy of a listening descriptor of the supervisor's.
@@ -32,7 +34,7 @@ package struct InheritedListener: Sendable, Equatable {
     package var descriptor: Int32
 }
 
-package enum ControlRequest: Sendable, Equatable {
+package enum ControlRequest: Sendable {
     case shutdown(hurry: Bool)
     /// Of a new plan that comes next; the descriptor is the receiver's.
     case listener(InheritedListener)
@@ -43,6 +45,16 @@ package enum ControlRequest: Sendable, Equatable {
     /// To be answered by `pong`.
     case ping
     case apps(AppsMessage)
+    /// To a successor.
+    case child(InheritedChild)
+    case begin
+    /// To be answered by `handedOver`.
+    case retire
+    case endRetirement
+    case upgraded(ticket: UInt64, version: String)
+    case upgradeRefused(ticket: UInt64, reason: String)
+    /// What the core before still has under way; empty: nothing, it has ended.
+    case loads([WorkerLoad])
     /// The supervisor is gone; its death signal follows.
     case supervisorGone
 }
@@ -91,6 +103,9 @@ package final class SupervisorLink: Sendable {
                 inheritance.children.append(
                     keep(InheritedChild(entry: entry, link: self, descriptors: descriptors)))
             case .begin:
+                return inheritance
+            case .prepare:
+                inheritance.isSuccessor = true
                 return inheritance
             default:
                 for number in descriptors { _ = Descriptor(owning: number) }
@@ -228,7 +243,16 @@ package final class SupervisorLink: Sendable {
             meterStarted(.success(number))
             for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
             return
-        case .welcome, .controlGroups, .child, .begin: break
+        case .child(let entry):
+            control(.child(keep(InheritedChild(entry: entry, link: self, descriptors: descriptors))))
+            return
+        case .begin: control(.begin)
+        case .retire: control(.retire)
+        case .endRetirement: control(.endRetirement)
+        case .upgraded(let ticket, let version): control(.upgraded(ticket: ticket, version: version))
+        case .upgradeRefused(let ticket, let reason): control(.upgradeRefused(ticket: ticket, reason: reason))
+        case .loads(let loads): control(.loads(loads))
+        case .welcome, .controlGroups, .prepare: break
         }
         for number in descriptors { _ = Descriptor(owning: number) }
     }

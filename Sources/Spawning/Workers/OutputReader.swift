@@ -1,3 +1,4 @@
+import Glibc
 package import Linux
 import Model
 import Synchronization
@@ -5,6 +6,9 @@ import Synchronization
 /// Reads the pipes of all children on one thread, so that an app that writes much never finds its pipe full because
 /// somebody else is slow.
 package final class OutputReader: Sendable {
+    package struct Token: Sendable, Equatable {
+        fileprivate var rawValue: UInt64
+    }
     package typealias Receiver = @Sendable (UnsafeRawBufferPointer) -> Void
 
     private struct Source {
@@ -32,9 +36,10 @@ package final class OutputReader: Sendable {
     }
 
     /// Takes over `descriptor`. Both closures run on the reader's thread and must not block; `ended` is the last call.
+    @discardableResult
     package func add(
         _ descriptor: consuming Descriptor, receive: @escaping Receiver, ended: @escaping @Sendable () -> Void
-    ) {
+    ) -> Token {
         do {
             try descriptor.setNonBlocking()
             let number = descriptor.release()
@@ -45,9 +50,20 @@ package final class OutputReader: Sendable {
                 return token
             }
             do { try epoll.add(number, .readable, token: token) } catch { finish(token) }
+            return Token(rawValue: token)
         } catch {
             ended()
+            return Token(rawValue: 0)
         }
+    }
+
+    /// Reads no more of it: another process does. `ended` is called, on the caller's thread.
+    package func remove(_ token: Token) {
+        guard let source = state.withLock({ $0.sources.removeValue(forKey: token.rawValue) }) else { return }
+        try? epoll.remove(source.descriptor)
+        // The reader may be about to read from it: its number must not become another file's. What it holds is let go of.
+        if let null = try? openFile("/dev/null", flags: O_RDONLY) { dup2(null.number, source.descriptor) }
+        source.ended()
     }
 
     private func read(_ token: UInt64) {

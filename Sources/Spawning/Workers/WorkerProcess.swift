@@ -195,6 +195,10 @@ final class WorkerProcess: ChildHandler {
         parts.schedule(ChildOutput.patience) { [self] in report() }
     }
 
+    var tag: ChildTag? { state.withLock { $0.tag } }
+
+    func stopReading() { output.stop() }
+
     // MARK: Output
 
     private func lines(_ lines: [String], _ stream: StandardStream) {

@@ -23,6 +23,22 @@ extension WorkerSpawner {
     /// Of workers that have a process.
     package func workerMarks() -> [WorkerNumber: ProcessMark] { processes.compactMapValues(\.mark) }
 
+    /// The tag of a worker's process.
+    package func workerTags() -> [WorkerNumber: ChildTag] { processes.compactMapValues(\.tag) }
+
+    /// Another core reads what they write from now on, and hears the rest.
+    package func handOver(_ workers: Set<WorkerNumber>) {
+        for (number, process) in processes where workers.contains(number) { process.stopReading() }
+    }
+
+    package func preloaderTag(_ generation: GenerationNumber, of app: AppName) -> ChildTag? {
+        knownPreloader(of: generation, app)?.tag
+    }
+
+    package func handOverPreloader(_ generation: GenerationNumber, of app: AppName) {
+        knownPreloader(of: generation, app)?.stopReading()
+    }
+
     /// Of the one that can be asked for workers now.
     package func preloaderMark(_ generation: GenerationNumber, of app: AppName) -> ProcessMark? {
         knownPreloader(of: generation, app)?.mark

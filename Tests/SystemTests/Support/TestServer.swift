@@ -81,11 +81,14 @@ final class TestServer: @unchecked Sendable {
         return environment
     }
 
+    /// The path by which the program is called.
+    var calledAs = TestServer.binary
+
     func begin(
         _ arguments: [String], adding variables: [String: String] = [:], behind wrapper: [String] = []
     ) throws -> Program {
         try Program(
-            wrapper + [Self.binary] + arguments, environment: environment.merging(variables) { $1 }, in: place)
+            wrapper + [calledAs] + arguments, environment: environment.merging(variables) { $1 }, in: place)
     }
 
     /// Another program than this one, as another user.

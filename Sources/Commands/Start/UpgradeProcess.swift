@@ -1,0 +1,38 @@
+import AdminAPI
+import Core
+import Foundation
+import Glibc
+import Linux
+import Model
+
+/// `passenger _upgrade`, of the new program: makes the plan by which it is to take a running server over, or says why it cannot.
+/// It runs as the supervisor does.
+package enum UpgradeProcess {
+    package static func run() -> Int32 {
+        do {
+            setProcessName("passenger-upgrade")
+            umask(0o022)
+            let running = try RunningPlan()
+            try writeAll(ReloaderPlan.resultTarget, MessageCodec.encode(compile(running)))
+            return 0
+        } catch {
+            printError("passenger _upgrade: \(error)")
+            return 1
+        }
+    }
+
+    private static func compile(_ running: RunningPlan) throws -> CompiledPlan {
+        do {
+            let library = try LibraryPaths.find(program: try ownProgram(), version: ProductVersion.current)
+            let loaders = try InstanceFiles.copyLoaders(
+                of: library, into: running.core.instanceDirectory, beside: running.core.loaderDirectory)
+            let plans = try StartAction(request: running.request).prepareAgain(
+                running.supervisor, running.core, library, loaders: loaders)
+            let refusals = PlanChange(from: running.core, to: plans.core).refusals
+            guard refusals.isEmpty else { return .refused(reason: refusals.joined(separator: "\n")) }
+            return .plan(plans.supervisor)
+        } catch let error as StartError {
+            return .refused(reason: error.description)
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import AdminServer
+import Deploys
+import Gateway
+import Glibc
+import Linux
+import Logging
+import Model
+import NIOCore
+import Pool
+import Spawning
+import Telemetry
+
+/// Another core takes the place of this one: what is a later core's is handed over, and what was accepted is answered.
+extension Core {
+    /// So long may operations that cannot be gone on with by another core hold an upgrade up.
+    private static let patience = Duration.seconds(600)
+    private static let pause = Duration.milliseconds(100)
+    private static let reportInterval = Duration.milliseconds(10)
+    private static let farewell = Duration.milliseconds(500)
+    /// Who is asked to connect anew has this much time to send the request with whose answer it hears so.
+    private static let idleTime = Duration.seconds(20)
+
+    struct Retirement: Sendable {
+        var gateway: Gateway
+        var bridge: PoolBridge
+        var spawner: WorkerSpawner
+        var snapshots: SnapshotKeeper
+        var admin: AdminServer
+        var adminTask: Task<Void, Never>
+    }
+
+    /// Does not return once it has handed over.
+    func followRetirement(_ parts: Retirement) async {
+        for await _ in retirements {
+            do {
+                let (pool, loads) = try await handOver(parts)
+                await answerTheLast(parts, pool, loads)
+                writer.flush()
+                exit(0)
+            } catch let refusal as Refused {
+                logger.warning("upgrade: this core goes on: \(refusal.reason)")
+                // Fails only when the supervisor is gone, and this process with it.
+                try? link.send(.handedOver([], refusal: refusal.reason))
+            } catch {
+                // Operations were told to stop, so it cannot go on as it was: the next core can.
+                logger.critical("upgrade: the hand-over failed: \(error)")
+                writer.flush()
+                exit(1)
+            }
+        }
+    }
+
+    private struct Refused: Error { var reason: String }
+
+    private func handOver(_ parts: Retirement) async throws -> (PoolRecord, WorkerLoads) {
+        try await waitForRest()
+        do {
+            // Later there is no way back.
+            try parts.snapshots.writeNow()
+        } catch {
+            throw Refused(reason: "the pool's snapshot cannot be written: \(error)")
+        }
+        isRetired.withLock { $0 = true }
+        // Commands that come from here on wait for the next core.
+        await parts.admin.stopAccepting()
+        await withTaskGroup(of: Void.self) { group in
+            for app in table.all { group.addTask { await app.operations.shutDown() } }
+        }
+        await parts.gateway.retire()
+        let snapshot = try parts.snapshots.finish(pool.retire())
+        let loads = handOverChildren(snapshot, parts)
+        try link.send(.handedOver(loads.children, refusal: nil))
+        logger.info("another core takes over; this one answers its last clients")
+        return (snapshot.pool, loads.loads)
+    }
+
+    private func handOverChildren(
+        _ snapshot: ServerSnapshot, _ parts: Retirement
+    ) -> (loads: WorkerLoads, children: [ChildTag]) {
+        let spawner = parts.spawner
+        let listed = Set(snapshot.workers.map(\.number))
+        let tags = spawner.workerTags().filter { listed.contains($0.key) }
+        parts.bridge.retire(listed)
+        spawner.handOver(listed)
+        var children = Array(tags.values)
+        for preloader in snapshot.preloaders {
+            guard let tag = spawner.preloaderTag(preloader.generation, of: preloader.app) else { continue }
+            spawner.handOverPreloader(preloader.generation, of: preloader.app)
+            children.append(tag)
+        }
+        var known: [WorkerNumber: WorkerShare] = [:]
+        for worker in snapshot.pool.apps.flatMap(\.generations).flatMap(\.workers) {
+            known[worker.number] = worker.load
+        }
+        return (WorkerLoads(tags: tags, known: known), children)
+    }
+
+    /// Until nothing is under way that another core could not go on with.
+    private func waitForRest() async throws {
+        let deadline = monotonicNow() + Self.patience
+        while let (app, work) = await firstWork() {
+            guard monotonicNow() < deadline else {
+                throw Refused(reason: "\(work) of app \(app) has not ended for \(Self.patience)")
+            }
+            try? await Task.sleep(for: Self.pause)
+        }
+    }
+
+    private func firstWork() async -> (AppName, String)? {
+        for app in table.all where app.isStarted {
+            if let work = await app.operations.work { return (app.name, work) }
+        }
+        return nil
+    }
+
+    // MARK: After it
+
+    private func answerTheLast(_ parts: Retirement, _ record: PoolRecord, _ loads: WorkerLoads) async {
+        let reports = Task { await report(loads) }
+        async let companions: Void = stopCompanions(within: plan.server.shutdownTimeout)
+        endStreams(record, parts.gateway)
+        let idle = Task {
+            try await Task.sleep(for: Self.idleTime)
+            parts.gateway.endIdle()
+        }
+        let orders = Task {
+            // The server stops, or traffic is about to change hands.
+            for await order in retirementOrders {
+                parts.gateway.endIdle()
+                if order == .hurry { parts.gateway.closeAll() }
+            }
+        }
+        await parts.gateway.waitUntilEmpty(within: Self.longestAnswer(record))
+        await parts.gateway.finish(within: .milliseconds(500))
+        idle.cancel()
+        orders.cancel()
+        await parts.gateway.closeLogs(within: .seconds(1))
+        await companions
+        await hasSuccessor.value
+        // Whoever asked for the upgrade has the answer before the process ends.
+        try? await Task.sleep(for: Self.farewell)
+        parts.adminTask.cancel()
+        await parts.adminTask.value
+        reports.cancel()
+    }
+
+    private func endStreams(_ record: PoolRecord, _ gateway: Gateway) {
+        for app in record.apps {
+            guard let index = table[app.name]?.index else { continue }
+            for generation in app.generations {
+                gateway.endStreams(
+                    of: index, generation: generation.number, worker: nil,
+                    spreadOver: generation.spec.settings.deploy.streamDrain)
+            }
+        }
+    }
+
+    /// What any of the apps gives its requests, or its streams, when it drains.
+    private static func longestAnswer(_ record: PoolRecord) -> Duration {
+        let settings = record.apps.flatMap(\.generations).map(\.spec.settings.deploy)
+        return settings.map { max($0.drainTimeout, $0.streamDrain) }.max() ?? idleTime
+    }
+
+    private func report(_ known: WorkerLoads) async {
+        var loads = known
+        while !Task.isCancelled {
+            let changes = loads.changes { pool.load(of: $0) }
+            if !changes.isEmpty { try? link.send(.loads(changes)) }
+            try? await Task.sleep(for: Self.reportInterval)
+        }
+    }
+}
+
+/// What a retiring core is told.
+enum RetirementOrder: Sendable {
+    case endIdle, hurry
+}

@@ -1,0 +1,183 @@
+import Glibc
+import Linux
+import Model
+
+/// What an upgrade comes down to: two cores for a while, and then this process as the new program.
+extension SupervisorLoop {
+    /// `ticket` 0: a signal.
+    func upgrade(ticket: UInt64) {
+        perform(
+            upgrade.requested(ticket, objection: upgradeObjection, mustWait: machine.retiring != nil))
+    }
+
+    private var upgradeObjection: String? {
+        guard plan.reloader != nil else { return "this server reads no configuration again, and so cannot be upgraded" }
+        guard reloading.state == .idle else { return "the configuration is being read again: try again in a moment" }
+        return machine.upgradeObjection
+    }
+
+    func perform(_ actions: [UpgradeStateMachine.Action]) {
+        for action in actions { perform(action) }
+        if upgrade.isIdle { upgrader = nil }
+    }
+
+    private func perform(_ action: UpgradeStateMachine.Action) {
+        switch action {
+        case .startCompiler: startUpgradeCompiler()
+        case .killCompiler(let pid): try? signalGroup(pid, Signal.kill)
+        case .startSuccessor: startSuccessor()
+        case .endSuccessor(let reason): perform(machine.endSuccessor(reason))
+        case .retireCore: send(.retire)
+        case .promote(let children): promote(children)
+        case .giveUpCore(let reason): perform(machine.coreIsUnusable(reason: reason))
+        case .commit(let version):
+            if let taken = upgrader?.takeLauncher() { coreLauncher = taken }
+            commit("upgrade: version \(version) serves")
+        case .withdraw: withdraw()
+        case .answer(let ticket, let version): send(.upgraded(ticket: ticket, version: version), to: retiringConnection)
+        case .refuse(let ticket, let reason):
+            send(.upgradeRefused(ticket: ticket, reason: reason), to: retiringConnection ?? connection)
+        case .log(let line): log.write(line)
+        }
+    }
+
+    // MARK: The new program's plan
+
+    private func startUpgradeCompiler() {
+        do {
+            guard let reloader = plan.reloader else { return }
+            let upgrader = try Upgrader(path: plan.programPath, plan: reloader)
+            self.upgrader = upgrader
+            let process = try upgrader.reloader.start(plan, using: launcher)
+            let pid = process.pid
+            keep(process)
+            upgrade.compilerStarted(pid: pid, now: monotonicNow())
+        } catch {
+            perform(upgrade.notStarted((error as? Refusal)?.reason ?? "the new program cannot be run: \(error)"))
+        }
+    }
+
+    func upgradeCompilerEnded(_ pid: Int32, _ reason: ExitReason) {
+        guard upgrade.isCompiler(pid), let upgrader else { return }
+        switch upgrader.reloader.result(reason) {
+        case .refused(let reason): perform(upgrade.compilerEnded(refusal: reason))
+        case .plan(let new):
+            offered = PlanOffer(plan: new)
+            perform(upgrade.compilerEnded(refusal: nil))
+        }
+    }
+
+    // MARK: The new core
+
+    private func startSuccessor() {
+        guard var offer = offered, let upgrader else { return }
+        do {
+            if let objection = plan.listenerObjection(to: offer.plan) { throw Refusal(reason: objection) }
+            let known = Set(plan.listeners.map(\.name))
+            let added = offer.plan.listeners.filter { !known.contains($0.name) }
+            try listeners.add(added, users: offer.plan.users)
+            offer.added = Set(added.map(\.name))
+            offered = offer
+            readableFiles = ReadableFiles(paths: plan.readableFiles + offer.plan.readableFiles)
+            let credentials = try policy.known(plan.coreUser)
+            let number = machine.nextCoreNumber()
+            let started = try upgrader.startCore(offer.plan, credentials, using: launcher)
+            keep(started.process)
+            perform(machine.successorStarted(number: number, pid: started.process.pid, now: monotonicNow()))
+            upgrade.successorStarted(now: monotonicNow())
+            try prepare(started.control, number: number)
+        } catch {
+            let reason = (error as? ListenerFailure)?.reason ?? (error as? Refusal)?.reason ?? "\(error)"
+            perform(machine.endSuccessor(reason))
+            perform(upgrade.notStarted(reason))
+        }
+    }
+
+    private func prepare(_ control: consuming Descriptor, number: UInt32) throws(SystemError) {
+        let connection = try makeConnection(control, number: number)
+        successorConnection = connection
+        guard let bootPlan = upgrader?.bootPlan else { return }
+        try greet(connection, bootPlan: bootPlan)
+        try connection.send(.prepare)
+        try tellStory(connection)
+    }
+
+    /// Until it owns the pool it may look at certificates, and no more.
+    func hearSuccessor(_ message: CoreMessage, _ descriptors: [Int32], _ connection: CoreConnection) {
+        closeDescriptors(descriptors)
+        switch message {
+        case .hello(let version) where version != SupervisionProtocol.version:
+            perform(machine.endSuccessor("it speaks protocol version \(version)"))
+        case .openFile(let path): open(path, for: connection)
+        case .prepared(let version): perform(upgrade.successorIsPrepared(version: version, now: monotonicNow()))
+        case .failed(let reason, _):
+            perform(upgrade.successorIsGone(reason))
+            perform(machine.endSuccessor(reason))
+        case .spawn(let request):
+            send(.spawnRefused(tag: request.tag, reason: "another core serves"), to: connection)
+        case .startMeter: send(.meterStarted(errno: EAGAIN), to: connection)
+        default: break
+        }
+    }
+
+    func coreHandedOver(_ children: [ChildTag], refusal: String?) {
+        perform(upgrade.coreHandedOver(children, refusal: refusal, now: monotonicNow()))
+    }
+
+    private func promote(_ tags: [ChildTag]) {
+        guard let next = successorConnection else { return }
+        perform(machine.promote(tags, now: monotonicNow()))
+        retiringConnection = connection
+        connection = next
+        successorConnection = nil
+        ignoringClosedCore(next) { () throws(SystemError) in try hand(machine.handedOver, to: next) }
+    }
+
+    /// Any child: a core that is not the owner.
+    func coreBesideEnded(_ pid: Int32, _ reason: ExitReason) {
+        upgradeCompilerEnded(pid, reason)
+        if machine.successor?.pid == pid {
+            hearLastWords(of: successorConnection)
+            disconnect(successorConnection)
+            perform(upgrade.successorIsGone("it ended: \(reason)"))
+        }
+        if machine.retiring?.pid == pid { disconnect(retiringConnection) }
+    }
+
+    private func hearLastWords(of connection: CoreConnection?) {
+        guard let connection else { return }
+        for _ in 0..<Self.mostMessages {
+            guard case .message(let message, let descriptors) = connection.receive() else { return }
+            hearSuccessor(message, descriptors, connection)
+        }
+    }
+
+    /// A retiring core that asks for something gets an answer, or it would wait.
+    func hearRetiring(_ message: CoreMessage, _ connection: CoreConnection) {
+        switch message {
+        case .spawn(let request):
+            send(.spawnRefused(tag: request.tag, reason: "another core has taken over"), to: connection)
+        case .fork(let request):
+            send(.spawnRefused(tag: request.tag, reason: "another core has taken over"), to: connection)
+        case .startMeter: send(.meterStarted(errno: EAGAIN), to: connection)
+        case .openFile(let path): send(.fileOpened(path: path, errno: EAGAIN), to: connection)
+        case .requestReload(let ticket):
+            send(.reloadRefused(ticket: ticket, reason: "another core has taken over: try again"), to: connection)
+        case .requestUpgrade(let ticket):
+            send(.upgradeRefused(ticket: ticket, reason: "another core has taken over: try again"), to: connection)
+        default: perform(machine.received(message, from: connection.core, now: monotonicNow()))
+        }
+    }
+
+}
+
+extension SupervisorPlan {
+    /// An address that stays keeps its socket.
+    fileprivate func listenerObjection(to new: SupervisorPlan) -> String? {
+        for listener in new.listeners {
+            guard let old = listeners.first(where: { $0.name == listener.name }), old != listener else { continue }
+            return "listener \(listener.name) would change, which only a restart of the server can do"
+        }
+        return nil
+    }
+}

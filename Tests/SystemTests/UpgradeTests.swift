@@ -1,0 +1,195 @@
+import AdminAPI
+import Foundation
+import Glibc
+import Linux
+import Model
+import Testing
+
+extension SystemTests {
+    /// Another program in the place of the one that runs.
+    @Suite(.serialized) struct UpgradeTests {
+        private func serving(
+            _ language: Language, workers: Int, in place: Place, calledAs path: String? = nil
+        ) throws -> TestServer {
+            let server = TestServer(try place.copyApp(language, as: "app"), in: place)
+            if let path { server.calledAs = path }
+            try server.start(["--min-instances", "\(workers)", "--max-pool-size", "\(workers)"])
+            try server.waitUntilServing(workers: workers)
+            return server
+        }
+
+        private func pids(_ server: TestServer) throws -> [Int32] {
+            try server.workers().compactMap(\.pid).sorted()
+        }
+
+        private func upgrade(_ server: TestServer) throws {
+            let end = try server.command("upgrade")
+            #expect(end.status == 0, "\(end.everything)\n\(server.log)")
+        }
+
+        @Test(.timeLimit(.minutes(2)), arguments: Language.allCases)
+        func `no request is lost and no worker started, however often`(_ language: Language) throws {
+            let place = try Place()
+            let server = try serving(language, workers: 3, in: place)
+            let workers = try pids(server)
+            let preloader = try server.appStatus().generations.first?.preloader
+            let load = try LoadGenerator(port: server.port, in: place)
+            try load.waitForTraffic()
+            for _ in 1...4 {
+                let core = try server.status().server.corePid
+                try upgrade(server)
+                #expect(try server.status().server.corePid != core)
+                try load.waitForTraffic()
+            }
+            let account = try load.stop()
+            #expect(account.failures.isEmpty, "\(account)\n\(server.log)")
+            #expect(account.slowest < 5, "\(account)")
+            #expect(try pids(server) == workers)
+            #expect(try server.appStatus().generations.first?.preloader == preloader)
+
+            // The last core is one like any other.
+            kill(workers[0], SIGKILL)
+            try eventually("another worker", evidence: { server.log }) {
+                let now = try pids(server)
+                return now.count == 3 && !now.contains(workers[0])
+            }
+            #expect(try server.command("restart").status == 0, "\(server.log)")
+            try server.waitUntilServing(workers: 3)
+            let all = processes(mentioning: server.directory) + (try pids(server))
+            try server.stop()
+            #expect(!all.contains(where: isRunning))
+        }
+
+        @Test(.timeLimit(.minutes(1)), arguments: [Language.ruby, .node])
+        func `what is in flight is answered by the core that has it, and a kept connection has one more answer`(
+            _ language: Language
+        ) throws {
+            let place = try Place()
+            let server = try serving(language, workers: 2, in: place)
+            let idle = try HTTPConnection(port: server.port)
+            #expect(try idle.get("/version").line == "1")
+            let slow = try HTTPConnection(port: server.port)
+            try slow.send("GET /slow?seconds=3 HTTP/1.1\r\nHost: test\r\n\r\n")
+            try eventually("the request in a worker") { try server.workers().contains { $0.requestsNow == 1 } }
+            let core = try server.status().server.corePid
+            let upgrade = try server.begin(["upgrade", "--root", server.directory])
+            try eventually("the next core", evidence: { server.log }) {
+                (try? server.status().server.corePid).map { $0 != core } ?? false
+            }
+            #expect(
+                try server.workers().map(\.requestsNow).reduce(0, +) == 1, "the next core knows of it\n\(server.log)")
+            #expect(isRunning(core))
+            let last = try idle.get("/version")
+            #expect(last.line == "1" && last.headers["connection"] == "close")
+            let answer = try slow.readAnswer()
+            #expect(answer.status == 200 && answer.headers["connection"] == "close", "\(answer)")
+            #expect(try upgrade.wait().status == 0, "\(server.log)")
+            try eventually("the end of the core before", evidence: { server.log }) { !isRunning(core) }
+            #expect(try server.workers().map(\.requestsNow).reduce(0, +) == 0)
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `a program that does not do is not taken, and the server goes on as it was`() throws {
+            let place = try Place()
+            let path = "\(place.path)/passenger"
+            try point(path, to: TestServer.binary)
+            let server = try serving(.python, workers: 2, in: place, calledAs: path)
+            let (core, workers) = (try server.status().server.corePid, try pids(server))
+            let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive, .newConnection])
+            let text = "\(place.path)/text"
+            try "no program".write(toFile: text, atomically: true, encoding: .utf8)
+            let open = "\(place.path)/open"
+            try FileManager.default.copyItem(atPath: "/bin/true", toPath: open)
+            chmod(open, 0o777)
+            for (program, reason) in [
+                ("/bin/false", "could not be read"), (text, "could not be read"),
+                ("\(place.path)/none", "no such file"),
+                (place.path, "no regular file"), (open, "can be changed by others"),
+            ] {
+                try point(path, to: program)
+                let client = try Program(
+                    [TestServer.binary, "upgrade", "--root", server.directory], environment: server.environment,
+                    in: place)
+                let end = try client.wait()
+                #expect(end.status == 4, "\(program): \(end.everything)\n\(server.log)")
+                #expect(end.errors.lowercased().contains(reason), "\(program): \(end.errors)")
+                #expect(end.errors.contains("goes on as it is"))
+            }
+            #expect(try server.status().server.corePid == core)
+            try point(path, to: TestServer.binary)
+            try upgrade(server)
+            let account = try load.stop()
+            #expect(account.failures.isEmpty, "\(account)")
+            #expect(try server.status().server.corePid != core)
+            #expect(try pids(server) == workers)
+            try server.stop()
+        }
+
+        private func point(_ path: String, to target: String) throws {
+            unlink(path)
+            guard symlink(target, path) == 0 else { throw SystemError(call: "symlink", errno: errno, subject: path) }
+        }
+
+        @Test(.timeLimit(.minutes(3)))
+        func `whichever core is killed at whatever moment of it, the apps go on`() throws {
+            let place = try Place()
+            let server = try serving(.python, workers: 2, in: place)
+            let workers = try pids(server)
+            let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive, .newConnection])
+            try load.waitForTraffic()
+            for milliseconds in [0, 20, 60, 120, 250] {
+                for kills in ["new", "old"] {
+                    let before = try server.status().server.corePid
+                    let position = server.log.utf8.count
+                    var upgrade = try server.begin(["upgrade", "--root", server.directory])
+                    try eventually("the new core", evidence: { server.log }) {
+                        if Self.newCore(server.log, after: position) != nil { return true }
+                        // A core that has just taken over serves before it is ready to be replaced.
+                        if upgrade.hasEnded { upgrade = try server.begin(["upgrade", "--root", server.directory]) }
+                        return false
+                    }
+                    let new = try #require(Self.newCore(server.log, after: position))
+                    usleep(UInt32(milliseconds) * 1000)
+                    kill(kills == "new" ? new : before, SIGKILL)
+                    _ = try upgrade.wait(within: .seconds(30), "the end of the command")
+                    try eventually("a core that serves", within: .seconds(30), evidence: { server.log }) {
+                        guard let core = try? server.status().server.corePid else { return false }
+                        return core != (kills == "new" ? new : before) && (try? pids(server)) == workers
+                    }
+                    try load.waitForTraffic()
+                }
+            }
+            let account = try load.stop()
+            // What was inside a core that was killed, at most a request of each client.
+            #expect(account.failures.count <= 20, "\(account)")
+            #expect(!account.failures.contains { $0.contains("connect: ") }, "\(account)")
+            #expect(try pids(server) == workers)
+            try server.stop()
+        }
+
+        /// The pid in "core 2 of the new version started (pid 4711)".
+        private static func newCore(_ log: String, after position: Int) -> Int32? {
+            let text = String(decoding: log.utf8.dropFirst(position), as: UTF8.self)
+            guard let found = text.range(of: "of the new version started (pid ") else { return nil }
+            return Int32(text[found.upperBound...].prefix { $0.isNumber })
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `a deploy that runs is waited for, and the next one finds everything as it was`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
+            try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: [\"sleep 3\"]"))
+            _ = try repository.commitVersion(2)
+            let deploy = try server.begin(["deploy", "--root", server.directory])
+            try eventually("the build", evidence: { server.log }) { try server.appStatus().operation?.step == "build" }
+            let upgrade = try server.begin(["upgrade", "--root", server.directory])
+            #expect(try deploy.wait().status == 0, "\(server.log)")
+            #expect(try upgrade.wait().status == 0, "\(server.log)")
+            #expect(try server.version() == "2")
+            #expect(try server.command("rollback").status == 0, "\(server.log)")
+            #expect(try server.version() == "1")
+            try server.stop()
+        }
+    }
+}
