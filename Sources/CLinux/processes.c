@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -80,6 +81,10 @@ int cl_spawn(int *pid, const char *path, char *const *argv, char *const *envp, c
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return error;
+}
+
+int cl_execute(int program, char *const *argv) {
+    return (int)syscall(SYS_execveat, program, "", argv, environ, AT_EMPTY_PATH);
 }
 
 int cl_signal_descriptor(const int *signals, int count) {

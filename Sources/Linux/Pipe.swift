@@ -14,6 +14,12 @@ package struct Pipe: ~Copyable {
         writer = Descriptor(owning: two[1])
     }
 
+    /// Of a pipe that is there already.
+    package init(reader: consuming Descriptor, writer: consuming Descriptor) {
+        self.reader = reader
+        self.writer = writer
+    }
+
     /// Asks for a larger buffer. An unprivileged user may get less than wanted (fs.pipe-max-size,
     /// fs.pipe-user-pages-soft): false then, and the pipe is as it was.
     @discardableResult

@@ -11,6 +11,13 @@ package func pidfdSendSignal(_ pidfd: Int32, _ signal: Int32) throws(SystemError
     _ = try checked("pidfd_send_signal") { cl_pidfd_send_signal(pidfd, signal) }
 }
 
+/// Of an open pidfd: -1 once its process has been reaped. Nil when it is no pidfd.
+package func pidfdProcess(_ pidfd: Int32) -> Int32? {
+    guard let bytes = try? readFile("/proc/self/fdinfo/\(pidfd)", limit: 16 << 10) else { return nil }
+    let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("Pid:") }
+    return line?.split(whereSeparator: \.isWhitespace).last.flatMap { Int32($0) }
+}
+
 /// kill(2) of a process group; only for groups whose leader has not been waited for, else the number may be another's.
 package func signalGroup(_ group: Int32, _ signal: Int32) throws(SystemError) {
     precondition(group > 1, "kill(0) and kill(-1) mean everybody")

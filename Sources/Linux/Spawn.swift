@@ -35,7 +35,7 @@ package func spawnProcess(
 }
 
 /// A null-terminated array of C strings that lives as long as the call.
-private func withCStrings<Result>(
+func withCStrings<Result>(
     _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
     var storage: [CChar] = []

@@ -96,6 +96,9 @@ final class AppsWatcher {
         return entries.keys.filter { !told.contains($0) }.map { .gone(name: $0) }
     }
 
+    /// A story that was told before.
+    func recall(_ story: [AppsMessage]) { story.forEach(keep) }
+
     /// For a core that knows nothing yet.
     var story: [AppsMessage] {
         var story = entries.values.map { AppsMessage.present($0) }

@@ -23,6 +23,13 @@ final class ChildProcess {
     /// None, or stdout and stderr.
     var outputDescriptors: [Int32] { output?.numbers ?? [] }
 
+    var reportDescriptor: Int32? {
+        switch report {
+        case .none: nil
+        case .some(let report): report.number
+        }
+    }
+
     /// What `passenger-launch` said before it gave up; nil when the program ran. To be asked once the child has ended.
     func launchFailure() -> LaunchFailure? {
         switch report {

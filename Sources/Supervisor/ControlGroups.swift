@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import Model
 
 /// The control groups of this server, below the one that it was started in:
 ///
@@ -20,7 +21,7 @@ final class ControlGroups {
     /// Why there are none, for people.
     struct Unavailable: Error { var reason: String }
 
-    static func make() throws(Unavailable) -> ControlGroups {
+    private static func make() throws(Unavailable) -> ControlGroups {
         guard let place = ControlGroupPlace.own() else { throw Unavailable(reason: "there is no cgroup2 file system") }
         do throws(SystemError) {
             let group = try ControlGroup(path: place.path)
@@ -32,6 +33,32 @@ final class ControlGroups {
         } catch {
             throw Unavailable(reason: error.errno == 0 ? error.call : "\(error)")
         }
+    }
+
+    /// And what to tell people of them. `kept`: those of the image before.
+    static func obtain(_ kept: SupervisorState?) -> (groups: ControlGroups?, note: String) {
+        if let kept {
+            guard let own = kept.controlGroups else { return (nil, kept.controlGroupNote) }
+            do throws(SystemError) {
+                return (try ControlGroups(own), kept.controlGroupNote)
+            } catch {
+                return (nil, "no control groups any more, only process groups: \(error)")
+            }
+        }
+        do throws(Unavailable) {
+            let groups = try make()
+            return (groups, groups.description)
+        } catch {
+            return (nil, "no control groups, only process groups: \(error.reason)")
+        }
+    }
+
+    private init(_ kept: SupervisorState.ControlGroups) throws(SystemError) {
+        let base = try ControlGroup(path: kept.path)
+        above = try ControlGroup(path: String(kept.path[..<(kept.path.lastIndex(of: "/") ?? kept.path.startIndex)]))
+        hasMemory = Self.hasMemory(base)
+        ending = kept.ending
+        self.base = base
     }
 
     private init(above: consuming ControlGroup) throws(SystemError) {
@@ -50,11 +77,17 @@ final class ControlGroups {
         // There may be no such controller here, or others in the group above: then there are no figures.
         try? above.write("+memory", to: "cgroup.subtree_control")
         try? base.write("+memory", to: "cgroup.subtree_control")
-        let controllers = (try? base.read("cgroup.subtree_control")) ?? ""
-        hasMemory = controllers.split(whereSeparator: \.isWhitespace).contains("memory")
+        hasMemory = Self.hasMemory(base)
         self.base = base
         self.above = above
     }
+
+    private static func hasMemory(_ group: borrowing ControlGroup) -> Bool {
+        let controllers = (try? group.read("cgroup.subtree_control")) ?? ""
+        return controllers.split(whereSeparator: \.isWhitespace).contains("memory")
+    }
+
+    var kept: SupervisorState.ControlGroups { SupervisorState.ControlGroups(path: path, ending: ending) }
 
     var path: String { base.path }
 

@@ -33,6 +33,9 @@ final class CoreConnection {
 
     var number: Int32 { socket.number }
 
+    /// Nothing waits to be sent.
+    var isIdle: Bool { queue.isEmpty }
+
     /// Throws when the core is gone (EPIPE), or so slow that it may be taken to be.
     func send(_ message: SupervisorMessage, descriptors: [Int32] = []) throws(SystemError) {
         let bytes = MessageCodec.encode(message)

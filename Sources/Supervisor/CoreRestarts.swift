@@ -1,3 +1,5 @@
+import Model
+
 /// When the next core starts: at once after a first crash, then after 100 ms doubling to 10 s; a life of 30 s clears
 /// the record. A server whose core was never ready is not started again and again: whoever started it waits for an
 /// answer.
@@ -15,6 +17,19 @@ struct CoreRestarts: Sendable, Equatable {
     private var lastNumber: UInt32 = 0
     private var failures = 0
     private var wasEverReady = false
+
+    init() {}
+
+    /// Of an image of the supervisor before, whose core served.
+    init(_ kept: SupervisorState.Restarts) {
+        lastNumber = kept.lastNumber
+        failures = Int(kept.failures)
+        wasEverReady = true
+    }
+
+    var kept: SupervisorState.Restarts {
+        SupervisorState.Restarts(lastNumber: lastNumber, failures: UInt32(clamping: failures))
+    }
 
     mutating func nextNumber() -> UInt32 {
         lastNumber += 1

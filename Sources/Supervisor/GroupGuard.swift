@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import Model
 
 /// The process that outlives a killed supervisor for a moment (`passenger-launch guard`). The death signal reaches the
 /// children that the supervisor started, not what those started in turn; the guard is told of every process group, and
@@ -32,6 +33,20 @@ final class GroupGuard {
             log.write("no group guard: \(error)")
         }
         groups.forEach(tell)
+    }
+
+    var kept: SupervisorState.Guard? {
+        guard let pid, let pipe else { return nil }
+        return SupervisorState.Guard(pid: pid, pipe: pipe)
+    }
+
+    /// From the one of an image before: there is always one.
+    func takeOver(from old: SupervisorState.Guard, groups: [Int32]) {
+        start(groups: groups)
+        guard pipe != nil else { return (pid, pipe) = (old.pid, old.pipe) }
+        // Dead before its pipe ends: at that it would kill all that it knows of.
+        if processParent(pid: old.pid) == getpid() { kill(old.pid, SIGKILL) }
+        closeDescriptors([old.pipe])
     }
 
     func add(_ group: Int32) { tell(group) }

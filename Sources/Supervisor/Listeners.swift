@@ -13,18 +13,14 @@ struct Listeners: ~Copyable {
         var origin = Origin.bound
     }
 
-    enum Origin {
-        case bound
-        /// Ours from before, kept by the service manager meanwhile.
-        case stored
-        /// Of a socket unit (systemd.socket(5)), whose file is not ours to remove.
-        case unit
-    }
+    typealias Origin = SupervisorState.Listener.Origin
 
     /// In the order of the plan, siblings one after another.
     private(set) var sockets: [Socket] = []
 
     deinit { closeDescriptors(sockets.map(\.descriptor)) }
+
+    init(kept sockets: [Socket]) { self.sockets = sockets }
 
     /// `given`: sockets that are there already, by the names of their listeners.
     init(

@@ -8,7 +8,8 @@ import Model
 final class Meter {
     private let program: String
     private let user: (uid: UInt32, gid: UInt32)
-    private var pid: Int32?
+    /// Of the one that runs.
+    var pid: Int32?
 
     init(program: String, credentials: Credentials) {
         self.program = program

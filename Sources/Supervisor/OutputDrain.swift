@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import Model
 
 /// Empties output pipes that no core reads, so that a log never blocks an app, and counts what is lost.
 struct OutputDrain {
@@ -15,10 +16,17 @@ struct OutputDrain {
     func drains(_ descriptor: Int32) -> Bool { owners[descriptor] != nil }
 
     /// Once for a child: what it has lost already is counted on.
-    mutating func add(pid: Int32, descriptors: [Int32]) {
+    mutating func add(pid: Int32, descriptors: [Int32], lost before: SupervisorState.Lost? = nil) {
         guard lost[pid] == nil else { return }
-        lost[pid] = Lost(descriptors: descriptors)
+        lost[pid] = Lost(
+            descriptors: descriptors, lines: Int(clamping: before?.lines ?? 0), bytes: Int(clamping: before?.bytes ?? 0)
+        )
         for descriptor in descriptors { owners[descriptor] = pid }
+    }
+
+    /// Nil for a child whose output is not drained.
+    func lost(pid: Int32) -> SupervisorState.Lost? {
+        lost[pid].map { SupervisorState.Lost(lines: UInt64($0.lines), bytes: UInt64($0.bytes)) }
     }
 
     /// Reads once. False at the end of the pipe: it need not be watched any more.

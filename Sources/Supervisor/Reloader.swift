@@ -34,12 +34,17 @@ final class Reloader {
         resultFile = nil
     }
 
-    /// `running`: the plan that is to be replaced.
-    func start(_ running: SupervisorPlan, using launcher: borrowing Launcher) throws(SystemError) -> ChildProcess {
+    /// - Parameters:
+    ///   - running: the plan that is to be replaced.
+    ///   - state: from which the program would have to go on; only of interest to another one.
+    func start(
+        _ running: SupervisorPlan, state: [UInt8] = [], using launcher: borrowing Launcher
+    ) throws(SystemError) -> ChildProcess {
         closeResult()
         var running = running
         running.reloader = nil
         let plan = try makeMemoryFile(name: "running-plan", contents: MessageCodec.encode(running))
+        let state = try makeMemoryFile(name: "supervisor-state", contents: state)
         let result = try makeMemoryFile(name: "new-plan", contents: [], sealed: false)
         let process = try launcher.launch(
             plan: launchPlan.number,
@@ -50,6 +55,7 @@ final class Reloader {
                 DescriptorMove(source: input.number, target: ReloaderPlan.inputTarget),
                 DescriptorMove(source: plan.number, target: ReloaderPlan.runningTarget),
                 DescriptorMove(source: program.number, target: ReloaderPlan.programTarget),
+                DescriptorMove(source: state.number, target: ReloaderPlan.stateTarget),
             ],
             credentials: .own, makesOutputPipes: false)
         resultFile = result.release()

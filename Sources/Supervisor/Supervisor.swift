@@ -6,19 +6,32 @@ import Model
 package enum Supervisor {
     static let largestPlan = 64 << 20
 
-    /// `planDescriptor`: a `SupervisorPlan` as `MessageCodec` encodes it. Takes the descriptor over.
-    package static func run(planDescriptor: Int32) -> Never {
+    /// What is to be run, and a descriptor, which is taken over:
+    ///
+    ///     FD          a server by this `SupervisorPlan`, as `MessageCodec` encodes it
+    ///     resume FD   the one that this process has run as another program, by its `SupervisorState`
+    ///     prove FD    nothing: exits with 0 if that could be resumed by this program
+    package static func run(_ arguments: [String], rehearsal: Rehearsal? = nil) -> Never {
+        guard let descriptor = arguments.last.flatMap({ Int32($0) }) else { exit(2) }
+        switch arguments.dropLast() {
+        case []: start(descriptor, rehearsal)
+        case ["resume"]: resume(descriptor, rehearsal)
+        case ["prove"]: prove(descriptor)
+        default: exit(2)
+        }
+    }
+
+    private static func start(_ planDescriptor: Int32, _ rehearsal: Rehearsal?) -> Never {
         let plan: SupervisorPlan
         do {
             try prepareProcess()
-            let file = Descriptor(owning: planDescriptor)
-            plan = try MessageCodec.decodeSupervisorPlan(try readWholeFile(file.number, limit: largestPlan))
+            plan = try readPlan(planDescriptor)
         } catch {
             SupervisorLog(format: .text).write("cannot start: supervisor plan: \(error)")
             exit(1)
         }
         do {
-            let loop = try makeLoop(plan)
+            let loop = try makeLoop(plan, rehearsal)
             exit(loop.run())
         } catch {
             let reason = (error as? ListenerFailure)?.reason ?? (error as? Refusal)?.reason ?? "\(error)"
@@ -29,11 +42,14 @@ package enum Supervisor {
         }
     }
 
-    private static func makeLoop(_ plan: SupervisorPlan) throws -> SupervisorLoop {
+    private static func readPlan(_ descriptor: Int32) throws -> SupervisorPlan {
+        let file = Descriptor(owning: descriptor)
+        return try MessageCodec.decodeSupervisorPlan(try readWholeFile(file.number, limit: largestPlan))
+    }
+
+    private static func makeLoop(_ plan: SupervisorPlan, _ rehearsal: Rehearsal?) throws -> SupervisorLoop {
         // Before the listeners: a TERM that comes meanwhile is then kept for the loop.
-        let signals = try SignalDescriptor([
-            Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.user1, Signal.user2, Signal.child,
-        ])
+        let signals = try makeSignals(rehearsal)
         let log = SupervisorLog(format: plan.logFormat)
         let manager = ServiceManager(.current(), log: log)
         let listeners = try makeListeners(plan, manager, log)
@@ -41,12 +57,19 @@ package enum Supervisor {
         let kept = manager.keptFiles(listeners.sockets)
         do {
             if let pidFile = plan.pidFile { try writePidFile(pidFile) }
-            return try SupervisorLoop(plan: plan, listeners: listeners, signals: signals, manager: manager)
+            return try SupervisorLoop(
+                plan: plan, listeners: listeners, signals: signals, manager: manager, rehearsal: rehearsal)
         } catch {
             // Only now that the sockets are known to be ours: else all this may be that of a live server.
             CleanUp.run(plan, keeping: kept)
             throw error
         }
+    }
+
+    static func makeSignals(_ rehearsal: Rehearsal?) throws(SystemError) -> SignalDescriptor {
+        try SignalDescriptor(
+            [Signal.terminate, Signal.interrupt, Signal.hangUp, Signal.user1, Signal.user2, Signal.child]
+                + (rehearsal.map { [$0.signal] } ?? []))
     }
 
     private static func makeListeners(
@@ -62,7 +85,7 @@ package enum Supervisor {
         }
     }
 
-    private static func prepareProcess() throws(SystemError) {
+    static func prepareProcess() throws(SystemError) {
         openStandardDescriptors()
         // exec of /proc/self/exe has made it `exe`.
         setProcessName("passenger")

@@ -36,8 +36,8 @@ final class SupervisorLoop {
     var connection: CoreConnection?
     var successorConnection: CoreConnection?
     var retiringConnection: CoreConnection?
-    private var drain = OutputDrain()
-    private let groupGuard: GroupGuard
+    var drain = OutputDrain()
+    let groupGuard: GroupGuard
     let apps: AppsWatcher?
     let meter: Meter
     let manager: ServiceManager
@@ -50,16 +50,19 @@ final class SupervisorLoop {
     /// The service manager waits to hear that it is over.
     var hasToldReload = false
     /// Nil where the server may make none.
-    private let controlGroups: ControlGroups?
-    private let controlGroupNote: String
+    let controlGroups: ControlGroups?
+    let controlGroupNote: String
     /// Forked workers, and their preloaders, have its read end. Nothing is ever written: its end is ours. It is not one
     /// preloader's, because workers live on when theirs has ended.
     let ownerPipe: Pipe
+    /// What this process is to go on as, once it can (`SupervisorLoop+ExecInPlace`).
+    var nextProgram: Int32?
+    let rehearsal: Rehearsal?
     private var exitCode: Int32?
 
     init(
         plan: SupervisorPlan, listeners: consuming Listeners, signals: consuming SignalDescriptor,
-        manager: ServiceManager
+        manager: ServiceManager, rehearsal: Rehearsal?, resuming state: SupervisorState? = nil
     ) throws {
         self.plan = plan
         log = SupervisorLog(format: plan.logFormat)
@@ -67,18 +70,17 @@ final class SupervisorLoop {
         self.manager = manager
         self.listeners = listeners
         readableFiles = ReadableFiles(paths: plan.readableFiles)
-        do throws(ControlGroups.Unavailable) {
-            let groups = try ControlGroups.make()
-            (controlGroups, controlGroupNote) = (groups, groups.description)
-        } catch {
-            controlGroups = nil
-            controlGroupNote = "no control groups, only process groups: \(error.reason)"
-        }
+        (controlGroups, controlGroupNote) = ControlGroups.obtain(state)
         policy = SpawnPolicy(users: plan.users, allowsOwnUser: plan.allowsOwnUser, ownUser: geteuid())
         epoll = try Epoll()
         launcher = try Launcher(launchProgram: plan.launchProgram)
         groupGuard = GroupGuard(program: plan.launchProgram, log: log)
-        ownerPipe = try Pipe()
+        if let kept = state?.ownerPipe {
+            ownerPipe = Pipe(reader: Descriptor(owning: kept.reader), writer: Descriptor(owning: kept.writer))
+        } else {
+            ownerPipe = try Pipe()
+        }
+        self.rehearsal = rehearsal
         let coreCredentials = try policy.known(plan.coreUser)
         coreLauncher = try CoreLauncher(plan: plan, credentials: coreCredentials)
         apps = try plan.appsWatcher.map { plan throws(SystemError) in try AppsWatcher(plan: plan) }
@@ -96,6 +98,10 @@ final class SupervisorLoop {
         groupGuard.start(groups: [])
         perform(machine.start())
         startAppsWatcher()
+        return serve()
+    }
+
+    func serve() -> Int32 {
         while exitCode == nil {
             for event in waitForEvents() { handle(event) }
             // Whatever woke us: reaping is cheap, and a SIGCHLD stands for any number of children.
@@ -106,6 +112,7 @@ final class SupervisorLoop {
             perform(upgrade.timePassed(now: monotonicNow()))
             manager.timePassed(now: monotonicNow())
             if let due = apps?.restartAt, due <= monotonicNow() { startAppsWatcher() }
+            if exitCode == nil { execIfPossible() }
         }
         return exitCode ?? 0
     }
@@ -148,7 +155,7 @@ final class SupervisorLoop {
             case Signal.hangUp: reload(ticket: 0)
             case Signal.user1: perform(machine.requested(.reopenLogs, now: now))
             case Signal.user2: upgrade(ticket: 0)
-            default: break
+            default: rehearse(next.signal)
             }
         }
     }
@@ -440,9 +447,9 @@ final class SupervisorLoop {
         }
     }
 
-    private func startDraining(_ pid: Int32) {
+    func startDraining(_ pid: Int32, lost: SupervisorState.Lost? = nil) {
         let descriptors = children[pid]?.outputDescriptors ?? []
-        drain.add(pid: pid, descriptors: descriptors)
+        drain.add(pid: pid, descriptors: descriptors, lost: lost)
         for descriptor in descriptors {
             // Without it the pipe may fill and the child wait for its KILL: no more than that.
             try? epoll.add(descriptor, .readable, token: Token.output + UInt64(descriptor))

@@ -96,7 +96,7 @@ package struct SupervisorStateMachine: Sendable {
     var forks: [UInt64: PendingFork] = [:]
     var lastTicket: UInt64 = 0
     var restarts = CoreRestarts()
-    private var hasReported = false
+    var hasReported = false
 
     /// - Parameter watchdogTime: after which a service that gives no sign of life is ended. A core that hangs is replaced
     ///   before that: it has half of it at most.

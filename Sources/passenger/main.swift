@@ -15,9 +15,7 @@ import Webhooks
 let arguments = CommandLine.arguments
 
 switch arguments.dropFirst().first {
-case "_supervise":
-    guard arguments.count == 3, let plan = Int32(arguments[2]) else { exit(2) }
-    Supervisor.run(planDescriptor: plan)
+case "_supervise": Supervisor.run(Array(arguments.dropFirst(2)))
 case "_core": CoreProcess.run()
 case "_inspect": exit(InspectProcess.run())
 case "_build-release": exit(BuilderProcess.run(input: 0, output: 1))

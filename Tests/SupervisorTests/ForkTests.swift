@@ -10,7 +10,7 @@ import Testing
 struct ForkTests {
     /// Forks twice for each request; the worker then runs `SCRIPT` in a shell. `MISCHIEF` is run first, by the preloader with a
     /// request's `ticket` and `fds`.
-    private static func preloader(
+    static func preloader(
         _ script: String, mischief: String = "pass", blocked: String = "USR1"
     ) -> LaunchPlan {
         let code = """

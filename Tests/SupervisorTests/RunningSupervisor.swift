@@ -15,7 +15,13 @@ final class RunningSupervisor {
     private let standardError: Descriptor
     private var waited = false
 
-    init(_ change: (inout SupervisorPlan, _ directory: String) -> Void = { _, _ in }) throws {
+    /// How often it has become the program at its path.
+    private var images = 0
+
+    init(
+        program: String = builtProgram("supervisor-host"), environment: [String] = [],
+        _ change: (inout SupervisorPlan, _ directory: String) -> Void = { _, _ in }
+    ) throws {
         let socketPath = directory.path + "/handover.sock"
         handover = try listenUnix(path: socketPath, mode: 0o666, backlog: 8)
         var plan = SupervisorPlan()
@@ -31,8 +37,8 @@ final class RunningSupervisor {
         ]
         if let report = plan.reportDescriptor { moves.append(DescriptorMove(source: report, target: report)) }
         pid = try spawnProcess(
-            path: builtProgram("supervisor-host"), arguments: ["supervisor", "supervise", "3"],
-            environment: ["PATH=/usr/bin:/bin"], moves: moves)
+            path: program, arguments: [program, "supervise", "3"],
+            environment: ["PATH=/usr/bin:/bin"] + environment, moves: moves)
         process = try pidfdOpen(pid: pid)
         standardError = errors.reader
     }
@@ -56,6 +62,22 @@ final class RunningSupervisor {
 
     func signal(_ signal: Int32) throws { try pidfdSendSignal(process.number, signal) }
 
+    /// Until that goes on.
+    func becomeProgram() throws {
+        images += 1
+        try signal(SIGALRM)
+        try waitForLog("another program goes on", times: images)
+    }
+
+    /// Until it sleeps in epoll_wait(2): all that was asked of it before is done.
+    func waitForIdle() throws {
+        let limit = monotonicNow() + .seconds(10)
+        while try statusLine("State", pid: pid).first != "S" {
+            guard monotonicNow() < limit else { throw TimedOut(what: "an idle supervisor") }
+            usleep(1000)
+        }
+    }
+
     func waitForExit(seconds: Double = 15) throws -> ExitReason {
         try waitGone(process, seconds: seconds, "the supervisor's exit")
         waited = true
@@ -63,8 +85,8 @@ final class RunningSupervisor {
     }
 
     /// Reads the log until it has this.
-    func waitForLog(_ text: String) throws {
-        while !log.contains(text) {
+    func waitForLog(_ text: String, times: Int = 1) throws {
+        while log.ranges(of: text).count < times {
             do { try waitReadable(standardError.number, "log") } catch { throw TimedOut(what: "\(text) in: \(log)") }
             let more = try readSome(standardError.number, limit: 4096)
             if more.isEmpty { throw TimedOut(what: "\(text) before the end of: \(log)") }

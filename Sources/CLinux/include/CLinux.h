@@ -35,6 +35,9 @@ int cl_spawn(
     int *_Nonnull pid, const char *_Nonnull path, char *_Nullable const *_Nonnull argv,
     char *_Nullable const *_Nonnull envp, const int *_Nonnull moves, int count);
 
+// execveat(2) of an open file, with this process's own environment.
+int cl_execute(int program, char *_Nullable const *_Nonnull argv);
+
 // Signals.
 int cl_signal_descriptor(const int *_Nonnull signals, int count);  // blocks them, non-blocking, close-on-exec
 int cl_read_signal(int fd, uint32_t *_Nonnull signal, uint32_t *_Nonnull sender);

@@ -13,6 +13,9 @@ package enum UpgradeProcess {
             setProcessName("passenger-upgrade")
             umask(0o022)
             let running = try RunningPlan()
+            // That the supervisor can go on as this program, when it is one.
+            let state = try readWholeFile(ReloaderPlan.stateTarget, limit: 64 << 20)
+            _ = try MessageCodec.decodeSupervisorState(state)
             try writeAll(ReloaderPlan.resultTarget, MessageCodec.encode(compile(running)))
             return 0
         } catch {
@@ -24,6 +27,9 @@ package enum UpgradeProcess {
     private static func compile(_ running: RunningPlan) throws -> CompiledPlan {
         do {
             let library = try LibraryPaths.find(program: try ownProgram(), version: ProductVersion.current)
+            guard access(library.launchProgram, X_OK) == 0 else {
+                throw StartError("\(library.launchProgram) cannot be run: \(SystemError.describe(errno))")
+            }
             let loaders = try InstanceFiles.copyLoaders(
                 of: library, into: running.core.instanceDirectory, beside: running.core.loaderDirectory)
             let plans = try StartAction(request: running.request).prepareAgain(

@@ -127,7 +127,7 @@ extension MessageCodec {
 }
 
 extension ByteWriter {
-    fileprivate mutating func entry(_ entry: ChildEntry) {
+    mutating func entry(_ entry: ChildEntry) {
         integer(entry.tag.rawValue)
         integer(entry.role.rawValue)
         integer(entry.pid)
@@ -149,7 +149,7 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-    fileprivate mutating func entry() throws(CodecError) -> ChildEntry {
+    mutating func entry() throws(CodecError) -> ChildEntry {
         ChildEntry(
             tag: ChildTag(try integer()), role: try role(), pid: try integer(), startTime: try integer(),
             title: try text())

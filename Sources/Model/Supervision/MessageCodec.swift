@@ -13,6 +13,7 @@ package enum MessageCodec {
         case startReport = 0x52  // R
         case apps = 0x41  // A
         case compiledPlan = 0x4E  // N
+        case supervisorState = 0x54  // T
     }
 
     static func writer(_ family: Family) -> ByteWriter {

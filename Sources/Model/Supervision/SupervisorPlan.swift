@@ -59,6 +59,8 @@ package struct ReloaderPlan: Sendable, Equatable {
     package static let inputTarget: Int32 = 4
     package static let runningTarget: Int32 = 5
     package static let programTarget: Int32 = 6
+    /// For an upgrade: a `SupervisorState` that the new program would go on from.
+    package static let stateTarget: Int32 = 7
 }
 
 /// What became of reading the configuration again.

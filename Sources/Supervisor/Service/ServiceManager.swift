@@ -11,8 +11,8 @@ final class ServiceManager {
     let environment: ServiceEnvironment
     private let log: SupervisorLog
     /// Names in its store; those that we put there in this life.
-    private var stored: Set<String>
-    private var told: Set<String> = []
+    private(set) var stored: Set<String>
+    private(set) var told: Set<String> = []
     private var waiting: [(bytes: [UInt8], descriptors: [Int32])] = []
     private(set) var retryAt: Instant?
     private var hasFailed = false
@@ -23,6 +23,12 @@ final class ServiceManager {
         stored = Set(environment.sockets.map(\.name).filter(StoredSockets.isOurs))
         for problem in environment.problems { log.write(problem) }
     }
+
+    /// Of the image before.
+    func resume(_ kept: SupervisorState.Store) { (stored, told) = (kept.stored, kept.told) }
+
+    /// Nothing waits to be told.
+    var isIdle: Bool { waiting.isEmpty }
 
     deinit { waiting.forEach { closeDescriptors($0.descriptors) } }
 

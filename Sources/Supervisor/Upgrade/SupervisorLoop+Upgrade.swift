@@ -33,6 +33,7 @@ extension SupervisorLoop {
         case .commit(let version):
             if let taken = upgrader?.takeLauncher() { coreLauncher = taken }
             commit("upgrade: version \(version) serves")
+            becomeNewProgram()
         case .withdraw: withdraw()
         case .answer(let ticket, let version): send(.upgraded(ticket: ticket, version: version), to: retiringConnection)
         case .refuse(let ticket, let reason):
@@ -48,7 +49,9 @@ extension SupervisorLoop {
             guard let reloader = plan.reloader else { return }
             let upgrader = try Upgrader(path: plan.programPath, plan: reloader)
             self.upgrader = upgrader
-            let process = try upgrader.reloader.start(plan, using: launcher)
+            guard let state = keptState else { throw Refusal(reason: "no core serves") }
+            let process = try upgrader.reloader.start(
+                plan, state: try MessageCodec.encode(state), using: launcher)
             let pid = process.pid
             keep(process)
             upgrade.compilerStarted(pid: pid, now: monotonicNow())
@@ -64,6 +67,16 @@ extension SupervisorLoop {
         case .plan(let new):
             offered = PlanOffer(plan: new)
             perform(upgrade.compilerEnded(refusal: nil))
+        }
+    }
+
+    /// It has shown that it can go on from a state like ours.
+    private func becomeNewProgram() {
+        guard let upgrader else { return }
+        do throws(SystemError) {
+            exec(try duplicateDescriptor(upgrader.program.number))
+        } catch {
+            log.write("upgrade: the supervisor stays the program that it was: \(error)")
         }
     }
 
