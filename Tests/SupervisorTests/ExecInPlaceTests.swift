@@ -284,6 +284,53 @@ extension SupervisorProcessTests {
             return socket
         }
 
+        @Test func `what cannot be gone on with is given up, and the server goes on`() throws {
+            let listener = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
+            try startListening(listener.number, backlog: 1, subject: "listener")
+            let pipe = try Pipe()
+            let gone: Int32 = .max
+            let supervisor = try RunningSupervisor(state: { plan in
+                var state = SupervisorState(
+                    plan: plan, core: SupervisorState.Core(number: 4, pid: gone, startedAt: .zero, socket: 4),
+                    restarts: SupervisorState.Restarts(lastNumber: 4, failures: 0),
+                    ownerPipe: SupervisorState.OwnerPipe(reader: 5, writer: 6))
+                let entry = ChildEntry(tag: ChildTag(1), role: .worker, pid: gone - 1, startTime: 1, title: "worker")
+                state.rows = [
+                    SupervisorState.Row(
+                        entry: entry, coreNumber: 4, controlGroup: nil, isOrphan: false, killAt: nil, drainAt: nil,
+                        isDrained: false)
+                ]
+                state.children = [
+                    SupervisorState.Child(pid: gone, process: 7), SupervisorState.Child(pid: gone - 1, process: 8),
+                ]
+                state.listeners = [
+                    SupervisorState.Listener(name: "http:0", index: 0, descriptor: 9, path: nil, origin: .bound),
+                    SupervisorState.Listener(name: "http:1", index: 0, descriptor: 10, path: nil, origin: .bound),
+                ]
+                let moves =
+                    [DescriptorMove(source: listener.number, target: 9)]
+                    + [4, 5, 7, 8, 10].map { DescriptorMove(source: pipe.reader.number, target: $0) }
+                    + [6, 11].map { DescriptorMove(source: pipe.writer.number, target: $0) }
+                return (state, moves)
+            })
+            let core = try supervisor.nextCore()
+            let started = try core.start()
+            #expect(started.number == 5)
+            #expect(started.listeners.map(\.name) == ["http:0"])
+            #expect(core.children.isEmpty)
+            closeDescriptors(started.listeners.map(\.descriptor))
+            try supervisor.waitForLog("listener http:1 is lost: descriptor 10 does not listen")
+            try supervisor.waitForLog("pid \(gone - 1) is no child of this server any more")
+            try supervisor.waitForIdle()
+            // The two ends of the owner pipe are all that is left of it.
+            let ends = try openDescriptors(pid: supervisor.pid).map { readLink("/proc/\(supervisor.pid)/fd/\($0)") }
+            #expect(ends.count { $0 == readLink("/proc/self/fd/\(pipe.reader.number)") } == 2)
+            let child = try core.spawn(shellPlan("exit 3"))
+            #expect(try core.expectExit(child.entry.tag).reason == .exited(3))
+            try core.send(.done)
+            #expect(try supervisor.waitForExit() == .exited(0))
+        }
+
         @Test func `a program proves that it can go on by a copy of the state, and refuses another`() throws {
             let state = SupervisorState(
                 plan: SupervisorPlan(), core: SupervisorState.Core(number: 1, pid: 2, startedAt: .zero, socket: 3),

@@ -18,9 +18,11 @@ final class RunningSupervisor {
     /// How often it has become the program at its path.
     private var images = 0
 
+    /// - Parameter state: nil for one that starts; else where it goes on, and the descriptors for that.
     init(
         program: String = builtProgram("supervisor-host"), environment: [String] = [],
-        _ change: (inout SupervisorPlan, _ directory: String) -> Void = { _, _ in }
+        _ change: (inout SupervisorPlan, _ directory: String) -> Void = { _, _ in },
+        state: ((SupervisorPlan) throws -> (SupervisorState, [DescriptorMove]))? = nil
     ) throws {
         let socketPath = directory.path + "/handover.sock"
         handover = try listenUnix(path: socketPath, mode: 0o666, backlog: 8)
@@ -29,15 +31,18 @@ final class RunningSupervisor {
         plan.launchProgram = builtProgram("passenger-launch")
         plan.coreBootPlan = Array("boot plan".utf8)
         change(&plan, directory.path)
-        let planFile = try makeMemoryFile(name: "plan", contents: MessageCodec.encode(plan))
+        let resumed = try state?(plan)
+        let input = try resumed.map { try MessageCodec.encode($0.0) } ?? MessageCodec.encode(plan)
+        let planFile = try makeMemoryFile(name: "plan", contents: input)
         let errors = try Pipe()
         var moves = [
             DescriptorMove(source: planFile.number, target: 3), DescriptorMove(source: errors.writer.number, target: 2),
             DescriptorMove(source: errors.writer.number, target: 1),
         ]
+        moves += resumed?.1 ?? []
         if let report = plan.reportDescriptor { moves.append(DescriptorMove(source: report, target: report)) }
         pid = try spawnProcess(
-            path: program, arguments: [program, "supervise", "3"],
+            path: program, arguments: [program, "supervise"] + (resumed == nil ? ["3"] : ["resume", "3"]),
             environment: ["PATH=/usr/bin:/bin"] + environment, moves: moves)
         process = try pidfdOpen(pid: pid)
         standardError = errors.reader

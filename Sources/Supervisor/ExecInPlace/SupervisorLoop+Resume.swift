@@ -18,8 +18,6 @@ extension SupervisorLoop {
         meter.pid = state.meterPid.flatMap { isOwnChild($0) ? $0 : nil }
         // What helped the other image has nobody any more.
         for pid in children.keys where !machine.isGroupLeader(pid) { try? signalGroup(pid, Signal.kill) }
-        connection = takeUp(state.core)
-        retiringConnection = state.retiring.flatMap { takeUp($0) }
         for child in state.children where child.lost != nil && children[child.pid] != nil {
             startDraining(child.pid, lost: child.lost)
         }
@@ -28,6 +26,8 @@ extension SupervisorLoop {
             apps.recall(state.apps)
             policy.setOwners(apps.users)
         }
+        if let retiring = state.retiring.flatMap({ takeUp($0) }) { retiringConnection = retiring }
+        if let owner = takeUp(state.core) { connection = owner }
         startAppsWatcher()
         return serve()
     }
@@ -65,8 +65,14 @@ extension SupervisorLoop {
     }
 
     private func takeUp(_ core: SupervisorState.Core) -> CoreConnection? {
+        let socket = Descriptor(owning: core.socket)
+        guard children[core.pid] != nil else {
+            let reason = ExitReason.signalled(Signal.kill, dumpedCore: false)
+            perform(machine.ended(pid: core.pid, reason: reason, launchFailure: nil, now: monotonicNow()))
+            return nil
+        }
         do throws(SystemError) {
-            return try makeConnection(Descriptor(owning: core.socket), number: core.number)
+            return try makeConnection(socket, number: core.number)
         } catch {
             let reason = "its control socket is lost: \(error)"
             perform(
