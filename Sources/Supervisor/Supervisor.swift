@@ -10,13 +10,11 @@ package enum Supervisor {
     ///
     ///     FD          a server by this `SupervisorPlan`, as `MessageCodec` encodes it
     ///     resume FD   the one that this process has run as another program, by its `SupervisorState`
-    ///     prove FD    nothing: exits with 0 if that could be resumed by this program
     package static func run(_ arguments: [String], rehearsal: Rehearsal? = nil) -> Never {
         guard let descriptor = arguments.last.flatMap({ Int32($0) }) else { exit(2) }
         switch arguments.dropLast() {
         case []: start(descriptor, rehearsal)
         case ["resume"]: resume(descriptor, rehearsal)
-        case ["prove"]: prove(descriptor)
         default: exit(2)
         }
     }

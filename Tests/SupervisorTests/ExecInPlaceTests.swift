@@ -330,24 +330,5 @@ extension SupervisorProcessTests {
             try core.send(.done)
             #expect(try supervisor.waitForExit() == .exited(0))
         }
-
-        @Test func `a program proves that it can go on by a copy of the state, and refuses another`() throws {
-            let state = SupervisorState(
-                plan: SupervisorPlan(), core: SupervisorState.Core(number: 1, pid: 2, startedAt: .zero, socket: 3),
-                restarts: SupervisorState.Restarts(lastNumber: 1, failures: 0),
-                ownerPipe: SupervisorState.OwnerPipe(reader: 4, writer: 5))
-            let bytes = try MessageCodec.encode(state)
-            for (bytes, status) in [(bytes, 0), (Array(bytes.dropLast()), 1), ([], 1)] as [([UInt8], Int32)] {
-                let file = try makeMemoryFile(name: "state", contents: bytes)
-                let null = try openFile("/dev/null", flags: O_WRONLY)
-                let pid = try spawnProcess(
-                    path: builtProgram("supervisor-host"), arguments: ["supervisor", "supervise", "prove", "3"],
-                    environment: [],
-                    moves: [
-                        DescriptorMove(source: file.number, target: 3), DescriptorMove(source: null.number, target: 2),
-                    ])
-                #expect(try waitForChild(pid) == .exited(status))
-            }
-        }
     }
 }

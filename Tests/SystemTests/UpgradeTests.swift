@@ -35,12 +35,22 @@ extension SystemTests {
             let preloader = try server.appStatus().generations.first?.preloader
             let load = try LoadGenerator(port: server.port, in: place)
             try load.waitForTraffic()
-            for _ in 1...4 {
+            var descriptors: [Int] = []
+            for round in 1...4 {
                 let core = try server.status().server.corePid
                 try upgrade(server)
                 #expect(try server.status().server.corePid != core)
                 try load.waitForTraffic()
+                // The supervisor is another program in the same process.
+                try eventually("the end of round \(round)", within: .seconds(15), evidence: { server.log }) {
+                    server.log.components(separatedBy: "another program goes on").count == round + 1
+                        && !isRunning(core)
+                }
+                descriptors.append(
+                    try FileManager.default.contentsOfDirectory(atPath: "/proc/\(server.instance()?.pid ?? 0)/fd").count
+                )
             }
+            #expect(Set(descriptors.dropFirst()).count == 1, "\(descriptors)")
             let account = try load.stop()
             #expect(account.failures.isEmpty, "\(account)\n\(server.log)")
             #expect(account.slowest < 5, "\(account)")

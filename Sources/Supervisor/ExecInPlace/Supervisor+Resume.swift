@@ -17,16 +17,6 @@ extension Supervisor {
         }
     }
 
-    static func prove(_ stateDescriptor: Int32) -> Never {
-        do {
-            _ = try readState(stateDescriptor)
-            exit(0)
-        } catch {
-            SupervisorLog(format: .text).write("this program cannot go on from there: \(error)")
-            exit(1)
-        }
-    }
-
     private static func readState(_ descriptor: Int32) throws -> SupervisorState {
         let file = Descriptor(owning: descriptor)
         return try MessageCodec.decodeSupervisorState(try readWholeFile(file.number, limit: largestPlan))

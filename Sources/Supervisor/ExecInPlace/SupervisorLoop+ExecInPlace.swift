@@ -16,7 +16,7 @@ package struct Rehearsal: Sendable {
 /// The end of this image of the supervisor: another program goes on in the same process, with the same children and descriptors.
 extension SupervisorLoop {
     /// Becomes this program, an open file, at the end of the first turn in which nothing is under way that only this image can
-    /// end. It should have been proved that it can go on (`Supervisor.run`, `prove`), with what `keptState` gives.
+    /// end. It should have shown that it can go on from what `keptState` gives (`_upgrade`).
     func exec(_ program: consuming Descriptor) {
         if let nextProgram { closeDescriptors([nextProgram]) }
         nextProgram = program.release()
