@@ -1,4 +1,4 @@
-"""Deploys again and again while clients of every kind ask, and counts what they noticed. scripts/soak runs it."""
+"""Does again and again what is done to a server, while clients ask, and counts what they noticed. scripts/soak runs it."""
 
 import argparse
 import asyncio
@@ -12,9 +12,8 @@ from pathlib import Path
 # By path and not by PYTHONPATH, which the Python apps would inherit.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-import plan
-import report
 from control import StepFailed
+from kills import Kills
 from soak import Soak
 
 
@@ -32,32 +31,41 @@ async def run(soak):
     await soak.run()
 
 
-def main():
+def choose():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", help="the passenger to run")
-    parser.add_argument("count", type=int)
+    parser.add_argument("count", type=int, nargs="?", help="deploys")
+    parser.add_argument("--kill", type=int, help="kills of the core")
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
+    program = shutil.which(options.program) or options.program
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
-    soak = Soak(shutil.which(options.program) or options.program, options.count, seed)
-    minutes = plan.estimate(soak.steps) / 60
-    print(f"{options.count} deploys, seed {seed}; takes some {minutes:.0f} minutes" if minutes > 1.5
-          else f"{options.count} deploys, seed {seed}; takes some {minutes * 60:.0f} seconds", flush=True)
+    if options.kill:
+        return Kills(program, options.kill, seed)
+    if options.count:
+        return Soak(program, options.count, seed)
+    parser.error("what is to be done?")
+
+
+def main():
+    soak = choose()
+    minutes = soak.estimate / 60
+    print(f"{soak.title}; takes some {minutes:.0f} minutes" if minutes > 1.5
+          else f"{soak.title}; takes some {soak.estimate:.0f} seconds", flush=True)
     began = time.monotonic()
     try:
         asyncio.run(run(soak))
     except (StepFailed, OSError) as problem:
         print(f"error: {problem}", file=sys.stderr)
-        print(soak.last_words(), file=sys.stderr)
+        print(soak.server.last_words(), file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("interrupted", file=sys.stderr)
         return 130
     finally:
-        soak.passenger.end()
-        soak.workspace.remove()
-    report.show(soak, time.monotonic() - began)
-    return 1 if soak.account.complaints else 0
+        soak.server.end()
+    soak.show(time.monotonic() - began)
+    return 1 if soak.complaints else 0
 
 
 if __name__ == "__main__":

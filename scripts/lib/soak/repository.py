@@ -76,9 +76,10 @@ BREAKAGES = (
 class Repository:
     """One app's; the deploy user's own."""
 
-    def __init__(self, workspace, language):
+    def __init__(self, workspace, language, settings=""):
+        """`settings` are keys of its Passengerfile, beside those that every app has here."""
         self.path = workspace.path / f"{language}-repo"
-        self._language = language
+        self._language, self._settings = language, settings
         self._environment = workspace.environment | {"HOME": str(self.path)}
         self._source = (APPS / language / STARTUP_FILES[language]).read_text()
         self.path.mkdir()
@@ -97,7 +98,7 @@ class Repository:
             STARTUP_FILES[self._language]: prelude + self._source,
             "version.txt": f"{version}\n",
             "broken.txt": f"{breakage.told}\n",
-            "Passengerfile.yml": settings + breakage.settings,
+            "Passengerfile.yml": self._settings + settings + breakage.settings,
         }
         for name, text in files.items():
             (self.path / name).write_text(text)

@@ -2,18 +2,17 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import time
 from collections import Counter
 
 import plan
+import report
 from account import Account
 from clients import Clients
-from control import Passenger, StepFailed, Workspace, is_running
+from control import StepFailed
 from ledger import App
-from load import free_port
-from repository import Repository
+from server import Server
 from wire import Connection, Failed
 
 # Between two steps, for requests outside of operations.
@@ -24,17 +23,17 @@ OUTCOMES = {"stable": 0, "failed": 1, "rolled_back": 5}
 class Soak:
     def __init__(self, program, count, seed):
         self.steps = plan.make(count, seed)
-        self.workspace = Workspace("soak")
-        self.passenger = Passenger(program, self.workspace)
+        self.title = f"{count} deploys, seed {seed}"
+        self.estimate = plan.estimate(self.steps)
+        self.server = Server(program, "soak")
+        self.roots = self.server.roots
         self.apps = {name: App(name) for name in plan.APPS}
-        self.account = Account(self.apps, self.last_words)
-        self.roots = {name: self.workspace.path / f"{name}-root" for name in plan.APPS}
+        self.account = Account(self.apps, self.server.last_words)
         self.repositories = {}
         # Versions of each app that a rollback may lead to, the live one last.
         self.stable = {}
         self.results, self.rollbacks, self.restarts = Counter(), [], 0
         self.clients = None
-        self.port = None
         self._number = 0
 
     async def run(self):
@@ -54,6 +53,13 @@ class Soak:
         self.account.judge(time.monotonic() + 60)
         self._stop()
 
+    @property
+    def complaints(self):
+        return self.account.complaints
+
+    def show(self, seconds):
+        report.show(self, seconds)
+
     async def _judge(self):
         while True:
             await asyncio.sleep(1)
@@ -62,47 +68,26 @@ class Soak:
     # The server.
 
     async def _start(self):
-        for name, root in self.roots.items():
-            self.repositories[name] = Repository(self.workspace, name)
-            await self.repositories[name].begin()
+        for name in self.roots:
             self.apps[name].versions[1] = self._next_version(name)
-            await self.repositories[name].commit(self.apps[name].versions[1])
-            root.mkdir()
-            self.workspace.give_away(root)
-            self.passenger.run("deploy", "--root", str(root), "--repo", str(self.repositories[name].path))
-            (root / "tmp").mkdir()
-            self.workspace.give_away(root / "tmp")
-        self.port, tls_port = self._serve()
-        hosts = {name: f"{name}.test" for name in self.roots}
-        for name, host in hosts.items():
+            self.repositories[name] = await self.server.deploy(name, self.apps[name].versions[1])
+        self.server.serve_tls("max_pool_size: 12\n", "min_instances: 2")
+        for name, host in self.server.hosts.items():
             await self._wait_for(name, host)
-        self.clients = Clients(hosts, self.port, tls_port, self.account.take)
-
-    def _serve(self):
-        certificate, key = self.workspace.path / "server.pem", self.workspace.path / "server.key"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-             "/CN=localhost", "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-        tls_port = free_port()
-        config = self.workspace.path / "passenger.yml"
-        apps = "".join(
-            f"  {name}: {{root: {root}, server_names: [{name}.test], min_instances: 2}}\n" for name, root in self.roots.items())
-        config.write_text(
-            f"ssl_port: {tls_port}\nssl_certificate: {certificate}\nssl_certificate_key: {key}\nmax_pool_size: 12\napps:\n{apps}")
-        return self.passenger.serve(config, self.roots["ruby"]), tls_port
+        self.clients = Clients(self.server.hosts, self.server.port, self.server.tls_port, self.account.take)
 
     async def _wait_for(self, name, host):
         """Until the first version, which was left pending, is live and stable."""
         deadline = time.monotonic() + 60
         while True:
-            status = await asyncio.to_thread(self.passenger.status, self.roots[name])
+            status = await self.server.status()
             app = next(app for app in status["apps"] if app["name"] == name)
             if app.get("live_release") and not app.get("operation"):
                 break
             if time.monotonic() > deadline:
                 raise StepFailed(f"{name} does not come up: {json.dumps(app)}")
             if not app.get("is_started", True):
-                connection = await Connection.open(self.port, host)
+                connection = await Connection.open(self.server.port, host)
                 await connection.ask("GET", "/")
                 connection.close()
             await asyncio.sleep(0.2)
@@ -111,23 +96,8 @@ class Soak:
         self.stable[name] = [first]
 
     def _stop(self):
-        self.passenger.stop(self.roots["ruby"])
-        mine = str(self.workspace.path)
-        for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    command = file.read().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if mine in command and pid != os.getpid() and is_running(pid):
-                self.account.complain(f"a process is left over: {pid} {command}")
-
-    def last_words(self):
-        """The end of the server's log."""
-        if not self.workspace.log.exists():
-            return "The server has logged nothing."
-        lines = self.workspace.log.read_text(errors="replace").splitlines()[-40:]
-        return "\n".join(["The end of the server's log:", *(f"    {line}" for line in lines)])
+        for process in self.server.stop():
+            self.account.complain(f"a process is left over: {process}")
 
     # Operations.
 
@@ -184,7 +154,7 @@ class Soak:
 
     async def _first_answer(self, app, version):
         """Asks without a pause until this version answers. Returns when it did."""
-        connection = await Connection.open(self.port, f"{app.name}.test")
+        connection = await Connection.open(self.server.port, f"{app.name}.test")
         try:
             while (await connection.ask("GET", "/")).version != version:
                 await asyncio.sleep(0.001)
@@ -198,7 +168,7 @@ class Soak:
         self.account.operations.append(operation)
         earliest, result = operation[0], {}
         process = await asyncio.create_subprocess_exec(
-            self.passenger.program, command, "--root", str(self.roots[app.name]), "--json", env=self.workspace.environment,
+            self.server.passenger.program, command, "--root", str(self.roots[app.name]), "--json", env=self.server.workspace.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, limit=1 << 24)
         try:
             async with asyncio.timeout(120):

@@ -13,6 +13,11 @@ LIMIT = 1 << 20
 class Failed(Exception):
     """A request that was not answered as it should have been."""
 
+    def __init__(self, text, is_refused=False, is_begun=False):
+        """`is_refused`: there was no connection; `is_begun`: some of the answer had come."""
+        super().__init__(text)
+        self.is_refused, self.is_begun = is_refused, is_begun
+
 
 @dataclass
 class Answer:
@@ -38,14 +43,20 @@ class Connection:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=LIMIT)
         except OSError as error:
-            raise Failed(f"connect: {error}") from error
+            raise Failed(f"connect: {error}", is_refused=isinstance(error, ConnectionRefusedError)) from error
         return cls(reader, writer, host)
 
     def close(self):
         self._writer.transport.abort()
 
+    @property
+    def is_open(self):
+        """As far as is known: a client that sees the end of a connection does not send over it."""
+        return not (self._writer.transport.is_closing() or self._reader.at_eof() or self._reader.exception())
+
     async def ask(self, method, path, headers="", body=b""):
         """`body` is bytes, or an asynchronous iterator over parts that are sent as they come."""
+        answer = None
         try:
             head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\n{headers}\r\n".encode()
             if isinstance(body, bytes):
@@ -59,9 +70,11 @@ class Connection:
             answer.body = await self._body(answer)
             return answer
         except asyncio.IncompleteReadError as error:
-            raise Failed(f"the connection ended, {len(error.partial)} bytes into what was waited for") from error
+            raise Failed(
+                f"the connection ended, {len(error.partial)} bytes into what was waited for",
+                is_begun=bool(answer or error.partial)) from error
         except OSError as error:
-            raise Failed(f"{type(error).__name__}: {error}") from error
+            raise Failed(f"{type(error).__name__}: {error}", is_begun=answer is not None) from error
 
     def send_head(self, method, path):
         self._writer.write(f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\n\r\n".encode())

@@ -3,12 +3,14 @@
 // Answers that tell their version, streams that tell when they are whole, and an echo over WebSockets.
 
 const { createHash } = require('node:crypto');
-const { readFileSync } = require('node:fs');
+const { appendFileSync, readFileSync } = require('node:fs');
 const { createServer } = require('node:http');
 const { join } = require('node:path');
 
 const VERSION = readFileSync(join(__dirname, 'version.txt'), 'utf8').trim();
 const BROKEN = readFileSync(join(__dirname, 'broken.txt'), 'utf8').trim();
+// Where the numbers of requests are written down as they come.
+const SEEN = process.env.SOAK_SEEN;
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const hoard = [];
 
@@ -48,6 +50,7 @@ function events(response, seconds) {
 }
 
 const server = createServer((request, response) => {
+  if (SEEN && request.headers['x-request']) appendFileSync(SEEN, `${request.headers['x-request']}\n`);
   const url = new URL(request.url, 'http://app');
   if (url.pathname === '/up') text(response, 'up\n', BROKEN === 'unhealthy' ? 500 : 200);
   else if (BROKEN === 'errors') text(response, 'broken\n', 500, { 'X-Broken': BROKEN });

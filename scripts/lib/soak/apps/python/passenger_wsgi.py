@@ -1,6 +1,7 @@
 """Answers that tell their version, and streams that tell when they are whole."""
 
 import hashlib
+import os
 import time
 from pathlib import Path
 
@@ -8,6 +9,8 @@ HERE = Path(__file__).parent
 VERSION = (HERE / "version.txt").read_text().strip()
 BROKEN = (HERE / "broken.txt").read_text().strip()
 HOARD = []
+# Where the numbers of requests are written down as they come.
+SEEN = os.environ.get("SOAK_SEEN")
 
 
 def events(seconds):
@@ -24,6 +27,9 @@ def application(environ, start_response):
             ("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("X-Version", VERSION), *more])
         return [body.encode()]
 
+    if SEEN and "HTTP_X_REQUEST" in environ:
+        with open(SEEN, "a") as file:
+            file.write(environ["HTTP_X_REQUEST"] + "\n")
     path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
     if path == "/up":
         return text("up\n", "500 Internal Server Error" if BROKEN == "unhealthy" else "200 OK")

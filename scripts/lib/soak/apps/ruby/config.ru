@@ -7,6 +7,8 @@ require 'digest'
 VERSION = File.read(File.join(__dir__, 'version.txt')).strip.freeze
 BROKEN = File.read(File.join(__dir__, 'broken.txt')).strip.freeze
 HOARD = [] # rubocop:disable Style/MutableConstant
+# Where the numbers of requests are written down as they come.
+SEEN = ENV.fetch('SOAK_SEEN', nil)
 GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 def text(body, status = 200, more = {})
@@ -56,6 +58,7 @@ ensure
 end
 
 run(lambda do |env|
+  File.write(SEEN, "#{env['HTTP_X_REQUEST']}\n", mode: 'a') if SEEN && env.key?('HTTP_X_REQUEST')
   path = env['PATH_INFO']
   next text("#{BROKEN}\n", BROKEN == 'unhealthy' ? 500 : 200) if path == '/up'
   next text("#{BROKEN}\n", 500, 'x-broken' => BROKEN) if BROKEN == 'errors'
