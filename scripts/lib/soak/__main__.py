@@ -14,6 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from control import StepFailed
 from kills import Kills
+from restarts import Restarts
 from soak import Soak
 
 
@@ -36,12 +37,18 @@ def choose():
     parser.add_argument("program", help="the passenger to run")
     parser.add_argument("count", type=int, nargs="?", help="deploys")
     parser.add_argument("--kill", type=int, help="kills of the core")
+    parser.add_argument("--restarts", type=int, help="touches of restart.txt")
+    parser.add_argument("--reloads", type=int, help="with --restarts; a tenth of them")
+    parser.add_argument("--upgrades", type=int, help="with --restarts; a fiftieth of them")
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
     program = shutil.which(options.program) or options.program
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
     if options.kill:
         return Kills(program, options.kill, seed)
+    if options.restarts:
+        reloads = options.restarts // 10 if options.reloads is None else options.reloads
+        return Restarts(program, options.restarts, reloads, options.upgrades, seed)
     if options.count:
         return Soak(program, options.count, seed)
     parser.error("what is to be done?")
