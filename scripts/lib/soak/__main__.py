@@ -16,6 +16,7 @@ from control import StepFailed
 from kills import Kills
 from restarts import Restarts
 from soak import Soak
+from upgrades import Upgrades
 
 
 async def run(soak):
@@ -37,6 +38,7 @@ def choose():
     parser.add_argument("program", help="the passenger to run")
     parser.add_argument("count", type=int, nargs="?", help="deploys")
     parser.add_argument("--kill", type=int, help="kills of the core")
+    parser.add_argument("--upgrade", type=int, help="upgrades under load")
     parser.add_argument("--restarts", type=int, help="touches of restart.txt")
     parser.add_argument("--reloads", type=int, help="with --restarts; a tenth of them")
     parser.add_argument("--upgrades", type=int, help="with --restarts; a fiftieth of them")
@@ -46,6 +48,8 @@ def choose():
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
     if options.kill:
         return Kills(program, options.kill, seed)
+    if options.upgrade:
+        return Upgrades(program, options.upgrade, seed)
     if options.restarts:
         reloads = options.restarts // 10 if options.reloads is None else options.reloads
         return Restarts(program, options.restarts, reloads, options.upgrades, seed)
