@@ -68,6 +68,19 @@ struct SupervisorStateMachineTests {
         }
     }
 
+    @Test("each 5 s that a core has lived make up for one that died: cores that work for a while are replaced at once")
+    func lifeMakesUp() {
+        var restarts = CoreRestarts()
+        restarts.coreIsReady()
+        for _ in 1...20 { #expect(restarts.coreEnded(after: .seconds(5)) == .restart(after: .zero)) }
+        for milliseconds in [100, 200, 400, 800] {
+            #expect(restarts.coreEnded(after: .zero) == .restart(after: .milliseconds(milliseconds)))
+        }
+        #expect(restarts.coreEnded(after: .seconds(14)) == .restart(after: .milliseconds(400)))
+        #expect(restarts.coreEnded(after: .milliseconds(4999)) == .restart(after: .milliseconds(800)))
+        #expect(restarts.coreEnded(after: .seconds(30)) == .restart(after: .zero))
+    }
+
     @Test(
         "what a dead core did through others is told to end, and killed 5 s later; the new core hears nothing of it",
         arguments: [ChildRole.runner, .builder, .watcher, .tool, .companion])
