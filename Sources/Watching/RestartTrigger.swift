@@ -16,7 +16,7 @@ package struct FileStamp: Sendable, Equatable, Codable {
 ///
 /// A difference counts, not an order: clocks are skewed, and `cp -p` or a restored backup makes a file older. Its
 /// disappearance never counts, so that a deploy that cleans `tmp/` restarts nothing. What was there at the first look is
-/// the baseline. (`always_restart.txt` will be a second file with the same rules whose presence counts at every look.)
+/// the baseline, unless it is known what was there when the app was booted. (`always_restart.txt` will be a second file with the same rules whose presence counts at every look.)
 package struct RestartTrigger: Sendable {
     /// A file must rest for so long: `echo > restart.txt` makes it, then writes it, and is one wish.
     package static let settling = Duration.milliseconds(100)
@@ -29,10 +29,16 @@ package struct RestartTrigger: Sendable {
     }
 
     private var hasBaseline = false
-    private var known: FileStamp?
+    /// What the app has been restarted for, or was booted with.
+    package private(set) var known: FileStamp?
     private var changing: (stamp: FileStamp, since: Instant)?
 
     package init() {}
+
+    package init(known: FileStamp?) {
+        hasBaseline = true
+        self.known = known
+    }
 
     package mutating func observe(_ stamp: FileStamp?, now: Instant) -> Decision {
         guard hasBaseline else {

@@ -35,7 +35,8 @@ private final class WatcherLoop {
 
     private struct Watched {
         var place: RestartPlace
-        var trigger = RestartTrigger()
+        var directory: String
+        var trigger: RestartTrigger
         var watch: Int32?
         var nextLook = Instant.zero
     }
@@ -90,9 +91,14 @@ private final class WatcherLoop {
         if order.forget == true { forget(app) }
         if let directory = order.directory {
             forget(app)
-            apps[app] = Watched(place: RestartPlace(root: directory, directory: order.restartDirectory ?? "tmp"))
+            let restartDirectory = order.restartDirectory ?? "tmp"
+            let known = order.known.flatMap { $0.directory == restartDirectory ? $0 : nil }
+            apps[app] = Watched(
+                place: RestartPlace(root: directory, directory: restartDirectory), directory: restartDirectory,
+                trigger: known.map { RestartTrigger(known: $0.stamp) } ?? RestartTrigger())
             try look(app)
-            try tell(WatcherEvent(.watching, app: app))
+            let baseline = RestartFile(directory: restartDirectory, stamp: apps[app]?.trigger.known)
+            try tell(WatcherEvent(.watching, app: app, file: baseline))
         }
         if let text = order.writeResult, let place = apps[app]?.place {
             try tell(WatcherLoop.outcome(of: text, in: place, app))
@@ -127,7 +133,10 @@ private final class WatcherLoop {
         let decision = apps[name]?.trigger.observe(app.place.stamp(), now: now)
         if case .lookAgain(let instant) = decision { next = min(next, instant) }
         apps[name]?.nextLook = next
-        if case .restart(let stamp) = decision { try tell(WatcherEvent(.restart, app: name, stamp: stamp)) }
+        if case .restart(let stamp) = decision {
+            try tell(
+                WatcherEvent(.restart, app: name, file: RestartFile(directory: app.directory, stamp: stamp)))
+        }
     }
 
     /// Watches the restart directory or, while that is missing, its parent. Adding a watch that is there already changes

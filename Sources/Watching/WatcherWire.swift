@@ -8,6 +8,8 @@ package struct WatcherOrder: Sendable, Equatable, Codable {
     package var directory: String?
     /// With it: the restart directory, relative to the root or absolute.
     package var restartDirectory: String?
+    /// With it: the baseline, where it is not the first look. Of another directory it counts for nothing.
+    package var known: RestartFile?
     /// The outcome of a restart, for `restart.result`.
     package var writeResult: String?
     /// The app is not watched any more.
@@ -17,12 +19,15 @@ package struct WatcherOrder: Sendable, Equatable, Codable {
         case app
         case directory
         case restartDirectory = "restart_dir"
+        case known
         case writeResult = "write_result"
         case forget
     }
 
-    package static func watch(_ app: String, directory: String, restartDirectory: String) -> WatcherOrder {
-        WatcherOrder(app: app, directory: directory, restartDirectory: restartDirectory)
+    package static func watch(
+        _ app: String, directory: String, restartDirectory: String, known: RestartFile? = nil
+    ) -> WatcherOrder {
+        WatcherOrder(app: app, directory: directory, restartDirectory: restartDirectory, known: known)
     }
     package static func writeResult(_ app: String, _ text: String) -> WatcherOrder {
         WatcherOrder(app: app, writeResult: text)
@@ -42,13 +47,14 @@ package struct WatcherEvent: Sendable, Equatable, Codable {
     }
     package var event: Kind
     package var app: String?
-    package var stamp: FileStamp?
+    /// With `watching` the baseline, with `restart` what it asks for.
+    package var file: RestartFile?
     package var message: String?
 
-    package init(_ event: Kind, app: String? = nil, stamp: FileStamp? = nil, message: String? = nil) {
+    package init(_ event: Kind, app: String? = nil, file: RestartFile? = nil, message: String? = nil) {
         self.event = event
         self.app = app
-        self.stamp = stamp
+        self.file = file
         self.message = message
     }
 }

@@ -1,8 +1,11 @@
+import Deploys
 import Foundation
 import Model
 import Pool
 import Spawning
+import Synchronization
 import Testing
+import Watching
 
 @testable import Core
 
@@ -158,6 +161,33 @@ private func app(_ generations: [GenerationRecord], live: UInt32?, name: AppName
     }
 }
 
+@Suite struct AppNotesTests {
+    private func file(_ directory: String, _ time: Int64?) -> RestartFile {
+        RestartFile(
+            directory: directory, stamp: time.map { FileStamp(mtimeNanoseconds: $0, inode: 1, size: 0) })
+    }
+
+    @Test func `the last word on each file is kept, and only a change calls for a snapshot`() {
+        let notes = AppNotes()
+        let changes = Mutex(0)
+        notes.follow { changes.withLock { $0 += 1 } }
+        for note in [file("tmp", nil), file("tmp", nil), file("tmp", 5), file("run", 6), file("tmp", 5)] {
+            notes.note(note, of: blog)
+        }
+        #expect(changes.withLock { $0 } == 3)
+        notes.note(CapacityRecord(scale: 2), of: blog)
+        notes.note(CapacityRecord(scale: 2), of: blog)
+        #expect(changes.withLock { $0 } == 4)
+        #expect(notes.restartFile(of: blog, in: "tmp") == file("tmp", 5))
+        #expect(notes.restartFile(of: blog, in: "run") == file("run", 6))
+        #expect(notes.restartFile(of: blog, in: "other") == nil)
+        notes.forget(blog)
+        notes.forget(blog)
+        #expect(changes.withLock { $0 } == 5)
+        #expect(notes.all().isEmpty)
+    }
+}
+
 @Suite struct ServerSnapshotTests {
     private let known = snapshot(
         [app([generation(3, .standby, [4], release: 2), generation(5, .live, [6, 7], release: 3)], live: 5)],
@@ -169,6 +199,21 @@ private func app(_ generations: [GenerationRecord], live: UInt32?, name: AppName
         for length in bytes.indices {
             #expect(throws: ServerSnapshot.Unreadable.damaged) { try ServerSnapshot.decode(Array(bytes[..<length])) }
         }
+    }
+
+    @Test func `what is noted of apps is in it, and one without notes is read`() throws {
+        let file = RestartFile(
+            directory: "tmp", stamp: FileStamp(mtimeNanoseconds: 5, inode: 6, size: 0))
+        var noted = known
+        noted.notes = [
+            AppNote(
+                name: blog, capacity: CapacityRecord(pausedSince: Date(timeIntervalSince1970: 5)), restartFiles: [file])
+        ]
+        #expect(try ServerSnapshot.decode(noted.encoded()) == noted)
+        #expect(AdoptionPlan(noted, table: []).notes[blog]?.restartFiles == [file])
+        noted.notes = nil
+        #expect(try ServerSnapshot.decode(noted.encoded()) == noted)
+        #expect(AdoptionPlan(noted, table: []).notes.isEmpty)
     }
 
     @Test func `another version is refused as that, whatever else it says`() {

@@ -47,6 +47,27 @@ import Testing
         #expect(third.host.calls == ["bootLive g1 1-aaaaaaa"])
     }
 
+    @Test func `an app in place has no journal: what people have set is kept for the next core`() async throws {
+        let told = Mutex<[CapacityRecord]>([])
+        let first = try Fixture(inPlace: true, keepCapacity: { record in told.withLock { $0.append(record) } })
+        _ = try await first.operations.start(requester: somebody)
+        try await first.operations.scale(4)
+        try await first.operations.pause(hold: .seconds(12))
+        let kept = try #require(told.withLock { $0.last })
+        #expect(kept.scale == 4 && kept.pauseHoldSeconds == 12)
+        let second = try Fixture(inPlace: true, keepCapacity: { record in told.withLock { $0.append(record) } })
+        await second.operations.restore(kept)
+        #expect(second.host.calls == ["scale app 4", "pause 12.0"])
+        #expect(await second.operations.pausedSince() == kept.pausedSince)
+        #expect(told.withLock { $0.last } == kept, "and for the one after that")
+        try await second.operations.resume()
+        #expect(told.withLock { $0.last } == CapacityRecord(scale: 4))
+        // What has a journal knows better.
+        let released = try Fixture()
+        await released.operations.restore(kept)
+        #expect(released.host.calls == [])
+    }
+
     @Test func `without a server there is nothing to scale or to pause`() async throws {
         let transient = try Fixture(server: false)
         await #expect(throws: OperationRefusal.self) { try await transient.operations.scale(2) }

@@ -17,7 +17,10 @@ final class Fixture: Sendable {
     let journal: Journal
     let operations: AppOperations
 
-    init(gates: Bool = false, server: Bool = true, inPlace: Bool = false, continuing earlier: Fixture? = nil) throws {
+    init(
+        gates: Bool = false, server: Bool = true, inPlace: Bool = false,
+        keepCapacity: (@Sendable (CapacityRecord) -> Void)? = nil, continuing earlier: Fixture? = nil
+    ) throws {
         host = FakeHost(gates: gates)
         companions = FakeCompanions(host: host)
         builder = earlier?.builder ?? FakeBuilder(gates: gates)
@@ -30,6 +33,7 @@ final class Fixture: Sendable {
             journal: inPlace ? nil : journal, lock: inPlace ? nil : OperationLock(path: journal.lockPath),
             now: { clock.now }, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         parts.notifier = notifier
+        parts.keepCapacity = keepCapacity
         operations = AppOperations(app: AppName(sanitizing: "blog"), parts: parts)
     }
 

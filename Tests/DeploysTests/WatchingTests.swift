@@ -38,6 +38,19 @@ import Watching
         #expect(trigger.observe(stamp(6), now: at(500)) == .lookAgain(at: at(600)))
     }
 
+    @Test func `what is known of it is the baseline: a change while nobody looked counts`() {
+        var trigger = RestartTrigger(known: stamp(5))
+        #expect(trigger.observe(stamp(6), now: at(0)) == .lookAgain(at: at(100)))
+        #expect(trigger.observe(stamp(6), now: at(100)) == .restart(stamp(6)))
+        var unchanged = RestartTrigger(known: stamp(5))
+        #expect(unchanged.observe(stamp(5), now: at(0)) == .none)
+        var missing = RestartTrigger(known: nil)
+        #expect(missing.observe(nil, now: at(0)) == .none)
+        #expect(missing.observe(stamp(5), now: at(10)) == .lookAgain(at: at(110)))
+        var gone = RestartTrigger(known: stamp(5))
+        #expect(gone.observe(nil, now: at(0)) == .none)
+    }
+
     @Test func `two changes in a row are one wish`() {
         var trigger = RestartTrigger()
         _ = trigger.observe(nil, now: at(0))
@@ -114,7 +127,8 @@ import Watching
         try watcher.watch()
         mkdir(root + "/other", 0o755)
         try watcher.order(.watch("other", directory: root, restartDirectory: "other"))
-        #expect(try watcher.next() == WatcherEvent(.watching, app: "other"))
+        let missing = RestartFile(directory: "other", stamp: nil)
+        #expect(try watcher.next() == WatcherEvent(.watching, app: "other", file: missing))
         try write("1", to: "other/restart.txt")
         let event = try watcher.next()
         #expect(event.event == .restart && event.app == "other")
@@ -122,6 +136,35 @@ import Watching
         try write("22", to: "other/restart.txt")
         try write("1", to: "tmp/restart.txt")
         #expect(try watcher.next().app == "app")
+        try await watcher.end(root)
+    }
+
+    @Test func `a touch between two watchers is one, and what the first has told is none`() async throws {
+        try write("1", to: "tmp/restart.txt")
+        try watcher.watch()
+        utimensat(AT_FDCWD, root + "/tmp/restart.txt", nil, 0)
+        let told = try #require(try watcher.next().file)
+        func watchAgain(knowing known: RestartFile, in directory: String = "tmp") throws -> RestartFile? {
+            try watcher.order(.forget("app"))
+            try watcher.order(.watch("app", directory: root, restartDirectory: directory, known: known))
+            let event = try watcher.next()
+            #expect(event.event == .watching)
+            return event.file
+        }
+        #expect(try watchAgain(knowing: told) == told)
+        // Had it been an event, it would come before the answer.
+        try watcher.order(.writeResult("app", "fine\n"))
+        #expect(try watcher.next().event == .resultWritten)
+        utimensat(AT_FDCWD, root + "/tmp/restart.txt", nil, 0)
+        #expect(try watchAgain(knowing: told) == told, "what the app was restarted for")
+        let event = try watcher.next()
+        #expect(event.event == .restart)
+        #expect(event.file != told)
+        // Of another directory nothing is known.
+        mkdir(root + "/other", 0o755)
+        try write("1", to: "other/restart.txt")
+        let other = try watchAgain(knowing: told, in: "other")
+        #expect(other?.directory == "other" && other?.stamp != nil)
         try await watcher.end(root)
     }
 

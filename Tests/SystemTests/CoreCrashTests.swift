@@ -226,6 +226,87 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `restart txt that is touched while there is no core is seen, and one that was seen is not seen again`()
+            throws
+        {
+            let place = try Place()
+            let server = try serving(.python, workers: 1, in: place)
+            try FileManager.default.createDirectory(
+                atPath: "\(server.directory)/tmp", withIntermediateDirectories: true)
+            func touch(_ version: Int) throws {
+                try "\(version)".write(
+                    toFile: "\(server.directory)/version.txt", atomically: false, encoding: .utf8)
+                try Data().write(to: URL(fileURLWithPath: "\(server.directory)/tmp/restart.txt"))
+                AppUser.own(server.directory)
+            }
+            func waitForNote() throws {
+                var status = stat()
+                try #require(stat("\(server.directory)/tmp/restart.txt", &status) == 0)
+                let time = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
+                try eventually("a note of it", evidence: { text(of: snapshot(server)) }) {
+                    text(of: snapshot(server)).contains("\"mtimeNanoseconds\":\(time)")
+                }
+            }
+            func generation() throws -> GenerationNumber? {
+                try server.appStatus().generations.first { $0.state == .live }?.number
+            }
+            try touch(2)
+            try eventually("the first restart", evidence: { server.log }) {
+                try server.version() == "2" && text(of: "\(server.directory)/tmp/restart.result").contains("restarted")
+            }
+            try server.waitUntilServing(workers: 1)
+            try waitForSnapshot(server)
+            try waitForNote()
+            let (first, status) = (try generation(), try server.status().server)
+            // No core comes while the supervisor stands still.
+            kill(status.supervisorPid, SIGSTOP)
+            kill(status.corePid, SIGKILL)
+            try touch(3)
+            kill(status.supervisorPid, SIGCONT)
+            try eventually("the second restart", evidence: { server.log }) { try server.version() == "3" }
+            let second = try generation()
+            #expect(second == first.map { GenerationNumber($0.rawValue + 1) }, "\(server.log)")
+            try eventually("one generation") { try server.appStatus().generations.count == 1 }
+
+            try waitForNote()
+            try waitForSnapshot(server)
+            try killCore(server)
+            try server.waitUntilServing(workers: 1)
+            try touch(4)
+            try eventually("the third restart", evidence: { server.log }) { try server.version() == "4" }
+            #expect(try generation() == second.map { GenerationNumber($0.rawValue + 1) }, "\(server.log)")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `an app in place that was paused is paused, and kept at its scale, until a person says otherwise`() throws
+        {
+            let place = try Place()
+            let server = try serving(.python, workers: 1, in: place)
+            #expect(try server.command("pause").status == 0)
+            let since = try #require(try server.appStatus().pausedSince)
+            try eventually("a snapshot of it") { text(of: snapshot(server)).contains("pauseHoldSeconds") }
+            let workers = try pids(server)
+            for _ in 1...2 {
+                try killCore(server)
+                #expect(try server.appStatus().pausedSince == since, "\(server.log)")
+                try waitForSnapshot(server)
+            }
+            let held = try HTTPConnection(port: server.port)
+            try held.send("GET /version HTTP/1.1\r\nHost: test\r\n\r\n")
+            try eventually("a request that waits", evidence: { server.log }) {
+                try server.appStatus().queue.length == 1
+            }
+            #expect(try server.command("resume").status == 0)
+            #expect(try server.version() == "1")
+            try eventually("a snapshot without it") { !text(of: snapshot(server)).contains("pauseHoldSeconds") }
+            try killCore(server)
+            #expect(try server.appStatus().pausedSince == nil)
+            #expect(try pids(server) == workers, "\(server.log)")
+            try server.stop()
+        }
+
         @Test(.timeLimit(.minutes(1)), arguments: ["", "{", #"{"version":1000}"#, #"{"version":1,"pool":{}}"#])
         func `a snapshot that cannot be read is set aside, and the app is booted`(_ contents: String) throws {
             let place = try Place()

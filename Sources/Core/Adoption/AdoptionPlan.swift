@@ -15,6 +15,7 @@ struct AdoptionPlan: Equatable {
     private(set) var lastWorker = WorkerNumber(0)
     private(set) var workers: [WorkerNumber: ProcessMark] = [:]
     private(set) var preloaders: [Generation: ProcessMark] = [:]
+    private(set) var notes: [AppName: AppNote] = [:]
 
     struct Generation: Hashable {
         var app: AppName
@@ -27,6 +28,7 @@ struct AdoptionPlan: Equatable {
     init(_ snapshot: ServerSnapshot, table: [ChildEntry]) {
         var running = Set(table.filter { $0.role == .worker }.map(\.mark))
         lastWorker = snapshot.pool.lastWorker
+        for note in snapshot.notes ?? [] { notes[note.name] = note }
         for worker in snapshot.workers where workers[worker.number] == nil {
             // A process is one worker.
             if running.remove(worker.process) != nil { workers[worker.number] = worker.process }

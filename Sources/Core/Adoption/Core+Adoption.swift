@@ -17,6 +17,10 @@ extension Core {
         }
         let plan = readSnapshot(children.map(\.entry))
         var left = Dictionary(children.map { ($0.entry.mark, $0) }, uniquingKeysWith: { first, _ in first })
+        for (name, note) in plan.notes {
+            guard let capacity = note.capacity, let served = table[name] else { continue }
+            await served.operations.restore(capacity)
+        }
         var adopted: Set<AppName> = []
         for app in plan.apps {
             guard let served = table[app.record.name] else { continue }
@@ -24,6 +28,8 @@ extension Core {
             take(record, of: served, plan, spawner, &left)
             guard record.live != nil else { continue }
             adopted.insert(served.name)
+            // What is booted anew is not to be restarted for what was there before.
+            for file in plan.notes[served.name]?.restartFiles ?? [] { notes.note(file, of: served.name) }
             if app.wasRestarting { served.restartAgain() }
         }
         for (_, child) in left.sorted(by: { $0.key.pid < $1.key.pid }) {

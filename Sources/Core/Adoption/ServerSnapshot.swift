@@ -24,11 +24,14 @@ struct ServerSnapshot: Codable, Equatable {
     var pool: PoolRecord
     var workers: [Worker]
     var preloaders: [Preloader]
+    /// Nil: by a core that took none.
+    var notes: [AppNote]?
 
-    init(pool: PoolRecord, workers: [Worker], preloaders: [Preloader]) {
+    init(pool: PoolRecord, workers: [Worker], preloaders: [Preloader], notes: [AppNote] = []) {
         self.pool = pool
         self.workers = workers
         self.preloaders = preloaders
+        self.notes = notes
     }
 
     func encoded() throws -> [UInt8] { Array(try JSONEncoder().encode(self)) }

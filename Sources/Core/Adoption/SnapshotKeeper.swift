@@ -24,6 +24,7 @@ final class SnapshotKeeper: Sendable {
     private let file: SnapshotFile
     private let pool: Pool
     private let spawner: WorkerSpawner
+    private let notes: AppNotes
     private let threads: NIOThreadPool
     private let schedule: SpawningParts.Schedule
     private let logger: Logger
@@ -31,12 +32,13 @@ final class SnapshotKeeper: Sendable {
     private let writing = Mutex(())
 
     init(
-        file: SnapshotFile, pool: Pool, spawner: WorkerSpawner, threads: NIOThreadPool,
+        file: SnapshotFile, pool: Pool, spawner: WorkerSpawner, notes: AppNotes, threads: NIOThreadPool,
         schedule: @escaping SpawningParts.Schedule, logger: Logger
     ) {
         self.file = file
         self.pool = pool
         self.spawner = spawner
+        self.notes = notes
         self.threads = threads
         self.schedule = schedule
         self.logger = logger
@@ -105,7 +107,7 @@ final class SnapshotKeeper: Sendable {
         // Apps that sleep have nothing to go on with.
         record.apps.removeAll { $0.generations.isEmpty }
         let marks = spawner.workerMarks()
-        var snapshot = ServerSnapshot(pool: record, workers: [], preloaders: [])
+        var snapshot = ServerSnapshot(pool: record, workers: [], preloaders: [], notes: notes.all())
         for app in record.apps {
             for generation in app.generations {
                 for worker in generation.workers {

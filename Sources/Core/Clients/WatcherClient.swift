@@ -27,12 +27,14 @@ final class WatcherClient: Sendable {
     private static let restartDelay = Duration.seconds(5)
 
     private let tools: Tools
+    private let notes: AppNotes
     private let user: String?
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(tools: Tools, user: String?, logger: Logger) {
+    init(tools: Tools, notes: AppNotes, user: String?, logger: Logger) {
         self.tools = tools
+        self.notes = notes
         self.user = user
         self.logger = logger
     }
@@ -73,7 +75,9 @@ final class WatcherClient: Sendable {
     }
 
     private func order(_ app: ServedApp, _ directory: String) {
-        send(.watch(app.name.rawValue, directory: app.root, restartDirectory: directory))
+        // What was touched while nobody looked, without a core or without a watcher, is a touch.
+        let known = notes.restartFile(of: app.name, in: directory)
+        send(.watch(app.name.rawValue, directory: app.root, restartDirectory: directory, known: known))
     }
 
     private func send(_ order: WatcherOrder) {
@@ -87,25 +91,29 @@ final class WatcherClient: Sendable {
             let app = event.app.flatMap({ AppName($0) }).flatMap({ name in state.withLock { $0.apps[name]?.app } })
         else { return logger.warning("watcher of \(user ?? "this user"): \(line)") }
         switch event.event {
-        case .watching, .resultWritten: break
+        case .watching: event.file.map { notes.note($0, of: app.name) }
+        case .resultWritten: break
         case .problem: logger.warning("app \(app.name): watcher: \(event.message ?? "")")
         case .restart:
             logger.info("app \(app.name): restart.txt was touched")
-            Task { await restart(app) }
+            Task { await restart(app, event.file) }
         }
     }
 
-    private func restart(_ app: ServedApp) async {
+    private func restart(_ app: ServedApp, _ file: RestartFile?) async {
         let requester = Requester(uid: tools.plan.ownUser, pid: getpid(), command: "restart.txt")
         do throws(OperationRefusal) {
             let handle = try await app.operations.restart(
                 .init(reason: "restart.txt was touched", requester: requester))
             app.log(handle)
-            guard let outcome = await handle.outcome() else { return }
+            guard let outcome = await handle.outcome(), outcome.result != .interrupted else { return }
             report(outcome, of: app)
         } catch {
+            if error == .shuttingDown { return }
             write("refused: \(error)\n", for: app)
         }
+        // Not before: a core that dies over it leaves it to the next one.
+        if let file, state.withLock({ $0.apps[app.name] != nil }) { notes.note(file, of: app.name) }
         watch(app)
     }
 

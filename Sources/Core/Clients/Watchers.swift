@@ -4,12 +4,14 @@ import Synchronization
 /// The watchers of all apps: one process for each user that has a running app.
 final class Watchers: Sendable {
     private let tools: Tools
+    private let notes: AppNotes
     private let logger: Logger
     /// By the name in the supervisor's policy; nil is the server's own user.
     private let clients = Mutex<[String?: WatcherClient]>([:])
 
-    init(tools: Tools, logger: Logger) {
+    init(tools: Tools, notes: AppNotes, logger: Logger) {
         self.tools = tools
+        self.notes = notes
         self.logger = logger
     }
 
@@ -19,6 +21,7 @@ final class Watchers: Sendable {
     }
 
     func forget(_ app: ServedApp) {
+        notes.forget(app.name)
         let user = app.plan.users.workers
         clients.withLock { clients in
             if clients[user]?.forget(app) == .nothingLeft { clients[user] = nil }
@@ -28,7 +31,7 @@ final class Watchers: Sendable {
     private func client(of user: String?) -> WatcherClient {
         clients.withLock { clients in
             if let client = clients[user] { return client }
-            let client = WatcherClient(tools: tools, user: user, logger: logger)
+            let client = WatcherClient(tools: tools, notes: notes, user: user, logger: logger)
             clients[user] = client
             return client
         }

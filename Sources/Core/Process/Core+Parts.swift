@@ -92,6 +92,7 @@ extension Core {
         var parts = AppOperations.Parts(
             host: host, companions: companions.map { AppCompanions(keeper: $0) }, settings: settings, journal: journal,
             lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: problems)
+        if journal == nil { parts.keepCapacity = { [notes, name = app.name] in notes.note($0, of: name) } }
         var builder: BuilderClient?
         if let journal, app.location.isDeployRoot {
             builder = BuilderClient(tools: tools, app: app) { problems.warning("\($0)") }

@@ -43,6 +43,7 @@ final class Core: Sendable {
     let tellApps: AsyncStream<AppsMessage>.Continuation
     /// Whether commands can find the server already, and whether what they find is out of date.
     let record = Shared((isWritten: false, isDue: false))
+    let notes = AppNotes()
     let meter: MemoryMeter
     let shutdownRequests: AsyncStream<Bool>
     let requestShutdown: AsyncStream<Bool>.Continuation
@@ -182,8 +183,9 @@ final class Core: Sendable {
             plan.isTransient
             ? nil
             : SnapshotKeeper(
-                file: snapshotFile, pool: pool, spawner: spawner, threads: threads, schedule: tools.schedule,
-                logger: logger)
+                file: snapshotFile, pool: pool, spawner: spawner, notes: notes, threads: threads,
+                schedule: tools.schedule, logger: logger)
+        if let snapshots { notes.follow { snapshots.changed() } }
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let bridge = PoolBridge(
             spawner: spawner, gateway: gateway, gate: { [table] in table[$0]?.spawns }, snapshots: snapshots
@@ -201,7 +203,7 @@ final class Core: Sendable {
         }
         pool.start(delegate: bridge)
         for warning in plan.warnings { logger.warning("\(warning)") }
-        let watchers = plan.isTransient ? nil : Watchers(tools: tools, logger: logger)
+        let watchers = plan.isTransient ? nil : Watchers(tools: tools, notes: notes, logger: logger)
         let roster = AppRoster(table: table, routes: routes, logger: logger) { [self] in
             try makeApp($0, routes, watchers, spawner)
         }

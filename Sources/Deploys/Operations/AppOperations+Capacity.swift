@@ -31,6 +31,16 @@ extension AppOperations {
     /// Since when the app is paused.
     package func pausedSince() -> Date? { liveRecord.pausedSince }
 
+    /// What an earlier core was told, of an app without a journal. Before anything of it is booted or adopted.
+    package func restore(_ capacity: CapacityRecord) {
+        guard parts.journal == nil, let host = parts.host else { return }
+        liveRecord.pausedSince = capacity.pausedSince
+        liveRecord.pauseHoldSeconds = capacity.pauseHoldSeconds
+        liveRecord.scale = capacity.scale
+        restoreCapacity(host)
+        saveLive()
+    }
+
     /// What the record says, for a server that starts.
     func restoreCapacity(_ host: any GenerationHost) {
         if let scale = liveRecord.scale { host.setScale(scale) }

@@ -11,7 +11,10 @@ extension AppOperations {
         parts.journal?.record(record.withoutCredentials())
     }
 
-    func saveLive() { parts.journal?.record(liveRecord.withoutCredentials()) }
+    func saveLive() {
+        parts.journal?.record(liveRecord.withoutCredentials())
+        parts.keepCapacity?(CapacityRecord(liveRecord))
+    }
 
     /// Changes a deploy's record, if there is one, and has it written.
     func change(_ number: DeployNumber?, _ body: (inout DeployRecord) -> Void) {

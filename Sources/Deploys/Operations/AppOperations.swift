@@ -19,6 +19,8 @@ package actor AppOperations {
         package var settings: any SettingsReading
         package var journal: Journal?
         package var lock: (any OperationLocking)?
+        /// Without a journal: is told what people have set, for the core after this one (`AppOperations.restore`).
+        package var keepCapacity: (@Sendable (CapacityRecord) -> Void)?
         package var now: @Sendable () -> Instant
         package var date: @Sendable () -> Date
         package var logger: Logger
