@@ -67,7 +67,8 @@ extension SupervisorStateMachine {
             table[pid]?.killAt = nil
             actions.append(.signalGroup(pid: pid, signal: Signal.kill))
         }
-        actions += drainUnread(now: now) + endDisconnectedCore(now: now) + askCore(now: now) + signOfLife(now: now)
+        actions += drainUnread(now: now) + endDisconnectedCore(now: now) + askCore(now: now)
+        actions += askRetiringCore(now: now) + signOfLife(now: now)
         switch phase {
         case .serving:
             actions += startWaitingCore(now: now)

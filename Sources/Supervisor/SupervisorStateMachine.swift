@@ -118,6 +118,7 @@ package struct SupervisorStateMachine: Sendable {
             if phase == .serving, let question = life.pulse.nextQuestion { deadlines.append(question) }
         case .absent, .starting: break
         }
+        if let question = retiring?.pulse?.nextQuestion { deadlines.append(question) }
         if let sign = watchdog?.deadline(isStopping: phase != .serving) { deadlines.append(sign) }
         switch phase {
         case .serving, .finished: break

@@ -106,6 +106,28 @@ struct TakeoverTests {
         #expect(machine.refusal(of: ChildTag(9), as: .companion) == nil)
     }
 
+    @Test func `a retiring core that hangs is ended, one that answers may take its time`() {
+        var machine = promoted()
+        var asked = 0
+        var now = at(4)
+        while now < at(600), let deadline = machine.nextDeadline {
+            now = deadline
+            let actions = machine.timePassed(now: now)
+            if actions.contains(.sendToRetiring(.ping)) { asked += 1 }
+            #expect(!actions.contains { if case .signalGroup = $0 { true } else { false } })
+            _ = machine.received(.pong, from: 1, now: now)
+            _ = machine.received(.pong, from: 2, now: now)
+        }
+        #expect(asked > 50)
+        var killed = false
+        while now < at(700), !killed, let deadline = machine.nextDeadline {
+            now = deadline
+            _ = machine.received(.pong, from: 2, now: now)
+            killed = machine.timePassed(now: now).contains(.signalGroup(pid: 100, signal: Signal.kill))
+        }
+        #expect(killed && now < at(640))
+    }
+
     @Test func `a stop is told to both, and waits for both`() {
         var machine = promoted()
         let actions = machine.requested(.terminate, now: at(5))

@@ -36,7 +36,11 @@ extension SupervisorStateMachine {
             CoreLife(
                 number: state.core.number, pid: state.core.pid, startedAt: state.core.startedAt, isReady: true,
                 pulse: CorePulse(limit: silenceLimit, now: now)))
-        retiring = state.retiring.map { OtherCore(number: $0.number, pid: $0.pid, startedAt: $0.startedAt) }
+        retiring = state.retiring.map {
+            OtherCore(
+                number: $0.number, pid: $0.pid, startedAt: $0.startedAt,
+                pulse: CorePulse(limit: silenceLimit, now: now))
+        }
         for row in state.rows {
             table[row.entry.pid] = Row(
                 entry: row.entry, coreNumber: row.coreNumber, formerCore: row.formerCore,

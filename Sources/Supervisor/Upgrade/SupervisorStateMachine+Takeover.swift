@@ -7,6 +7,8 @@ extension SupervisorStateMachine {
         var number: UInt32
         var pid: Int32
         var startedAt: Instant
+        /// Of a retiring one: nobody else would notice that it hangs.
+        var pulse: CorePulse?
     }
 
     package enum CoreRole: Sendable {
@@ -54,7 +56,9 @@ extension SupervisorStateMachine {
             table[pid]?.coreNumber = next.number
             table[pid]?.formerCore = life.number
         }
-        retiring = OtherCore(number: life.number, pid: life.pid, startedAt: life.startedAt)
+        retiring = OtherCore(
+            number: life.number, pid: life.pid, startedAt: life.startedAt,
+            pulse: CorePulse(limit: silenceLimit, now: now))
         successor = nil
         core = .running(
             CoreLife(
@@ -73,7 +77,19 @@ extension SupervisorStateMachine {
             let pid = row.entry.pid
             return [scope == .group ? .signalGroup(pid: pid, signal: signal) : .signalLeader(pid: pid, signal: signal)]
         case .loads(let loads) where !loads.isEmpty: return [.send(.loads(loads))]
+        case .pong:
+            retiring?.pulse?.answered()
+            return []
         default: return []
+        }
+    }
+
+    mutating func askRetiringCore(now: Instant) -> [Action] {
+        guard let verdict = retiring?.pulse?.timePassed(now: now) else { return [] }
+        switch verdict {
+        case .ask: return [.sendToRetiring(.ping)]
+        case .hangs: return endRetiring("it hangs, there was no answer for \(silenceLimit)")
+        case .none: return []
         }
     }
 
