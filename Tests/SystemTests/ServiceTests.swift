@@ -64,6 +64,45 @@ extension SystemTests {
         }
 
         @Test(.timeLimit(.minutes(2)))
+        func `a Unix socket outlives restarts and upgrades, and the service manager sees one process go on`() throws {
+            let place = try Place()
+            let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
+            let path = "\(place.path)/http.sock"
+            try start(server, ["--socket-file", path], manager: ["--watchdog", "12"])
+            let inode = try #require(FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int)
+            func ask() throws {
+                let curl = try Program(
+                    ["curl", "-sS", "--max-time", "20", "--unix-socket", path, "http://test/version"],
+                    environment: ProcessInfo.plainEnvironment, in: place)
+                let end = try curl.wait()
+                #expect(end.output.hasPrefix("1"), "\(end.everything)\n\(server.log)")
+            }
+            for _ in 0..<2 {
+                let before = try supervisor(of: server)
+                try #require(server.program).signal(SIGUSR1)
+                while try server.instance().map({ $0.pid == before || !isRunning($0.pid) }) ?? true { try ask() }
+                try server.waitUntilServing()
+                let main = try supervisor(of: server)
+                let end = try server.command("upgrade")
+                #expect(end.status == 0, "\(end.everything)\n\(server.log)")
+                try ask()
+                #expect(try supervisor(of: server) == main, "MAINPID stays")
+                try eventually("the supervisor of the new program", evidence: { server.log }) {
+                    server.log.contains("another program goes on")
+                }
+            }
+            // It goes on to give signs of life.
+            func signsOfLife() -> Int { server.log.components(separatedBy: "notify WATCHDOG=1").count }
+            let before = signsOfLife()
+            try eventually("signs of life", within: .seconds(15), evidence: { server.log }) {
+                signsOfLife() > before + 1
+            }
+            let now = try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
+            #expect(now == inode && !server.log.contains("watchdog timeout"), "\(server.log)")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
         func `a supervisor that is killed takes no listener with it, and the live release is back at once`() throws {
             let place = try Place()
             let repository = try TestRepository(.python, in: place)
@@ -82,7 +121,7 @@ extension SystemTests {
             try load.waitForTraffic()
             let account = try load.stop()
             // What was inside is lost; what comes waits.
-            #expect(!account.failures.contains { $0.contains("connect") }, "\(account)\n\(server.log)")
+            #expect(!account.failures.contains { $0.contains("connect: ") }, "\(account)\n\(server.log)")
             #expect(account.failures.count <= 2 && account.versions == [1], "\(account)\n\(server.log)")
             #expect(try server.appStatus().liveRelease?.hasPrefix("1-") == true)
             try server.stop()

@@ -145,10 +145,15 @@ final class ClientConnection {
         closeAfterWriting()
     }
 
-    /// The server is being stopped: an idle connection ends now, a busy one after its answer.
+    /// The server is being stopped: an idle connection ends now, a busy one after its answer. One that was made a moment ago has its
+    /// first request on the way, and gets the time for it.
     func beginDrain() {
-        if case .idle = exchange.state, inbound.isEmpty { closeIdle() }
+        guard case .idle = exchange.state, inbound.isEmpty else { return }
+        guard timer.kind == .head else { return closeIdle() }
+        timer.deadline = min(timer.deadline, loop.deadline(after: Self.firstRequest))
     }
+
+    private static let firstRequest = TimeAmount.seconds(1)
 }
 
 /// How far a request body has come.

@@ -124,6 +124,7 @@ final class TestServer: @unchecked Sendable {
                 throw TimedOut(what: "the server ended: \(try program.wait())", evidence: program.log)
             }
             guard let record = self.instance(), isManaged || record.pid == program.pid else { return false }
+            if options.contains("--socket-file") { return true }
             self.port = try #require(Int(record.listen[0].split(separator: ":").last ?? ""))
             return true
         }
