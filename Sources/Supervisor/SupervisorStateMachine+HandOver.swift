@@ -1,6 +1,7 @@
 package import Model
 
-/// What becomes of children when their core dies: those that serve are kept for the next one, the others are ended.
+/// What becomes of children when their core dies: those that serve, and what must not be cut off, are kept for the next one; the
+/// others are ended.
 extension SupervisorStateMachine {
     /// Children of earlier cores that the core which runs now has got: under the tags that they had, of which it gives none
     /// again. To be told to it before it begins.
@@ -51,11 +52,12 @@ extension SupervisorStateMachine {
 }
 
 extension ChildRole {
-    /// Workers serve whichever core there is, and preloaders fork for it. What a core does through the others ends with it.
+    /// Workers serve whichever core there is, and preloaders fork for it. Nobody could tell what a command that was cut off has
+    /// done, so runners go on. What a core does through the others ends with it.
     var outlivesCore: Bool {
         switch self {
-        case .worker, .preloader: true
-        case .runner, .builder, .watcher, .tool, .companion: false
+        case .worker, .preloader, .runner: true
+        case .builder, .watcher, .tool, .companion: false
         }
     }
 }

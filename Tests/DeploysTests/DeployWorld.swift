@@ -116,7 +116,8 @@ struct DeployWorld {
 
     static let plans: [OperationPlan] = {
         let begun: [OperationPlan] = [
-            .deploy(bake: .seconds(5)), .resume(bake: .seconds(5)), .restart, .coldRollback,
+            .deploy(bake: .seconds(5)), .resume(bake: .seconds(5)), .resume(bake: .seconds(5), isProved: true),
+            .resumeBuild(bake: .seconds(5)), .restart, .coldRollback,
         ]
         var plans: [OperationPlan] = [
             .preparationOnly, .warmRollback(GenerationNumber(9), now: false),

@@ -300,6 +300,10 @@ final class FakeCommands: CommandRunning {
         var gates: [String: Gate] = [:]
         var ends: [String: RecordedEnd] = [:]
         var recorded: [String: RecordedEnd] = [:]
+        /// Since the core before, by record: over when the gate is opened.
+        var running: [String: Gate] = [:]
+        var followed: [String] = []
+        var ended: [String] = []
     }
     let state = Mutex(State())
     var ran: [String] { state.withLock { $0.ran } }
@@ -322,7 +326,34 @@ final class FakeCommands: CommandRunning {
             return state.ends[command.command] ?? .ended(.exited(0))
         }
     }
-    func recordedEnd(_ record: String) async -> RecordedEnd? { state.withLock { $0.recorded[record] } }
+    func follow(_ record: String, output: @escaping @Sendable (String) -> Void) async -> RecordedEnd? {
+        let gate = state.withLock { state in
+            state.followed.append(record)
+            return state.running.removeValue(forKey: record)
+        }
+        await gate?.pass()
+        return state.withLock { $0.recorded[record] }
+    }
+    func trace(of record: String) -> CommandTrace {
+        state.withLock { state in
+            if state.running[record] != nil { return .running }
+            return state.recorded[record].map { $0 == .unknown ? .lost : .ended } ?? .neverStarted
+        }
+    }
+    func unfollowed() -> [String] { state.withLock { $0.running.keys.sorted() } }
+    func end(_ records: [String]) { state.withLock { $0.ended += records } }
+    func forget(_ records: [String]) {
+        state.withLock { state in for record in records { state.recorded[record] = nil } }
+    }
+    /// Runs under a runner of the core before, and will end so.
+    func inherit(_ record: String, endingWith end: RecordedEnd = .ended(.exited(0))) -> Gate {
+        let gate = Gate()
+        state.withLock { state in
+            state.running[record] = gate
+            state.recorded[record] = end
+        }
+        return gate
+    }
 }
 
 final class FakeNotifier: Notifying {

@@ -19,7 +19,8 @@ final class Fixture: Sendable {
 
     init(
         gates: Bool = false, server: Bool = true, inPlace: Bool = false,
-        keepCapacity: (@Sendable (CapacityRecord) -> Void)? = nil, continuing earlier: Fixture? = nil
+        keepCapacity: (@Sendable (CapacityRecord) -> Void)? = nil, continuing earlier: Fixture? = nil,
+        isSuccessor: Bool = false
     ) throws {
         host = FakeHost(gates: gates)
         companions = FakeCompanions(host: host)
@@ -34,6 +35,7 @@ final class Fixture: Sendable {
             now: { clock.now }, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         parts.notifier = notifier
         parts.keepCapacity = keepCapacity
+        parts.isSuccessor = isSuccessor
         operations = AppOperations(app: AppName(sanitizing: "blog"), parts: parts)
     }
 

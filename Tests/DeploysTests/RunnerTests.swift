@@ -13,6 +13,7 @@ import Testing
     private struct Finished {
         var status: Int32
         var record: RunnerRecord?
+        var output: [String]
         var live: String
     }
 
@@ -41,17 +42,22 @@ import Testing
         // Nothing to read is EAGAIN or the end: both are no text.
         let text = follows ? (try? readSome(readerNumber, limit: 1 << 20)) ?? [] : []
         if follows { close(readerNumber) }
+        let bytes = try readFile(path, limit: 16 << 20)
+        var recorded = RecordedOutput()
+        // As whoever reads it while it grows: cut anywhere.
+        let output = stride(from: 0, to: bytes.count, by: 777).flatMap {
+            recorded.append(Array(bytes[$0..<min($0 + 777, bytes.count)]))
+        }
         return Finished(
-            status: status, record: RunnerRecord(bytes: try readFile(path, limit: 16 << 20)),
-            live: String(decoding: text, as: UTF8.self)
-        )
+            status: status, record: RunnerRecord(bytes: bytes), output: output,
+            live: String(decoding: text, as: UTF8.self))
     }
 
     @Test func `a command's output, environment, directory and end are recorded`() async throws {
         let done = try await run("echo one; echo two >&2; echo $WORD; pwd", environment: ["WORD": "three"])
         #expect(done.status == 0)
         #expect(done.record?.end == .ended(.exited(0)))
-        #expect(done.record?.output == ["one", "two", "three", directory.path])
+        #expect(done.output == ["one", "two", "three", directory.path])
         #expect(done.live == "one\ntwo\nthree\n\(directory.path)\n")
     }
 
@@ -60,44 +66,63 @@ import Testing
         #expect(try await run("kill -9 $$").record?.end == .ended(.signalled(9, dumpedCore: false)))
         let lost = try await run("echo never", in: "/does/not/exist")
         #expect(lost.record?.end == .ended(.exited(2)))
-        #expect(lost.record?.output.last?.contains("/does/not/exist") == true)
+        #expect(lost.output.last?.contains("/does/not/exist") == true)
     }
 
     @Test func `a command over its time limit is ended with all its children`() async throws {
         let done = try await run("sleep 1000 & echo $!; wait", timeout: .milliseconds(200))
         #expect(done.record?.end == .timedOut)
-        let child = try #require(done.record?.output.first.flatMap { Int32($0) })
+        let child = try #require(done.output.first.flatMap { Int32($0) })
         #expect(!isRunning(child))
     }
 
     @Test func `without a reader the command goes on, and its record is whole`() async throws {
         let done = try await run("for i in $(seq 2000); do echo line $i; done", follows: false)
         #expect(done.record?.end == .ended(.exited(0)))
-        #expect(done.record?.output.last == "line 2000")
+        #expect(done.output.last == "line 2000")
     }
 
     @Test func `a reader that does not read holds nothing up`() async throws {
         let done = try await run("head -c 3000000 /dev/zero | tr '\\0' 'x' | fold -w 1000; echo; echo end")
         #expect(done.record?.end == .ended(.exited(0)))
-        #expect(done.record?.output.last == "end")
+        #expect(done.output.last == "end")
     }
 
     @Test func `lines without an end, carriage returns and bytes that are no text survive`() async throws {
         let done = try await run(#"printf 'a\rb\r\n\nc\377d'"#)
-        #expect(done.record?.output == ["a", "b", "", "c\u{FFFD}d"])
+        #expect(done.output == ["a", "b", "", "c\u{FFFD}d"])
     }
 
     @Test func `a daemon left behind by an orderly command does not hold the end back`() async throws {
         let done = try await run("sleep 1000 & echo $!")
         #expect(done.record?.end == .ended(.exited(0)))
-        let daemon = try #require(done.record?.output.first.flatMap { Int32($0) })
+        let daemon = try #require(done.output.first.flatMap { Int32($0) })
         #expect(isRunning(daemon))
         kill(daemon, SIGKILL)
     }
 
+    @Test func `however much a command says, and however little a line, its record can be read to its end`()
+        async throws
+    {
+        let done = try await run(
+            "head -c 1000000 /dev/zero | tr '\\0' '\\n'; head -c 4000000 /dev/zero | tr '\\0' '\\1'")
+        #expect(done.record?.end == .ended(.exited(0)))
+        #expect(done.output.last == "[… output was cut]")
+    }
+
+    @Test func `what cannot be noted down is not run`() async throws {
+        let order = RunnerCommand(
+            command: "touch \(directory.path)/ran", directory: directory.path, environment: [:], timeout: .seconds(9))
+        let input = try makeMemoryFile(name: "order", contents: [UInt8](JSONEncoder().encode(order)))
+        let null = try openFile("/dev/null", flags: O_RDWR)
+        let full = try openFile("/dev/full", flags: O_WRONLY)
+        #expect(RunnerProcess.run(input: input.number, live: null.number, record: full.number) == 1)
+        #expect(access("\(directory.path)/ran", F_OK) != 0)
+    }
+
     @Test func `a record without an end is unknown, and torn or doubled records are read`() {
         let started = { (pid: Int) in
-            #"{"started":{"pid":\#(pid),"startTime":1,"runner":1,"runnerStartTime":1,"command":"x"}}"#
+            #"{"started":{"runner":\#(pid),"runnerStartTime":1,"command":"x"}}"#
         }
         func end(_ text: String) -> RecordedEnd? { RunnerRecord(bytes: Array(text.utf8))?.end }
         #expect(RunnerRecord(bytes: []) == nil)

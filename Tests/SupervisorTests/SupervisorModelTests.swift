@@ -110,7 +110,7 @@ private struct World {
     private mutating func startChild() {
         let tag = ChildTag(UInt64.random(in: 1...nextTag, using: &random))
         nextTag += 1
-        let role = [ChildRole.worker, .companion, .preloader].randomElement(using: &random) ?? .worker
+        let role = [ChildRole.worker, .runner, .companion, .preloader].randomElement(using: &random) ?? .worker
         guard machine.refusal(of: tag, as: role) == nil, let core else { return }
         if role == .companion, children.contains(where: { companions.contains($0.key) && $0.value.core != core.number })
         {

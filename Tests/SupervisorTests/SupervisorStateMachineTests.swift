@@ -83,7 +83,7 @@ struct SupervisorStateMachineTests {
 
     @Test(
         "what a dead core did through others is told to end, and killed 5 s later; the new core hears nothing of it",
-        arguments: [ChildRole.runner, .builder, .watcher, .tool, .companion])
+        arguments: [ChildRole.builder, .watcher, .tool, .companion])
     func orphans(role: ChildRole) {
         var machine = serving(children: [(1, 200), (2, 201)], role: role)
         let actions = end(&machine, 100, 10)
@@ -99,8 +99,8 @@ struct SupervisorStateMachineTests {
     }
 
     @Test(
-        "what serves is the next core's, under its tag: it signals it, and hears of its end",
-        arguments: [ChildRole.worker, .preloader])
+        "what serves, or runs a command, is the next core's, under its tag: it signals it, and hears of its end",
+        arguments: [ChildRole.worker, .preloader, .runner])
     func handOver(role: ChildRole) {
         var machine = serving(children: [(1, 200), (2, 201)], role: role)
         let actions = end(&machine, 100, 10)

@@ -10,7 +10,10 @@ extension Core {
     var snapshotFile: SnapshotFile { SnapshotFile(directory: plan.socketDirectory) }
 
     /// Returns the apps that go on. All of them have been admitted, none was started.
-    func adopt(_ children: [InheritedChild], with spawner: WorkerSpawner) async -> Set<AppName> {
+    func adopt(_ inherited: [InheritedChild], with spawner: WorkerSpawner) async -> Set<AppName> {
+        runners.inherit(inherited)
+        runners.endStrangers(to: table.all.map(\.name))
+        let children = inherited.filter { $0.entry.role != .runner }
         guard !children.isEmpty else {
             snapshotFile.discard()
             return []

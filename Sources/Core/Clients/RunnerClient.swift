@@ -1,6 +1,7 @@
 import AppConfig
 import Deploys
 import Foundation
+import Glibc
 import Linux
 import Model
 import Spawning
@@ -12,6 +13,8 @@ struct RunnerClient: CommandRunning {
     private static let recordDescriptor: Int32 = 3
 
     let tools: Tools
+    /// Of the core before.
+    let runners: InheritedRunners
     let app: AppPlan
     /// Where the records lie; the core's own.
     let directory: String
@@ -23,7 +26,7 @@ struct RunnerClient: CommandRunning {
         let file: Int32
         do {
             file = try openFile(
-                "\(directory)/\(record).jsonl", flags: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o600
+                path(record), flags: O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, mode: 0o600
             ).release()
         } catch {
             throw DeployFailure(.diskFull, "the runner's record cannot be written: \(error)")
@@ -37,7 +40,7 @@ struct RunnerClient: CommandRunning {
         let end = await withTaskCancellationHandler {
             await withCheckedContinuation { (done: CheckedContinuation<ToolEnd, Never>) in
                 let tool = tools.start(
-                    .runner, ["_run"], user: app.users.deploys, title: "\(app.name) \(record)",
+                    .runner, ["_run"], user: app.users.deploys, title: InheritedRunners.title(app.name, record),
                     niceness: Tools.background, descriptors: [(number, Self.recordDescriptor)],
                     line: { _, line in output(line) }, ended: { done.resume(returning: $0) })
                 running.withLock { $0 = tool }
@@ -52,13 +55,64 @@ struct RunnerClient: CommandRunning {
         if case .notStarted(let reason) = end {
             throw DeployFailure(.internalError, "the command's runner could not be started: \(reason)")
         }
-        return await recordedEnd(record) ?? .unknown
+        guard let recorded = recordedEnd(record) else {
+            throw DeployFailure(.internalError, "the command's runner ended before it could start it: \(end)")
+        }
+        return recorded
     }
 
-    func recordedEnd(_ record: String) async -> RecordedEnd? {
-        guard let bytes = try? readFile("\(directory)/\(record).jsonl", limit: 16 << 20) else { return nil }
-        return RunnerRecord(bytes: bytes)?.end
+    func follow(_ record: String, output: @escaping @Sendable (String) -> Void) async -> RecordedEnd? {
+        let runner = runners.take(app.name, record)
+        let ended = Shared<CheckedContinuation<Void, Never>?>(nil)
+        let follower = RunnerFollower(reader: tools.reader, path: path(record), output: output) {
+            ended.withLock { $0 }?.resume()
+        }
+        await withTaskCancellationHandler {
+            guard let runner else { return }
+            await withCheckedContinuation { continuation in
+                ended.withLock { $0 = continuation }
+                runner.take(by: follower)
+                if Task.isCancelled { runner.signal(SIGTERM, .leader) }
+            }
+        } onCancel: {
+            runner?.signal(SIGTERM, .leader)
+        }
+        follower.catchUp()
+        return recordedEnd(record)
     }
+
+    func trace(of record: String) -> CommandTrace {
+        if runners.isRunning(app.name, record) { return .running }
+        switch recordedEnd(record) {
+        case nil: return .neverStarted
+        case .unknown: return .lost
+        case .ended, .timedOut: return .ended
+        }
+    }
+
+    func unfollowed() -> [String] { runners.records(of: app.name) }
+
+    func end(_ records: [String]) { for record in records { runners.end(app.name, record) } }
+
+    /// On disk too, or after a loss of power an end would be taken for that of another command.
+    func forget(_ records: [String]) {
+        // What stays is in the way of its command, which says so.
+        guard records.count(where: { unlink(path($0)) == 0 }) > 0,
+            let folder = try? openFile(directory, flags: O_RDONLY | O_DIRECTORY)
+        else { return }
+        fsync(folder.number)
+    }
+
+    /// Nil when there was never a command.
+    private func recordedEnd(_ record: String) -> RecordedEnd? {
+        do {
+            return RunnerRecord(bytes: try readFile(path(record), limit: 16 << 20))?.end
+        } catch {
+            return error.errno == ENOENT ? nil : .unknown
+        }
+    }
+
+    private func path(_ record: String) -> String { "\(directory)/\(record).jsonl" }
 
     private static func encode(_ command: RunnerCommand) -> String {
         // Encoding strings and a duration cannot fail.

@@ -93,6 +93,7 @@ extension Core {
             host: host, companions: companions.map { AppCompanions(keeper: $0) }, settings: settings, journal: journal,
             lock: journal.map { OperationLock(path: $0.lockPath) }, now: { monotonicNow() }, logger: problems)
         if journal == nil { parts.keepCapacity = { [notes, name = app.name] in notes.note($0, of: name) } }
+        parts.isSuccessor = inheritance.coreNumber > 1
         var builder: BuilderClient?
         if let journal, app.location.isDeployRoot {
             builder = BuilderClient(tools: tools, app: app) { problems.warning("\($0)") }
@@ -101,7 +102,7 @@ extension Core {
                 buildEnvironment(app, inherited: settings.inheritedVariables, fileVariables: settings.fileVariables)
             }
             parts.commands = RunnerClient(
-                tools: tools, app: app, directory: journal.runsDirectory, environment: environment)
+                tools: tools, runners: runners, app: app, directory: journal.runsDirectory, environment: environment)
             parts.notifier = NotifyClient(tools: tools, app: app, environment: environment)
         }
         host?.routes.begin(app.settings)

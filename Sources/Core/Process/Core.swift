@@ -25,6 +25,7 @@ final class Core: Sendable {
     let link: SupervisorLink
     let inheritance: Inheritance
     let listeners: Shared<[InheritedListener]>
+    let runners: InheritedRunners
     let writer: LogWriter
     let logger: Logger
     /// Of all that is logged.
@@ -85,6 +86,7 @@ final class Core: Sendable {
             case .json: JSONLogHandler(writer: writer, level: level)
             }
         }
+        runners = InheritedRunners(inheritance.children, logger: logger)
         events = EventLog(logger: logger, format: format)
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         threads = NIOThreadPool(numberOfThreads: 4)
@@ -220,7 +222,9 @@ final class Core: Sendable {
         let reloading = Task { [reloadNews] in await reload.follow(reloadNews) }
         let listeners = try boundAddresses()
         let admin = startAdmin(certificates, reload)
-        let apps = table.all.filter { adopted.contains($0.name) || !ServedApp.startsOnDemand($0.plan) }
+        let apps = table.all.filter { app in
+            adopted.contains(app.name) || !ServedApp.startsOnDemand(app.plan) || !runners.records(of: app.name).isEmpty
+        }
         // Not earlier: who comes while nothing is booting yet would be told that nothing is live. Until here connections
         // wait in the kernel's queue, those that a core before this one could not take on too.
         let isServing = !apps.isEmpty && apps.allSatisfy { adopted.contains($0.name) }

@@ -31,6 +31,17 @@ package enum DeployStep: String, Sendable, Codable, CaseIterable {
     /// A command of the app's that may change more than its release.
     var isHook: Bool { self == .beforeBoot || self == .beforeSwitch }
 
+    /// Commands of the app's that an operation waits for.
+    var waitsForCommands: Bool { self == .build || isHook }
+
+    /// Commands of the app's that nothing waits for.
+    var isAfterwards: Bool {
+        switch self {
+        case .afterSwitch, .afterStable, .afterDrain, .onFailure, .onRollback: true
+        default: false
+        }
+    }
+
     /// Nothing is done but to look: no task runs, and what ends it comes from outside.
     package var isWatch: Bool { self == .canary || self == .approve || self == .bake }
 }

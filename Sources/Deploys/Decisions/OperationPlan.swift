@@ -75,9 +75,14 @@ package struct OperationPlan: Sendable, Equatable {
     }
     /// Without a running server.
     package static let preparationOnly = OperationPlan(preparation, old: .keptAsStandby, movesCurrent: false)
-    /// A release that was left sealed and pending.
-    package static func resume(bake: Duration) -> OperationPlan {
-        OperationPlan([.inspect] + activation, bake: bake, old: .keptAsStandby, movesCurrent: true)
+    /// A release that was left sealed and pending. `isProved`: its hooks have begun, which is no time to find out whether it loads.
+    package static func resume(bake: Duration, isProved: Bool = false) -> OperationPlan {
+        let steps = isProved ? activation.filter { $0 != .prove } : activation
+        return OperationPlan([.inspect] + steps, bake: bake, old: .keptAsStandby, movesCurrent: true)
+    }
+    /// A release whose build has begun.
+    package static func resumeBuild(bake: Duration) -> OperationPlan {
+        OperationPlan([.inspect, .build, .seal] + activation, bake: bake, old: .keptAsStandby, movesCurrent: true)
     }
     package static let restart = OperationPlan(
         [.inspect, .boot, .health, .switchTraffic], old: .drained, movesCurrent: false)

@@ -90,6 +90,23 @@ extension DeployRecord {
         }
     }
 
+    /// Whether a step was begun and has not come to its end.
+    func isOpen(_ step: DeployStep) -> Bool { steps.last { $0.step == step }.map { $0.end == nil } ?? false }
+
+    /// A step of commands that the core before has left open goes on as what it is.
+    mutating func begin(_ step: DeployStep, title: String, at date: Date) {
+        if (step.waitsForCommands || step.isAfterwards) && isOpen(step) { return }
+        steps.append(StepRecord(step: step, title: title, start: date))
+    }
+
+    /// What an attempt that is over has left open.
+    mutating func closeSteps(at date: Date) {
+        for index in steps.indices where steps[index].end == nil {
+            steps[index].end = date
+            steps[index].result = .cancelled
+        }
+    }
+
     /// Whether a hook of these commands was run to its good end.
     func hasRun(_ step: DeployStep, _ commands: [String]) -> Bool {
         !commands.isEmpty && steps.contains { $0.step == step && $0.result == .done }

@@ -23,8 +23,8 @@ extension AppOperations {
         }
         var batch = CommandBatch(step: step, commands: commands(settings.deploy), settings: settings, release: release)
         batch.environment = hookVariables(run.deploy, previous: live?.release)
-        // A build is begun anew with its release; what hooks did is done.
-        if case .resume = run.ticket.request { batch.isResumed = step.isHook }
+        // A build is begun anew with its release, unless that is gone on with; what hooks did is done.
+        if case .resume = run.ticket.request { batch.isResumed = step.isHook || run.deploy == continuing }
         try await execute(batch, run.output)
         return .nothing
     }
@@ -46,17 +46,22 @@ extension AppOperations {
         guard let runner = parts.commands else {
             throw DeployFailure(.internalError, "there is nothing to run commands with")
         }
-        for (index, command) in batch.commands.enumerated() {
+        let names = batch.commands.indices.map {
+            CommandName(release: batch.release.label.number, step: batch.step, index: $0).description
+        }
+        if !batch.isResumed { runner.forget(names) }
+        let limit = batch.settings.deploy.hookTimeout
+        for (command, record) in zip(batch.commands, names) {
             if Task.isCancelled { throw .cancelled }
             output.note("$ \(command)")
-            let record = "\(batch.release.label.number)-\(batch.step.rawValue)-\(index)"
-            if batch.isResumed, let end = await runner.recordedEnd(record),
-                end != .unknown || !batch.settings.deploy.idempotent
-            {
-                try judge(end, command, batch.settings, output)
-                continue
+            if batch.isResumed, let end = try await heard(output, { await runner.follow(record, output: $0) }) {
+                guard end == .unknown, batch.settings.deploy.idempotent else {
+                    try judge(end, command, limit, output)
+                    continue
+                }
+                runner.forget([record])
             }
-            try judge(try await execute(command, record, batch, runner, output), command, batch.settings, output)
+            try judge(try await execute(command, record, batch, runner, output), command, limit, output)
         }
     }
 
@@ -70,21 +75,30 @@ extension AppOperations {
         let order = RunnerCommand(
             command: command, directory: batch.settings.directory, environment: environment,
             timeout: batch.settings.deploy.hookTimeout)
+        return try await heard(output) { line throws(DeployFailure) in
+            try await runner.run(order, record: record, output: line)
+        }
+    }
+
+    /// What a command says while `body` follows it.
+    func heard<Answer: Sendable>(
+        _ output: StepOutput,
+        _ body: (@escaping @Sendable (String) -> Void) async throws(DeployFailure) -> Answer
+    ) async throws(DeployFailure) -> Answer {
         let (lines, continuation) = AsyncStream<String>.makeStream(bufferingPolicy: .bufferingNewest(10_000))
         // One consumer keeps the lines in order; the runner's callback may come on any thread.
         let pump = Task { for await line in lines { output.note(line) } }
-        let end: Result<RecordedEnd, DeployFailure>
+        let answer: Result<Answer, DeployFailure>
         do throws(DeployFailure) {
-            end = .success(try await runner.run(order, record: record) { continuation.yield($0) })
-        } catch { end = .failure(error) }
+            answer = .success(try await body { continuation.yield($0) })
+        } catch { answer = .failure(error) }
         continuation.finish()
         await pump.value
-        return try end.get()
+        return try answer.get()
     }
 
-    /// `unknown` ends are not tried again: half a migration must be looked at by a person.
-    private func judge(
-        _ end: RecordedEnd, _ command: String, _ settings: AppSettings, _ output: StepOutput
+    func judge(
+        _ end: RecordedEnd, _ command: String, _ limit: Duration, _ output: StepOutput
     ) throws(DeployFailure) {
         let tail = output.tail.last(50)
         switch end {
@@ -93,12 +107,9 @@ extension AppOperations {
             throw DeployFailure(.commandFailed, "`\(command)` ended with \(reason)", outputTail: tail)
         case .timedOut:
             throw DeployFailure(
-                .commandTimedOut, "`\(command)` took longer than hook_timeout (\(settings.deploy.hookTimeout))",
+                .commandTimedOut, "`\(command)` took longer than hook_timeout (\(limit))",
                 outputTail: tail)
-        case .unknown:
-            throw DeployFailure(
-                .commandUnknown, "`\(command)` was started, and nothing tells how it ended",
-                hint: "find out what it has done; then deploy again", outputTail: tail)
+        case .unknown: throw DeployFailure.unknownEnd(of: command, outputTail: tail)
         }
     }
 }

@@ -18,6 +18,10 @@ extension AppOperations {
         }
         let outcome = self.outcome(ending, run).masked(parts.settings.mask)
         self.run = nil
+        if let deploy = run.deploy, deploy == continuing {
+            continuing = nil
+            endCommands(of: deploy)
+        }
         lastOutcome = outcome
         parts.lock?.release()
         parts.logger.info(

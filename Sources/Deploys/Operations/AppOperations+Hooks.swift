@@ -134,7 +134,7 @@ extension AppOperations {
         let output = StepOutput(step, hook.log)
         let title = self.title(of: step, nil)
         hook.log?.append(.stepStarted(step: step, title: title))
-        change(hook.deploy) { $0.steps.append(StepRecord(step: step, title: title, start: parts.date())) }
+        change(hook.deploy) { $0.begin(step, title: title, at: parts.date()) }
         var failure: DeployFailure?
         do throws(DeployFailure) { try await hook.work(output) } catch { failure = error }
         let time = (parts.now() - began).wholeNanoseconds

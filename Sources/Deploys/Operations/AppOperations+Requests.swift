@@ -161,16 +161,23 @@ extension AppOperations {
         }
     }
 
-    /// What was sealed is not built again; what was not is begun anew, from the commit that it had found.
+    /// What was sealed is not built again; what was not is begun anew, from the commit that it had found, unless its build goes on.
     private func resumedRun(_ ticket: OperationTicket, _ number: DeployNumber, _ now: Instant) -> OperationRun {
         let isSealed = records[number]?.isSealed ?? false
         let bake = records[number]?.request.bake ?? .zero
+        let goesOn = number == continuing
         let plan: OperationPlan =
-            isSealed ? .resume(bake: bake) : parts.host == nil ? .preparationOnly : .deploy(bake: bake)
+            if isSealed {
+                .resume(bake: bake, isProved: goesOn)
+            } else if goesOn {
+                .resumeBuild(bake: bake)
+            } else {
+                parts.host == nil ? .preparationOnly : .deploy(bake: bake)
+            }
         var run = OperationRun(ticket: ticket, plan: plan, now: now)
         run.deploy = number
         run.commit = records[number]?.commit
-        if isSealed { run.release = records[number]?.release }
+        if isSealed || goesOn { run.release = records[number]?.release }
         return run
     }
 
@@ -207,6 +214,7 @@ extension AppOperations {
 
     private func reopenRecord(_ number: DeployNumber) {
         change(number) { record in
+            if number != continuing { record.closeSteps(at: parts.date()) }
             record.state = record.reached
             record.failure = nil
             record.failedStep = nil

@@ -5,7 +5,8 @@ import Pool
 
 /// From what the journals say to a running app.
 extension AppOperations {
-    /// Boots what has to be live, and goes on with a release that was left pending: then its operation is returned.
+    /// Boots what has to be live, and goes on with what the core before was at, or with a release that was left pending: then its
+    /// operation is returned.
     /// Throws only when nothing can be booted; an app that waits for its first deploy is no error.
     package func start(requester: Requester) async throws(DeployFailure) -> OperationHandle? {
         await loadOnce()
@@ -30,6 +31,7 @@ extension AppOperations {
             bootLive(host, release: release, settings)
             if isOther { moveCurrent(to: release) }
         }
+        if let number = continuing { return goOn(with: number, requester) }
         guard let pending = ledger.pending else { return nil }
         if let freeze = liveRecord.lock {
             startProblems.append("deploy \(pending.number) is pending: \(OperationRefusal.frozen(freeze))")
@@ -39,6 +41,16 @@ extension AppOperations {
             return try begin(makeTicket(.resume(pending.number, requester)))
         } catch {
             startProblems.append("deploy \(pending.number) is pending: \(error)")
+            return nil
+        }
+    }
+
+    /// Also when the app was locked meanwhile: it is no new deploy.
+    private func goOn(with number: DeployNumber, _ requester: Requester) -> OperationHandle? {
+        do throws(OperationRefusal) {
+            return try begin(makeTicket(.resume(number, requester)))
+        } catch {
+            giveUpContinuing("\(error)")
             return nil
         }
     }
@@ -101,7 +113,8 @@ extension AppOperations {
         liveRecord = loaded.live ?? LiveRecord()
         if loaded.isLiveLost { recoverLive() }
         numbersOnDisk = loaded.unreadable
-        if takesOver() { markInterrupted() }
+        if takesOver() { judgeUnfinished() }
+        claimCommands()
     }
 
     /// `live.json` is lost: the newest release that was good is the best guess, and it is said.
@@ -125,19 +138,5 @@ extension AppOperations {
             parts.logger.warning("the operation lock could not be tried", metadata: ["error": "\(error)"])
         }
         return true
-    }
-
-    private func markInterrupted() {
-        for var record in ledger.unfinished {
-            let isUntouched = record.state == .sealed || record.state == .proved
-            let isInHook = record.steps.last.map { $0.step.isHook && $0.end == nil } ?? false
-            let reason = "the server went away after \(record.state.rawValue)"
-            record.state = isUntouched && !isInHook ? .pending : .interrupted
-            record.failedStep = record.steps.last?.step
-            record.failure = DeployFailure(.interrupted, reason)
-            if record.state.isEnd { record.finishedAt = parts.date() }
-            save(record)
-            startProblems.append("deploy \(record.number) is \(record.state.rawValue): \(reason)")
-        }
     }
 }

@@ -15,7 +15,7 @@ extension AppOperations {
         // The task is in place before it can report: this actor runs nothing else until here is done.
         run.task = Task { await self.runStep(step, of: number) }
         self.run = run
-        change(run.deploy) { $0.steps.append(StepRecord(step: step, title: title, start: parts.date())) }
+        change(run.deploy) { $0.begin(step, title: title, at: parts.date()) }
     }
 
     private func runStep(_ step: DeployStep, of number: OperationNumber) async {

@@ -24,6 +24,8 @@ package actor AppOperations {
         package var now: @Sendable () -> Instant
         package var date: @Sendable () -> Date
         package var logger: Logger
+        /// This core has taken the place of one that died, of the same server.
+        package var isSuccessor = false
 
         package init(
             host: (any GenerationHost)?, builder: (any ReleaseBuilding)? = nil, commands: (any CommandRunning)? = nil,
@@ -62,6 +64,8 @@ package actor AppOperations {
     /// Highest number that a journal or a directory has taken.
     var highestNumber = DeployNumber(0)
     var hasReadJournal = false
+    /// The deploy that the core before was at, and that is gone on with where it was.
+    var continuing: DeployNumber?
     /// Of journals that cannot be read, and of release directories.
     var numbersOnDisk: [DeployNumber] = []
     /// From the start: damaged files, a configuration that could not be used.

@@ -54,6 +54,8 @@ private final class RunnerLoop {
         let null = try openFile("/dev/null", flags: O_RDONLY)
         var environment = ProcessInfo.processInfo.environment
         environment.merge(command.environment) { $1 }
+        writer = RunnerRecordWriter(descriptor: record)
+        try writer.started(command: command.command)
         // The shell changes directory itself: a directory that is missing is then an error like any other of a command.
         let script = #"cd -- "$1" && exec sh -c "$2""#
         pid = try spawnProcess(
@@ -66,13 +68,11 @@ private final class RunnerLoop {
         process = try pidfdOpen(pid: pid)
         output = try pipe.reader.duplicate()
         deadline = monotonicNow() + command.timeout
-        writer = RunnerRecordWriter(descriptor: record)
         self.live = LiveCopy(descriptor: live)
         epoll = try Epoll()
         try epoll.add(output.number, .readable, token: Token.output.rawValue)
         try epoll.add(process.number, .readable, token: Token.process.rawValue)
         try epoll.add(signals.number, .readable, token: Token.signals.rawValue)
-        try writer.started(pid: pid, command: command.command)
     }
 
     func finish() throws {

@@ -5,8 +5,9 @@ import Model
 
 /// A line of a runner's record.
 enum RunnerLine: Codable, Equatable {
-    /// `pid` is the command's, `runner` the recording process's; each with its start time, which makes it a name for good.
-    case started(pid: Int32, startTime: UInt64, runner: Int32, runnerStartTime: UInt64, command: String)
+    /// Written before the command is: a record that does not have it is of a command that never ran. `runner` is the recording
+    /// process, which its start time makes a name for good.
+    case started(runner: Int32, runnerStartTime: UInt64, command: String)
     case output(String)
     /// The record is bounded; the live copy was not.
     case outputCut
@@ -15,56 +16,58 @@ enum RunnerLine: Codable, Equatable {
 
 /// What a runner recorded of its command.
 package struct RunnerRecord: Sendable, Equatable {
-    package struct Process: Sendable, Equatable {
-        package var pid: Int32
-        /// Field 22 of /proc/PID/stat.
-        package var startTime: UInt64
-    }
+    /// `unknown` as long as there is no last word: the runner is at work still, or gone without one.
+    package let end: RecordedEnd
 
-    package var runner: Process
-    package var command: Process
-    /// The end of the output.
-    package var output: [String]
-    private var recorded: RecordedEnd?
-
-    /// Nil when nothing was ever started. A record that was appended to twice tells of the last command. A torn last line
-    /// (a crash in the middle of a write) is no line.
+    /// Nil when nothing was ever started. A torn last line (a crash in the middle of a write) is no line.
     package init?(bytes: [UInt8]) {
-        var result: RunnerRecord?
-        let decoder = JSONDecoder()
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            guard let line = try? decoder.decode(RunnerLine.self, from: Data(line)) else { continue }
+        var end: RecordedEnd?
+        for line in RunnerLine.lines(of: bytes[...]) {
             switch line {
-            case .started(let pid, let startTime, let runner, let runnerStartTime, _):
-                result = RunnerRecord(
-                    runner: Process(pid: runner, startTime: runnerStartTime),
-                    command: Process(pid: pid, startTime: startTime))
-            case .output(let text):
-                result?.output.append(text)
-                if let count = result?.output.count, count > 2000 { result?.output.removeFirst(1000) }
-            case .outputCut: result?.output.append("[… output was cut]")
-            case .ended(let end): result?.recorded = end
+            case .started: end = .unknown
+            case .ended(let recorded): if end != nil { end = recorded }
+            case .output, .outputCut: break
             }
         }
-        guard let result else { return nil }
-        self = result
+        guard let end else { return nil }
+        self.end = end
     }
+}
 
-    private init(runner: Process, command: Process) {
-        self.runner = runner
-        self.command = command
-        output = []
+/// The output in a record, while that grows.
+package struct RecordedOutput: Sendable {
+    private var pending: [UInt8] = []
+
+    package init() {}
+
+    /// The lines that are whole now.
+    package mutating func append(_ bytes: [UInt8]) -> [String] {
+        pending += bytes
+        guard let end = pending.lastIndex(of: UInt8(ascii: "\n")) else { return [] }
+        defer { pending.removeFirst(end + 1) }
+        return RunnerLine.lines(of: pending[..<end]).compactMap { line in
+            switch line {
+            case .output(let text): text
+            case .outputCut: "[… output was cut]"
+            case .started, .ended: nil
+            }
+        }
     }
+}
 
-    /// Nil while the runner is still at work; `unknown` when it is gone without a last word.
-    package var end: RecordedEnd? {
-        if let recorded { return recorded }
-        return processStartTime(pid: runner.pid) == runner.startTime ? nil : .unknown
+extension RunnerLine {
+    fileprivate static func lines(of bytes: ArraySlice<UInt8>) -> [RunnerLine] {
+        let decoder = JSONDecoder()
+        return bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            // What is no line was torn, or is of another version.
+            try? decoder.decode(RunnerLine.self, from: Data(line))
+        }
     }
 }
 
 /// Appends to the record. Start and end are on disk before anything else happens; output may be lost with the machine.
 struct RunnerRecordWriter {
+    /// Of a record, which is read whole.
     private static let outputLimit = 8 << 20
 
     let descriptor: Int32
@@ -73,21 +76,18 @@ struct RunnerRecordWriter {
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
-    func started(pid: Int32, command: String) throws {
+    func started(command: String) throws {
         let own = getpid()
-        try append(
-            .started(
-                pid: pid, startTime: processStartTime(pid: pid) ?? 0, runner: own,
-                runnerStartTime: processStartTime(pid: own) ?? 0, command: command))
+        try append(.started(runner: own, runnerStartTime: processStartTime(pid: own) ?? 0, command: command))
         fsync(descriptor)
     }
 
     /// A full disk costs the output, not the command.
     mutating func output(_ line: String) {
-        guard !isCut else { return }
-        written += line.utf8.count
+        guard !isCut, let bytes = try? encoded(.output(line)) else { return }
+        written += bytes.count
         isCut = written > RunnerRecordWriter.outputLimit
-        try? append(isCut ? .outputCut : .output(line))
+        if isCut { try? append(.outputCut) } else { try? writeAll(descriptor, bytes) }
     }
 
     func ended(_ end: RecordedEnd) throws {
@@ -95,11 +95,13 @@ struct RunnerRecordWriter {
         fsync(descriptor)
     }
 
+    private func append(_ line: RunnerLine) throws { try writeAll(descriptor, encoded(line)) }
+
     /// A line is one write(2) to a descriptor in append mode: whole or torn at its end, never mixed. It begins with a line
     /// feed, which closes what an earlier torn write may have left.
-    private func append(_ line: RunnerLine) throws {
+    private func encoded(_ line: RunnerLine) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        try writeAll(descriptor, [UInt8(ascii: "\n")] + encoder.encode(line) + [UInt8(ascii: "\n")])
+        return try [UInt8(ascii: "\n")] + encoder.encode(line) + [UInt8(ascii: "\n")]
     }
 }

@@ -27,7 +27,7 @@ package final class InheritedChild: ChildHandler {
     deinit { state.withLock { closeDescriptors($0.descriptors) } }
 
     /// Once. The successor hears of it as of a child that was just spawned, and of its end even if that is past.
-    func take(by successor: any ChildHandler) {
+    package func take(by successor: any ChildHandler) {
         let descriptors = state.withLock { state in
             defer { state.descriptors = [] }
             return state.descriptors
@@ -40,6 +40,11 @@ package final class InheritedChild: ChildHandler {
         }
         if let end { successor.childExited(end.reason, launchFailure: end.launchFailure) }
     }
+
+    package var hasEnded: Bool { state.withLock { $0.end != nil } }
+
+    /// Also once it was taken over.
+    package func signal(_ number: Int32, _ scope: SignalScope) { link.signal(entry.tag, number, scope) }
 
     /// Nobody takes it over: TERM, and KILL for its whole group later. What it still says is read, and lost.
     package func end(reader: OutputReader, schedule: SpawningParts.Schedule) {
