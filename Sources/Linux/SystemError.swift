@@ -49,4 +49,7 @@ func checked<Result: FixedWidthInteger & SignedInteger>(
 extension SystemError {
     /// Nothing is wrong: try again when the descriptor is ready.
     package var isTransient: Bool { errno == EAGAIN || errno == EINTR }
+
+    /// Of bytes, of inodes, or of what a user may have of them.
+    package var isFullDisk: Bool { errno == ENOSPC || errno == EDQUOT }
 }

@@ -144,15 +144,39 @@ import Testing
         #expect(journal.load().records.map(\.number.rawValue) == [1, 2])
         #expect(!FileManager.default.fileExists(atPath: journal.directory + "/reserve"))
         // The reserve is used up: now it is a warning, and what was written stays readable.
-        journal.record(record(2, output: String(repeating: "x", count: 2 << 20)))
+        journal.record(record(2, output: String(repeating: "x", count: 600 << 10)))
         #expect(await !journal.flush())
-        #expect(journal.problem?.contains("ENOSPC") == true)
+        #expect(journal.failure?.summary.contains("ENOSPC") == true)
         #expect(journal.load().records.map(\.number.rawValue) == [1, 2])
         #expect(ftruncate(filler.number, 0) == 0)
+        // Without that anybody records anything.
+        try await eventually { journal.failure == nil }
+        #expect(journal.load().records.last?.steps.first?.output.count == 600 << 10)
         journal.restoreReserve()
         journal.record(record(3))
         #expect(await journal.flush())
         #expect(FileManager.default.fileExists(atPath: journal.directory + "/reserve"))
+    }
+
+    @Test func `a file that could not be written is missed until it is there, whatever else could be`() async throws {
+        let journal = try Journal(directory: directory.path + "/state")
+        let path = journal.directory + "/live.json"
+        try FileManager.default.createDirectory(atPath: path + "/in-its-place", withIntermediateDirectories: true)
+        var live = LiveRecord()
+        live.live = FakeBuilder.location(7, String(repeating: "a", count: 40))
+        journal.record(live)
+        journal.record(record(7))
+        #expect(await !journal.flush())
+        #expect(journal.failure?.summary.contains("live.json") == true)
+        #expect(journal.load().records == [record(7)])
+        try FileManager.default.removeItem(atPath: path)
+        try await eventually { journal.failure == nil }
+        #expect(journal.load().live == live)
+    }
+
+    private func eventually(_ condition: () -> Bool) async throws {
+        for _ in 0..<500 where !condition() { try await Task.sleep(for: .milliseconds(20)) }
+        #expect(condition())
     }
 
     @Test func `the operation lock is taken once, names its holder, and is free again`() throws {

@@ -8,11 +8,20 @@ import Synchronization
 /// An app's state directory: `deploys/<n>.json`, `live.json`, and the lock and runner records beside them.
 ///
 /// `record` never waits and never fails: writes go through one serial queue, in order. A step that must not go on before
-/// its record is safe awaits `flush`; a rollback does not. A failed write is a warning in `status`.
+/// its record is safe awaits `flush`; a rollback does not. What could not be written is a warning in `status`, and is tried
+/// again until it is: what a later start reads must not be older than what was done.
 package final class Journal: Sendable {
     package let directory: String
+    private static let retryInterval = DispatchTimeInterval.seconds(1)
+
+    private struct State {
+        var failure: DeployFailure?
+        /// In the order in which they were recorded, each file once. Only the queue changes it.
+        var unwritten: [File] = []
+        var isRetryDue = false
+    }
     private let queue = DispatchQueue(label: "passenger.journal")
-    private let lastProblem = Mutex<String?>(nil)
+    private let state = Mutex(State())
 
     /// Makes what is missing of the directory, readable to its owner alone.
     package init(directory: String) throws {
@@ -27,8 +36,8 @@ package final class Journal: Sendable {
     package var lockPath: String { directory + "/operation.lock" }
     /// Where the runners of this app's commands append what they did.
     package var runsDirectory: String { directory + "/runs" }
-    /// Why the last write failed; nil again once one succeeded.
-    package var problem: String? { lastProblem.withLock { $0 } }
+    /// Why something that was recorded is not on disk; nil again once all of it is.
+    package var failure: DeployFailure? { state.withLock { $0.failure } }
 
     package func record(_ record: DeployRecord) {
         write(record, to: Journal.deploys(directory), name: "\(record.number).json")
@@ -36,15 +45,18 @@ package final class Journal: Sendable {
 
     package func record(_ live: LiveRecord) { write(live, to: directory, name: "live.json") }
 
-    /// Waits until everything recorded so far is on disk or has failed; false when the last write failed.
+    /// Waits until everything recorded so far is on disk or has failed; false when something has.
     package func flush() async -> Bool {
         await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: self.problem == nil) }
+            queue.async {
+                self.writeUnwritten()
+                continuation.resume(returning: self.failure == nil)
+            }
         }
     }
 
     /// Blocks until everything recorded so far is on disk or has failed: for the last moment of a process.
-    package func settle() { queue.sync {} }
+    package func settle() { queue.sync { writeUnwritten() } }
 
     /// Called when an operation begins: the space that a full disk took away is kept back again.
     package func restoreReserve() {
@@ -53,37 +65,72 @@ package final class Journal: Sendable {
 
     private func write(_ value: some Encodable & Sendable, to directory: String, name: String) {
         queue.async { [self] in
-            let problem = Journal.attempt(
-                value, to: directory, name: name, reserve: ReserveFile(directory: self.directory))
-            lastProblem.withLock { $0 = problem }
+            do {
+                let bytes = try [UInt8](StateJSON.encoder().encode(value))
+                let file = File(directory: directory, name: name, bytes: bytes)
+                state.withLock { state in
+                    state.unwritten.removeAll { $0.path == file.path }
+                    state.unwritten.append(file)
+                }
+            } catch {
+                let what = "\(directory)/\(name) could not be written: \(error)"
+                return state.withLock { $0.failure = DeployFailure(.internalError, what) }
+            }
+            writeUnwritten()
         }
     }
 
-    private static func attempt(
-        _ value: some Encodable, to directory: String, name: String, reserve: ReserveFile
-    ) -> String? {
-        do {
-            let bytes = try [UInt8](StateJSON.encoder().encode(value))
-            try writeWithReserve(bytes, to: directory, name: name, reserve: reserve)
-            return nil
-        } catch {
-            return "\(directory)/\(name) could not be written: \(error)"
+    private func writeUnwritten() {
+        let files = state.withLock { $0.unwritten }
+        if files.isEmpty { return }
+        var failure: DeployFailure?
+        var left: [File] = []
+        for file in files {
+            do throws(SystemError) {
+                try file.write(reserve: ReserveFile(directory: directory))
+            } catch {
+                failure = DeployFailure(error, "\(file.path) could not be written")
+                left.append(file)
+            }
         }
+        state.withLock { state in
+            state.failure = failure
+            state.unwritten = left
+        }
+        if !left.isEmpty { retryLater() }
     }
 
-    private static func writeWithReserve(
-        _ bytes: [UInt8], to directory: String, name: String, reserve: ReserveFile
-    ) throws(SystemError) {
-        do throws(SystemError) {
-            try writeFileAtomically(directory: directory, name: name, bytes: bytes, mode: 0o600)
-        } catch {
-            guard error.errno == ENOSPC || error.errno == EDQUOT else { throw error }
-            reserve.release()
-            try writeFileAtomically(directory: directory, name: name, bytes: bytes, mode: 0o600)
+    private func retryLater() {
+        let isFirst = state.withLock { state in
+            defer { state.isRetryDue = true }
+            return !state.isRetryDue
+        }
+        guard isFirst else { return }
+        queue.asyncAfter(deadline: .now() + Journal.retryInterval) { [weak self] in
+            self?.state.withLock { $0.isRetryDue = false }
+            self?.writeUnwritten()
         }
     }
 
     static func deploys(_ directory: String) -> String { directory + "/deploys" }
+}
+
+/// What a file of the journal has to be.
+private struct File: Sendable {
+    var directory: String
+    var name: String
+    var bytes: [UInt8]
+    var path: String { "\(directory)/\(name)" }
+
+    func write(reserve: ReserveFile) throws(SystemError) {
+        do throws(SystemError) {
+            try writeFileAtomically(directory: directory, name: name, bytes: bytes, mode: 0o600)
+        } catch {
+            guard error.isFullDisk else { throw error }
+            reserve.release()
+            try writeFileAtomically(directory: directory, name: name, bytes: bytes, mode: 0o600)
+        }
+    }
 }
 
 /// Readable to a person in trouble: indented, sorted, ISO dates.

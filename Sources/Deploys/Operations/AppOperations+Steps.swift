@@ -26,8 +26,7 @@ extension AppOperations {
         record(step, result)
         // No step before the switch goes on until its record is safe. From the switch on, nothing waits for the disk.
         if let journal = parts.journal, run?.deploy != nil, await !journal.flush(), case .success = result {
-            let problem = journal.problem ?? "the journal could not be written"
-            result = .failure(DeployFailure(.diskFull, problem, hint: "free some space, then deploy again"))
+            result = .failure(journal.failure ?? DeployFailure(.internalError, "the journal could not be written"))
         }
         guard run?.ticket.number == number else { return }
         switch result {
