@@ -11,6 +11,8 @@ extension BuilderFailure {
         case EDQUOT:
             return BuilderFailure(
                 .noSpace, message, hint: "the user's disk quota is used up: free some of it, or raise it", path: path)
+        case EMFILE, ENFILE:
+            return BuilderFailure(.inputOutput, message, hint: openFilesHint, path: path)
         case EACCES, EPERM:
             return BuilderFailure(
                 .permissionDenied, message,
@@ -26,6 +28,9 @@ extension BuilderFailure {
             return BuilderFailure(.inputOutput, message, path: path)
         }
     }
+
+    static let openFilesHint =
+        "raise the limit on open files (LimitNOFILE= of the service, ulimit -n, fs.file-max), then deploy again"
 
     static let noSpaceHint =
         "free some space or inodes (df -h, df -i), for example by a smaller deploy.keep_releases, and deploy again"

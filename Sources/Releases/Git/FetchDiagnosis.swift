@@ -3,10 +3,7 @@ import CGit2
 /// What a failed libgit2 fetch means for the person who wanted it.
 enum FetchDiagnosis {
     static func failure(status: Int32, errorClass: Int32, message: String, url: RemoteURL) -> BuilderFailure {
-        if message.contains("No space left on device") || message.contains("quota exceeded") {
-            return BuilderFailure(
-                .noSpace, "cannot store the fetched objects: \(message)", hint: BuilderFailure.noSpaceHint)
-        }
+        if let want = BuilderFailure.want(message, "cannot store the fetched objects: \(message)") { return want }
         if isOwnership(status, message) { return otherOwner(url) }
         if status == GIT_EAUTH.rawValue || message.contains("401") || message.contains("403") {
             return BuilderFailure(

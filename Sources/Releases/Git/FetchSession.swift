@@ -47,11 +47,12 @@ final class FetchSession {
     /// Throws for a libgit2 status that is not zero, with the best reason that is known.
     func check(_ status: Int32) throws(BuilderFailure) {
         guard status != 0 else { return }
+        let message = LibGit2.lastMessage
         try cancellation.check()
         if let diagnosis = ssh?.diagnosis() { throw diagnosis }
         if let authenticationFailure { throw authenticationFailure }
         throw FetchDiagnosis.failure(
-            status: status, errorClass: LibGit2.lastClass, message: LibGit2.lastMessage, url: url)
+            status: status, errorClass: LibGit2.lastClass, message: message, url: url)
     }
 
     private static func from(_ payload: UnsafeMutableRawPointer?) -> FetchSession? {

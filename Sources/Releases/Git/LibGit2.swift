@@ -19,9 +19,14 @@ struct LibGit2: ~Copyable {
 
     static func flushesEachObject(_ flushes: Bool) { _ = passenger_git_set_fsync(flushes ? 1 : 0) }
 
-    /// What libgit2 says about the call that just failed on this thread.
+    /// What libgit2 says about the call that just failed on this thread. It is silent about some (link(2) of a fetched pack):
+    /// the kernel's word is taken then, if it is about want.
     static var lastMessage: String {
-        guard let error = git_error_last(), let text = error.pointee.message else { return "unknown error" }
+        let number = errno
+        if let error = git_error_last(), let text = error.pointee.message { return String(cString: text) }
+        guard [ENOSPC, EDQUOT, EMFILE, ENFILE].contains(number), let text = strerror(number) else {
+            return "unknown error"
+        }
         return String(cString: text)
     }
 
@@ -33,16 +38,24 @@ extension BuilderFailure {
     static func git(_ status: Int32, _ doing: String) -> BuilderFailure {
         let text = LibGit2.lastMessage
         let message = "cannot \(doing): \(text)"
-        // libgit2 keeps no errno: the reason of a failed write is only in its words.
-        if text.contains("No space left on device") || text.contains("quota exceeded") {
-            return BuilderFailure(.noSpace, message, hint: noSpaceHint)
-        }
+        if let want = want(text, message) { return want }
         if text.contains("Permission denied") { return .system(permissionDenied, "\(doing): \(text)") }
         if status == GIT_EOWNER.rawValue { return BuilderFailure(.unsafeOwner, message) }
         return BuilderFailure(.git, message)
     }
 
     private static let permissionDenied: Int32 = 13
+
+    /// libgit2 keeps no errno: the reason of a failed call is only in its words. Nil when there was enough of everything.
+    static func want(_ text: String, _ message: String) -> BuilderFailure? {
+        if text.contains("No space left on device") || text.contains("quota exceeded") {
+            return BuilderFailure(.noSpace, message, hint: noSpaceHint)
+        }
+        if text.contains("oo many open files") {
+            return BuilderFailure(.inputOutput, message, hint: openFilesHint)
+        }
+        return nil
+    }
 
     static func damaged(_ what: String) -> BuilderFailure {
         BuilderFailure(

@@ -58,7 +58,13 @@ struct ReleaseStore {
         // Renamed first: however the deletion ends, no half release is left under a name that could be rolled back to.
         let trash = FileName.temporary(.removal, number: name.number)
         try releases.rename(FileName(name), to: trash, in: releases)
-        try releases.sync()
+        do throws(BuilderFailure) {
+            try releases.sync()
+        } catch {
+            // Who asked is told that it is still there, and may go back to it.
+            try releases.rename(trash, to: FileName(name), in: releases)
+            throw error
+        }
         // Without its release a record says nothing; the next checkout deletes it if this does not.
         try? CheckoutRecords(root).remove(name)
         try releases.removeTree(trash)

@@ -92,7 +92,8 @@ package final class ToolProcess: ChildHandler {
             plan.programDescriptor = Self.programTarget
             descriptors.append((itself.number, Self.programTarget))
         }
-        state.withLock { $0.input = duplicate(input.writer.number) }
+        let writer = try duplicateDescriptor(input.writer.number).release()
+        state.withLock { $0.input = writer }
         let tag = try link.spawn(
             role: request.role, user: request.user, plan: plan, descriptors: descriptors, title: request.title,
             handler: self)
@@ -148,9 +149,4 @@ package final class ToolProcess: ChildHandler {
         closeInput()
         ended(end)
     }
-}
-
-/// Close-on-exec copy of a descriptor, owned by nobody yet; -1 when there are no more.
-private func duplicate(_ number: Int32) -> Int32 {
-    (try? duplicateDescriptor(number))?.release() ?? -1
 }

@@ -37,10 +37,8 @@ final class HTTPConnection {
                 connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        if result != 0 {
-            defer { close(socket) }
-            throw HTTPFailure("connect: \(SystemError.describe(errno))")
-        }
+        // `deinit` closes it.
+        if result != 0 { throw HTTPFailure("connect: \(SystemError.describe(errno))") }
     }
 
     deinit { close(socket) }
