@@ -19,12 +19,12 @@ import Testing
 
     private func run(
         _ command: String, timeout: Duration = .seconds(30), environment: [String: String] = [:],
-        in place: String? = nil, follows: Bool = true
+        in place: String? = nil, follows: Bool = true, recordIn recordPlace: String? = nil
     ) async throws -> Finished {
         let order = RunnerCommand(
             command: command, directory: place ?? directory.path, environment: environment, timeout: timeout)
         let input = try makeMemoryFile(name: "order", contents: [UInt8](JSONEncoder().encode(order)))
-        let path = directory.path + "/record"
+        let path = (recordPlace ?? directory.path) + "/record"
         let record = try openFile(path, flags: O_WRONLY | O_CREAT | O_APPEND)
         let livePath = directory.path + "/live"
         mkfifo(livePath, 0o600)
@@ -118,6 +118,26 @@ import Testing
         let full = try openFile("/dev/full", flags: O_WRONLY)
         #expect(RunnerProcess.run(input: input.number, live: null.number, record: full.number) == 1)
         #expect(access("\(directory.path)/ran", F_OK) != 0)
+    }
+
+    /// A tmpfs of a megabyte.
+    private func onSmallDisk(_ body: (_ disk: String) async throws -> Void) async throws {
+        let disk = directory.path + "/disk"
+        mkdir(disk, 0o755)
+        #expect(mount("tmpfs", disk, "tmpfs", 0, "size=1m") == 0)
+        defer { umount2(disk, Int32(MNT_DETACH)) }
+        try await body(disk)
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root may mount a small disk"))
+    func `an end that there is no room for takes that of the output`() async throws {
+        try await onSmallDisk { disk in
+            let command = "seq 3000; dd if=/dev/zero of=\(disk)/filler bs=4k 2>/dev/null; seq 3000; exit 7"
+            let done = try await run(command, recordIn: disk)
+            #expect(done.status == 0)
+            #expect(done.record?.end == .ended(.exited(7)))
+            #expect(done.output == ["[… output was cut]"])
+        }
     }
 
     @Test func `a record without an end is unknown, and torn or doubled records are read`() {

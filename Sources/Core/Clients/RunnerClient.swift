@@ -23,18 +23,17 @@ struct RunnerClient: CommandRunning {
     func run(
         _ command: RunnerCommand, record: String, output: @escaping @Sendable (String) -> Void
     ) async throws(DeployFailure) -> RecordedEnd {
-        let file: Int32
-        do {
-            file = try openFile(
-                path(record), flags: O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, mode: 0o600
-            ).release()
+        let recordFile: Descriptor
+        do throws(SystemError) {
+            recordFile = try openFile(
+                path(record), flags: O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, mode: 0o600)
         } catch {
-            throw DeployFailure(.diskFull, "the runner's record cannot be written: \(error)")
+            throw DeployFailure(error, "the runner's record cannot be written")
         }
-        let recordFile = Descriptor(owning: file)
         var command = command
         command.environment = environment().merging(command.environment) { $1 }
         let running = Shared<ToolProcess?>(nil)
+        let complaint = Shared<String?>(nil)
         let request = command
         let number = recordFile.number
         let end = await withTaskCancellationHandler {
@@ -42,7 +41,12 @@ struct RunnerClient: CommandRunning {
                 let tool = tools.start(
                     .runner, ["_run"], user: app.users.deploys, title: InheritedRunners.title(app.name, record),
                     niceness: Tools.background, descriptors: [(number, Self.recordDescriptor)],
-                    line: { _, line in output(line) }, ended: { done.resume(returning: $0) })
+                    line: { stream, line in
+                        if stream == .stderr, line.hasPrefix(RunnerProcess.complaint) {
+                            complaint.withLock { $0 = String(line.dropFirst(RunnerProcess.complaint.count)) }
+                        }
+                        output(line)
+                    }, ended: { done.resume(returning: $0) })
                 running.withLock { $0 = tool }
                 tool.write(Self.encode(request))
                 tool.closeInput()
@@ -56,7 +60,8 @@ struct RunnerClient: CommandRunning {
             throw DeployFailure(.internalError, "the command's runner could not be started: \(reason)")
         }
         guard let recorded = recordedEnd(record) else {
-            throw DeployFailure(.internalError, "the command's runner ended before it could start it: \(end)")
+            let reason = complaint.withLock { $0 } ?? "\(end)"
+            throw DeployFailure(.internalError, "the command was not started: \(reason)")
         }
         return recorded
     }

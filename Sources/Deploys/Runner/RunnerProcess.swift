@@ -11,6 +11,9 @@ import Model
 ///
 /// Input: one `RunnerCommand` as JSON. SIGTERM ends the command's process group, as its time limit does.
 package enum RunnerProcess {
+    /// A line of standard error that begins so is the runner's own, not its command's.
+    package static let complaint = "passenger _run: "
+
     /// The exit status is 0 when the command's end was recorded, however it ended.
     package static func run(input: Int32 = 0, live: Int32 = 1, record: Int32 = 3) -> Int32 {
         do {
@@ -22,7 +25,7 @@ package enum RunnerProcess {
             return 0
         } catch {
             // Nobody else would say it: the core shows the runner's stderr.
-            try? writeAll(STDERR_FILENO, Array("passenger _run: \(error)\n".utf8))
+            try? writeAll(STDERR_FILENO, Array("\(RunnerProcess.complaint)\(error)\n".utf8))
             return 1
         }
     }
@@ -51,28 +54,32 @@ private final class RunnerLoop {
     init(_ command: RunnerCommand, live: Int32, record: Int32) throws {
         signals = try SignalDescriptor([SIGTERM, SIGINT])
         let pipe = try Linux.Pipe()
+        let gate = try Linux.Pipe(nonBlockingReader: false)
+        epoll = try Epoll()
         let null = try openFile("/dev/null", flags: O_RDONLY)
         var environment = ProcessInfo.processInfo.environment
         environment.merge(command.environment) { $1 }
         writer = RunnerRecordWriter(descriptor: record)
         try writer.started(command: command.command)
-        // The shell changes directory itself: a directory that is missing is then an error like any other of a command.
-        let script = #"cd -- "$1" && exec sh -c "$2""#
+        // The shell changes directory itself: a directory that is missing is then an error like any other of a command. It waits
+        // until somebody can watch over the command.
+        let script = #"read -r go <&3 && exec 3<&- && cd -- "$1" && exec sh -c "$2""#
         pid = try spawnProcess(
             path: "/bin/sh", arguments: ["sh", "-c", script, "sh", command.directory, command.command],
             environment: environment.map { "\($0.key)=\($0.value)" }.sorted(),
             moves: [
                 DescriptorMove(source: null.number, target: 0), DescriptorMove(source: pipe.writer.number, target: 1),
                 DescriptorMove(source: pipe.writer.number, target: 2),
+                DescriptorMove(source: gate.reader.number, target: 3),
             ])
         process = try pidfdOpen(pid: pid)
         output = try pipe.reader.duplicate()
         deadline = monotonicNow() + command.timeout
         self.live = LiveCopy(descriptor: live)
-        epoll = try Epoll()
         try epoll.add(output.number, .readable, token: Token.output.rawValue)
         try epoll.add(process.number, .readable, token: Token.process.rawValue)
         try epoll.add(signals.number, .readable, token: Token.signals.rawValue)
+        try writeAll(gate.writer.number, [UInt8(ascii: "\n")])
     }
 
     func finish() throws {

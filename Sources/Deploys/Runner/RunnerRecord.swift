@@ -73,13 +73,23 @@ struct RunnerRecordWriter {
     let descriptor: Int32
     private var written = 0
     private var isCut = false
+    /// Where the output begins.
+    private var start: off_t = 0
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
-    func started(command: String) throws {
+    /// Throws with the record as it was before.
+    mutating func started(command: String) throws {
         let own = getpid()
-        try append(.started(runner: own, runnerStartTime: processStartTime(pid: own) ?? 0, command: command))
-        fsync(descriptor)
+        let before = lseek(descriptor, 0, SEEK_END)
+        do {
+            try append(.started(runner: own, runnerStartTime: processStartTime(pid: own) ?? 0, command: command))
+            try flush()
+        } catch {
+            ftruncate(descriptor, before)
+            throw error
+        }
+        start = lseek(descriptor, 0, SEEK_END)
     }
 
     /// A full disk costs the output, not the command.
@@ -90,9 +100,20 @@ struct RunnerRecordWriter {
         if isCut { try? append(.outputCut) } else { try? writeAll(descriptor, bytes) }
     }
 
+    /// Where there is no room for it, the output gives its own.
     func ended(_ end: RecordedEnd) throws {
-        try append(.ended(end))
-        fsync(descriptor)
+        do {
+            try append(.ended(end))
+            try flush()
+        } catch {
+            ftruncate(descriptor, start)
+            try writeAll(descriptor, encoded(.outputCut) + encoded(.ended(end)))
+            try flush()
+        }
+    }
+
+    private func flush() throws {
+        guard fsync(descriptor) == 0 else { throw SystemError(call: "fsync", errno: errno) }
     }
 
     private func append(_ line: RunnerLine) throws { try writeAll(descriptor, encoded(line)) }
