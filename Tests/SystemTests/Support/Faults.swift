@@ -115,7 +115,7 @@ extension DeployState {
     var position: Int { DeployState.allCases.firstIndex(of: self) ?? 0 }
 }
 
-/// Asks for the version again and again, each time over a new connection, and forgives nothing.
+/// Asks for the version again and again, each time over a new connection unless it `keeps` one, and forgives nothing.
 final class Prober: Sendable {
     struct Answer: Sendable {
         var began: Model.Instant
@@ -128,14 +128,20 @@ final class Prober: Sendable {
     private let answers = Mutex<[Answer]>([])
     private let state = Mutex((wanted: true, isRunning: true))
 
-    init(port: Int) {
+    init(port: Int, keeps: Bool = false) {
         startThread(name: "prober") { [self] in
+            var kept: HTTPConnection?
             while state.withLock(\.wanted) {
                 var answer = Answer(began: monotonicNow(), ended: .zero)
                 do {
-                    let got = try fetch("/version", port: port)
+                    let connection = try kept ?? HTTPConnection(port: port)
+                    let got = try connection.get("/version", close: !keeps)
+                    kept = connection.isOver ? nil : connection
                     if got.status == 200 { answer.version = got.line } else { answer.failure = "\(got)" }
-                } catch { answer.failure = "\(error)" }
+                } catch {
+                    answer.failure = "\(error)"
+                    kept = nil
+                }
                 answer.ended = monotonicNow()
                 answers.withLock { $0.append(answer) }
                 usleep(5_000)
