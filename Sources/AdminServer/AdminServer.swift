@@ -48,8 +48,12 @@ package struct AdminServer: Sendable {
         }
     }
 
-    /// Somebody else does from now on. Connections that are there are served until they end, or `run` is cancelled.
-    package func stopAccepting() async { try? await listening.channel?.close() }
+    /// Somebody else does from now on. Connections that are there are served until they end, or `run` is cancelled. The socket is
+    /// closed only then: one that is being accepted would be lost with it, and NIO ends the process for that.
+    package func stopAccepting() async {
+        guard let channel = listening.channel else { return }
+        try? await channel.setOption(.autoRead, value: false).get()
+    }
 
     private func serve(_ connection: AdminConnection) async {
         let channel = connection.http.channel

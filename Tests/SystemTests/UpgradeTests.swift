@@ -91,7 +91,7 @@ extension SystemTests {
             }
             #expect(
                 try server.workers().map(\.requestsNow).reduce(0, +) == 1, "the next core knows of it\n\(server.log)")
-            #expect(isRunning(core))
+            #expect(isRunning(core), "\(server.log)")
             let last = try idle.get("/version")
             #expect(last.line == "1" && last.headers["connection"] == "close")
             let answer = try slow.readAnswer()

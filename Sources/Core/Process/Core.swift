@@ -252,6 +252,7 @@ final class Core: Sendable {
         following?.cancel()
         reloading.cancel()
         // Whoever asked for the stop gets the answer before the process ends.
+        await admin.server.stopAccepting()
         admin.task.cancel()
         await admin.task.value
         withExtendedLifetime((bridge, watchers)) {}
