@@ -47,6 +47,8 @@ final class SupervisorLoop {
     var offered: PlanOffer?
     var upgrade = UpgradeStateMachine()
     var upgrader: Upgrader?
+    /// The core that has asked for it.
+    var upgradeAsker: UInt32?
     /// The service manager waits to hear that it is over.
     var hasToldReload = false
     /// Nil where the server may make none.
@@ -191,7 +193,7 @@ final class SupervisorLoop {
         }
     }
 
-    private func connection(of core: UInt32) -> CoreConnection? {
+    func connection(of core: UInt32) -> CoreConnection? {
         [connection, successorConnection, retiringConnection].compactMap { $0 }.first { $0.core == core }
     }
 

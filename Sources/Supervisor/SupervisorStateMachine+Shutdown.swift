@@ -31,6 +31,13 @@ extension SupervisorStateMachine {
         }
     }
 
+    /// The owner was told to stop by somebody else than us.
+    mutating func letRetiringCoreFinish(now: Instant) -> [Action] {
+        guard phase == .serving else { return [] }
+        phase = .stopping(deadline: now + shutdownTimeout + Delays.beyondShutdownTimeout, signals: 1)
+        return [.tell(.stopping)] + tellRetiring(hurry: false)
+    }
+
     private func tellRetiring(hurry: Bool) -> [Action] {
         retiring == nil ? [] : [.sendToRetiring(.shutdown(hurry: hurry))]
     }

@@ -169,7 +169,7 @@ package struct SupervisorStateMachine: Sendable {
         return startNextCore()
     }
 
-    private mutating func startNextCore() -> [Action] {
+    mutating func startNextCore() -> [Action] {
         let number = restarts.nextNumber()
         core = .starting(number: number)
         return [.startCore(number: number)]
@@ -294,11 +294,9 @@ package struct SupervisorStateMachine: Sendable {
             if hasReported || phase != .serving { return [.log("core \(life.number): \(reason)")] }
             return failStart(reason, exitCode: exitCode, now: now)
         case .done:
-            if retiring != nil, case .stopping = phase {
-                ownerIsDone = true
-                return []
-            }
-            return beginEnding(exitCode: 0, now: now)
+            guard retiring != nil else { return beginEnding(exitCode: 0, now: now) }
+            ownerIsDone = true
+            return letRetiringCoreFinish(now: now)
         }
     }
 

@@ -48,7 +48,7 @@ struct MessageCodecTests {
         .apps(.unreachable(name: "x", reason: "")),
         .apps(.reachable(name: nil)), .apps(.refused(name: "x", reason: "r")), .apps(.listed),
         .ping, .prepare, .retire, .upgraded(ticket: 1, version: "2"), .upgradeRefused(ticket: .max, reason: "no"),
-        .loads([WorkerLoad(tag: ChildTag(3), requests: 0, streams: 7)]), .loads([]), .endRetirement,
+        .loads([WorkerLoad(tag: ChildTag(3), requests: 0, streams: 7)]), .loads([]), .endRetirement, .stay,
     ]
 
     static var supervisorPlan: SupervisorPlan {

@@ -96,6 +96,18 @@ struct TakeoverTests {
         #expect(end(&machine, 200).contains(.sendToRetiring(exited(1, 200))))
     }
 
+    @Test func `an owner that has handed over to nobody is followed by the next core, which gets its workers`() {
+        var machine = prepared()
+        _ = end(&machine, 110, 3)
+        #expect(machine.replaceCore([ChildTag(1)], now: at(4)).last == .startCore(number: 3))
+        #expect(machine.role(of: 1) == .retiring)
+        _ = machine.coreStarted(pid: 120, now: at(4))
+        #expect(machine.handedOver.map(\.pid) == [200])
+        #expect(end(&machine, 201) == [.sendToRetiring(exited(2, 201))])
+        _ = end(&machine, 100)
+        #expect(machine.retiring == nil && machine.role(of: 3) == .owner)
+    }
+
     @Test func `no companion runs while the one of the core before has not ended`() {
         var machine = prepared()
         _ = machine.childStarted(entry(4, pid: 203, role: .companion))
@@ -134,6 +146,18 @@ struct TakeoverTests {
         #expect(actions.contains(.send(.shutdown(hurry: false))))
         #expect(actions.contains(.sendToRetiring(.shutdown(hurry: false))))
         #expect(machine.received(.done, from: 2, now: at(6)).isEmpty)
+        _ = end(&machine, 110, 6)
+        #expect(!machine.isEnding)
+        _ = end(&machine, 100, 7)
+        #expect(machine.isEnding)
+    }
+
+    @Test func `an owner that stops by itself waits for the other one too`() {
+        var machine = promoted()
+        #expect(
+            machine.received(.done, from: 2, now: at(6)) == [
+                .tell(.stopping), .sendToRetiring(.shutdown(hurry: false)),
+            ])
         _ = end(&machine, 110, 6)
         #expect(!machine.isEnding)
         _ = end(&machine, 100, 7)

@@ -181,6 +181,30 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `a core that was to hand over and has nobody whom to goes on, after its deploy too`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
+            try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: [\"sleep 3\"]"))
+            _ = try repository.commitVersion(2)
+            let core = try server.status().server.corePid
+            let deploy = try server.begin(["deploy", "--root", server.directory])
+            try eventually("the build", evidence: { server.log }) { try server.appStatus().operation?.step == "build" }
+            let upgrade = try server.begin(["upgrade", "--root", server.directory])
+            try eventually("the prepared core", evidence: { server.log }) { server.log.contains("is prepared") }
+            kill(try #require(Self.newCore(server.log, after: 0)), SIGKILL)
+            let end = try upgrade.wait()
+            #expect(end.status == 4 && end.errors.contains("goes on as it is"), "\(end.everything)")
+            #expect(try deploy.wait().status == 0, "\(server.log)")
+            try eventually("the old core's word", evidence: { server.log }) { server.log.contains("this core goes on") }
+            #expect(try server.status().server.corePid == core)
+            #expect(try server.version() == "2")
+            try self.upgrade(server)
+            #expect(try server.status().server.corePid != core)
+            #expect(try server.version() == "2")
+            try server.stop()
+        }
+
         /// The pid in "core 2 of the new version started (pid 4711)".
         private static func newCore(_ log: String, after position: Int) -> Int32? {
             let text = String(decoding: log.utf8.dropFirst(position), as: UTF8.self)

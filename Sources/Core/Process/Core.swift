@@ -63,6 +63,8 @@ final class Core: Sendable {
     let retirementOrders: AsyncStream<RetirementOrder>
     private let orderRetirement: AsyncStream<RetirementOrder>.Continuation
     let isRetired = Shared(false)
+    /// It was to retire, and is not any more.
+    let isToStay = Shared(false)
     /// Ends when the next core serves.
     let hasSuccessor: Task<Void, Never>
     private let tellSuccessor: AsyncStream<Void>.Continuation
@@ -136,7 +138,10 @@ final class Core: Sendable {
                 }
             case .child(let child): tellSuccession.yield(.child(child))
             case .begin: tellSuccession.yield(.begin)
-            case .retire: tellRetirement.yield()
+            case .retire:
+                isToStay.withLock { $0 = false }
+                tellRetirement.yield()
+            case .stay: isToStay.withLock { $0 = true }
             case .endRetirement: orderRetirement.yield(.endIdle)
             case .upgraded(let ticket, let version):
                 upgrades.upgraded(ticket, version: version)

@@ -37,6 +37,8 @@ extension Core {
                 await answerTheLast(parts, pool, loads)
                 writer.flush()
                 exit(0)
+            } catch is Stays {
+                logger.warning("upgrade: this core goes on")
             } catch let refusal as Refused {
                 logger.warning("upgrade: this core goes on: \(refusal.reason)")
                 // Fails only when the supervisor is gone, and this process with it.
@@ -51,6 +53,8 @@ extension Core {
     }
 
     private struct Refused: Error { var reason: String }
+    /// Nobody waits for an answer.
+    private struct Stays: Error {}
 
     private func handOver(_ parts: Retirement) async throws -> (PoolRecord, WorkerLoads) {
         try await waitForRest()
@@ -99,11 +103,13 @@ extension Core {
     private func waitForRest() async throws {
         let deadline = monotonicNow() + Self.patience
         while let (app, work) = await firstWork() {
+            if isToStay.withLock({ $0 }) { throw Stays() }
             guard monotonicNow() < deadline else {
                 throw Refused(reason: "\(work) of app \(app) has not ended for \(Self.patience)")
             }
             try? await Task.sleep(for: Self.pause)
         }
+        if isToStay.withLock({ $0 }) { throw Stays() }
     }
 
     private func firstWork() async -> (AppName, String)? {

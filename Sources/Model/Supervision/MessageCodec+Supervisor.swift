@@ -3,7 +3,7 @@ extension MessageCodec {
         case welcome = 1, listener, child, begin, spawned, spawnRefused, exited, shutdown, reload, reopenLogs,
             fileOpened, apps, meterStarted, controlGroups, reloadRefused, ping, prepare, retire, upgraded,
             upgradeRefused,
-            loads, endRetirement
+            loads, endRetirement, stay
     }
 
     package static func encode(_ message: SupervisorMessage) -> [UInt8] {
@@ -81,6 +81,8 @@ extension MessageCodec {
             writer.loads(loads)
         case .endRetirement:
             writer.integer(Kind.endRetirement.rawValue)
+        case .stay:
+            writer.integer(Kind.stay.rawValue)
         }
         return writer.bytes
     }
@@ -120,6 +122,7 @@ extension MessageCodec {
             case .upgradeRefused: return .upgradeRefused(ticket: try reader.integer(), reason: try reader.text())
             case .loads: return .loads(try reader.loads())
             case .endRetirement: return .endRetirement
+            case .stay: return .stay
             case .meterStarted: return .meterStarted(errno: try reader.integer())
             }
         }

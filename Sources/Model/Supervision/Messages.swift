@@ -189,6 +189,8 @@ package enum SupervisorMessage: Sendable, Equatable {
     /// Another core takes the pool over: see to it that nothing is lost, and answer `handedOver`. From then on only what was
     /// accepted before is answered, then the process exits.
     case retire
+    /// The order to retire is taken back: there is no other core. One that has handed over nevertheless is followed by a new one.
+    case stay
     /// The next core serves: the children that were handed over are its own. `tickets` up to this one are answered.
     case upgraded(ticket: UInt64, version: String)
     /// `reason` is for people.

@@ -50,6 +50,7 @@ package enum ControlRequest: Sendable {
     case begin
     /// To be answered by `handedOver`.
     case retire
+    case stay
     case endRetirement
     case upgraded(ticket: UInt64, version: String)
     case upgradeRefused(ticket: UInt64, reason: String)
@@ -248,6 +249,7 @@ package final class SupervisorLink: Sendable {
             return
         case .begin: control(.begin)
         case .retire: control(.retire)
+        case .stay: control(.stay)
         case .endRetirement: control(.endRetirement)
         case .upgraded(let ticket, let version): control(.upgraded(ticket: ticket, version: version))
         case .upgradeRefused(let ticket, let reason): control(.upgradeRefused(ticket: ticket, reason: reason))

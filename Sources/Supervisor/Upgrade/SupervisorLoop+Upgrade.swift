@@ -6,6 +6,11 @@ import Model
 extension SupervisorLoop {
     /// `ticket` 0: a signal.
     func upgrade(ticket: UInt64) {
+        if upgrade.isIdle {
+            upgradeAsker = connection?.core
+        } else if let connection, connection.core != upgradeAsker {
+            return send(.upgradeRefused(ticket: ticket, reason: "an upgrade is under way"), to: connection)
+        }
         perform(
             upgrade.requested(ticket, objection: upgradeObjection, mustWait: machine.retiring != nil))
     }
@@ -28,6 +33,11 @@ extension SupervisorLoop {
         case .startSuccessor: startSuccessor()
         case .endSuccessor(let reason): perform(machine.endSuccessor(reason))
         case .retireCore: send(.retire)
+        case .keepCore: send(.stay)
+        case .replaceCore(let children):
+            retiringConnection = connection
+            connection = nil
+            perform(machine.replaceCore(children, now: monotonicNow()))
         case .promote(let children): promote(children)
         case .giveUpCore(let reason): perform(machine.coreIsUnusable(reason: reason))
         case .commit(let version):
@@ -35,11 +45,17 @@ extension SupervisorLoop {
             commit("upgrade: version \(version) serves")
             becomeNewProgram()
         case .withdraw: withdraw()
-        case .answer(let ticket, let version): send(.upgraded(ticket: ticket, version: version), to: retiringConnection)
+        case .answer(let ticket, let version): tellAsker(.upgraded(ticket: ticket, version: version))
         case .refuse(let ticket, let reason):
-            send(.upgradeRefused(ticket: ticket, reason: reason), to: retiringConnection ?? connection)
+            tellAsker(.upgradeRefused(ticket: ticket, reason: reason))
         case .log(let line): log.write(line)
         }
+    }
+
+    /// It may have handed over since, or be gone.
+    private func tellAsker(_ message: SupervisorMessage) {
+        guard let asker = upgradeAsker else { return }
+        send(message, to: connection(of: asker))
     }
 
     // MARK: The new program's plan
@@ -173,7 +189,7 @@ extension SupervisorLoop {
         case .fork(let request):
             send(.spawnRefused(tag: request.tag, reason: "another core has taken over"), to: connection)
         case .startMeter: send(.meterStarted(errno: EAGAIN), to: connection)
-        case .openFile(let path): send(.fileOpened(path: path, errno: EAGAIN), to: connection)
+        case .openFile(let path): open(path, for: connection)
         case .requestReload(let ticket):
             send(.reloadRefused(ticket: ticket, reason: "another core has taken over: try again"), to: connection)
         case .requestUpgrade(let ticket):

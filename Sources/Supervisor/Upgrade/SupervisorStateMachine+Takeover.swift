@@ -51,20 +51,34 @@ extension SupervisorStateMachine {
         guard case .running(let life) = core, let next = successor else { return [] }
         // It hears of them as refused while it can still say what became of them.
         let actions = giveUpForks("another core takes over")
-        let tags = Set(children)
-        for (pid, row) in table where row.coreNumber == life.number && !row.isOrphan && tags.contains(row.entry.tag) {
-            table[pid]?.coreNumber = next.number
-            table[pid]?.formerCore = life.number
-        }
-        retiring = OtherCore(
-            number: life.number, pid: life.pid, startedAt: life.startedAt,
-            pulse: CorePulse(limit: silenceLimit, now: now))
+        retire(life, children, to: next.number, now: now)
         successor = nil
         core = .running(
             CoreLife(
                 number: next.number, pid: next.pid, startedAt: next.startedAt,
                 pulse: CorePulse(limit: silenceLimit, now: now)))
         return actions + [.log("core \(life.number) (pid \(life.pid)) hands over to core \(next.number)")]
+    }
+
+    /// The owner has handed over, and there is nobody whom to: a core of the program that holds is started for it.
+    package mutating func replaceCore(_ children: [ChildTag], now: Instant) -> [Action] {
+        guard case .running(let life) = core else { return [] }
+        let actions = giveUpForks("another core takes over")
+        retire(life, children, to: 0, now: now)
+        return actions + [.log("core \(life.number) (pid \(life.pid)) has handed over; the next one starts")]
+            + startNextCore()
+    }
+
+    private mutating func retire(_ life: CoreLife, _ children: [ChildTag], to next: UInt32, now: Instant) {
+        let tags = Set(children)
+        for (pid, row) in table where row.coreNumber == life.number && !row.isOrphan && tags.contains(row.entry.tag) {
+            table[pid]?.coreNumber = next
+            table[pid]?.formerCore = life.number
+        }
+        retiring = OtherCore(
+            number: life.number, pid: life.pid, startedAt: life.startedAt,
+            pulse: CorePulse(limit: silenceLimit, now: now))
+        core = .absent
     }
 
     // MARK: The retiring one

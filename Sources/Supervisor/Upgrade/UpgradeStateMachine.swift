@@ -13,6 +13,10 @@ package struct UpgradeStateMachine: Sendable {
         case endSuccessor(reason: String)
         /// Ask the core that serves to hand over.
         case retireCore
+        /// It is not to, after all.
+        case keepCore
+        /// It has handed over although nobody waits for it any more.
+        case replaceCore([ChildTag])
         /// The successor owns the pool, with these children.
         case promote([ChildTag])
         /// The core that serves neither hands over nor refuses.
@@ -127,7 +131,7 @@ package struct UpgradeStateMachine: Sendable {
     }
 
     package mutating func coreHandedOver(_ children: [ChildTag], refusal: String?, now: Instant) -> [Action] {
-        guard case .handingOver(let version, _) = state else { return [] }
+        guard case .handingOver(let version, _) = state else { return refusal == nil ? [.replaceCore(children)] : [] }
         if let refusal { return giveUp(refusal) }
         state = .adopting(version: version, deadline: now + Self.adoptTime)
         return [.promote(children)]
@@ -142,8 +146,8 @@ package struct UpgradeStateMachine: Sendable {
     /// `reason`: how it ended, or what it said.
     package mutating func successorIsGone(_ reason: String) -> [Action] {
         switch state {
-        case .preparing, .handingOver:
-            return [.withdraw] + refuse("the new core: \(reason)")
+        case .preparing: return [.withdraw] + refuse("the new core: \(reason)")
+        case .handingOver: return [.keepCore, .withdraw] + refuse("the new core: \(reason)")
         case .idle, .waiting, .starting, .compiling, .launching, .adopting: return []
         }
     }
@@ -168,7 +172,8 @@ package struct UpgradeStateMachine: Sendable {
         case .idle: return []
         case .waiting, .starting, .launching, .adopting: return refuse("the server is stopping")
         case .compiling(let pid, _, _): return [.killCompiler(pid: pid)] + refuse("the server is stopping")
-        case .preparing, .handingOver: return giveUp("the server is stopping")
+        case .preparing: return giveUp("the server is stopping")
+        case .handingOver: return [.keepCore] + giveUp("the server is stopping")
         }
     }
 
