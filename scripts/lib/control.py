@@ -64,7 +64,8 @@ class Passenger:
     def __init__(self, program, workspace):
         self.program = str(program)
         self.workspace = workspace
-        self.pids = set()
+        # Each with the time of its start: in a long run a number comes round to another process.
+        self._processes = set()
         self._supervisor = None
 
     def run(self, *arguments, expect=0, timeout=120):
@@ -121,10 +122,11 @@ class Passenger:
 
     def status(self, directory):
         status = json.loads(self.run("status", "--root", str(directory), "--json"))
-        self.pids |= {status["server"]["supervisor_pid"], status["server"]["core_pid"]}
+        pids = {status["server"]["supervisor_pid"], status["server"]["core_pid"]}
         for app in status["apps"]:
             for generation in app["generations"]:
-                self.pids |= {worker["pid"] for worker in generation["workers"] if worker.get("pid")}
+                pids |= {worker["pid"] for worker in generation["workers"] if worker.get("pid")}
+        self._processes |= {(pid, started_at(pid)) for pid in pids}
         return status
 
     def stop(self, directory):
@@ -133,7 +135,7 @@ class Passenger:
         self.run("stop", "--root", str(directory))
         self._supervisor = None
         deadline = time.monotonic() + 10
-        while left := [pid for pid in self.pids if is_running(pid)]:
+        while left := [pid for pid, start in self._processes if start and is_running(pid) and started_at(pid) == start]:
             if time.monotonic() > deadline:
                 raise StepFailed(f"these processes are left over: {left}")
             time.sleep(0.05)
@@ -155,6 +157,14 @@ def is_running(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def started_at(pid):
+    """Clock ticks since boot (proc(5), field 22), or nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def end_on_signals():
