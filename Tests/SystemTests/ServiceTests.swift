@@ -80,7 +80,7 @@ extension SystemTests {
             for _ in 0..<2 {
                 let before = try supervisor(of: server)
                 try #require(server.program).signal(SIGUSR1)
-                while try server.instance().map({ $0.pid == before || !isRunning($0.pid) }) ?? true { try ask() }
+                while server.instance().map({ $0.pid == before || !isRunning($0.pid) }) ?? true { try ask() }
                 try server.waitUntilServing()
                 let main = try supervisor(of: server)
                 let end = try server.command("upgrade")
