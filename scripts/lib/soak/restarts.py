@@ -20,8 +20,8 @@ from wire import Connection, Failed
 
 # The part of the whole that is done before the first measurement, and so many touches at least.
 WARM_UP, LEAST_WARM_UP = 0.05, 60
-# How long a touch may take to be live, and any of the commands.
-PATIENCE = 60
+# How long a touch may take to be live, and a command; an upgrade waits for a moment in which no app is being restarted.
+PATIENCE, UPGRADE_PATIENCE = 60, 300
 # One round in so many touches again before the restart can be over.
 BURSTS = 10
 SHOWN = 20
@@ -183,17 +183,17 @@ class Restarts:
         await self._command("reload")
 
     async def _upgrade(self):
-        await self._command("upgrade")
+        await self._command("upgrade", UPGRADE_PATIENCE)
 
-    async def _command(self, command):
+    async def _command(self, command, patience=PATIENCE):
         process = await asyncio.create_subprocess_exec(
             self.server.passenger.program, command, "--root", str(self.server.root), env=self.server.workspace.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+            output, _ = await asyncio.wait_for(process.communicate(), patience)
         except TimeoutError:
             process.kill()
-            raise StepFailed(f"`passenger {command}` has not ended within {PATIENCE} s") from None
+            raise StepFailed(f"`passenger {command}` has not ended within {patience} s") from None
         if process.returncode != 0:
             self._complain(f"`passenger {command}` ended with status {process.returncode}: {output.decode(errors='replace')[-2000:]}")
 
