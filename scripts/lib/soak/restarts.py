@@ -18,8 +18,9 @@ from server import Server, live_workers
 from steady import Steady
 from wire import Connection, Failed
 
-# The part of the whole that is done before the first measurement, and so many touches at least.
-WARM_UP, LEAST_WARM_UP = 0.05, 60
+# The part of the whole that is done before the first measurement, and so many touches at least: the core's heap has its size once
+# it has been busy for some two minutes.
+WARM_UP, LEAST_WARM_UP = 0.05, 500
 # How long a touch may take to be live, and a command; an upgrade waits for a moment in which no app is being restarted.
 PATIENCE, UPGRADE_PATIENCE = 60, 300
 # One round in so many touches again before the restart can be over.
