@@ -24,7 +24,7 @@ final class AppNotes: Sendable {
     private let notes = Mutex<[AppName: AppNote]>([:])
     private let changed = Shared<@Sendable () -> Void>({})
 
-    func follow(_ changed: @escaping @Sendable () -> Void) { self.changed.withLock { $0 = changed } }
+    func follow(_ changed: @escaping @Sendable () -> Void) { self.changed.replace(changed) }
 
     func all() -> [AppNote] { notes.withLock { $0.values.sorted { $0.name.rawValue < $1.name.rawValue } } }
 
@@ -44,10 +44,10 @@ final class AppNotes: Sendable {
     }
 
     func forget(_ app: AppName) {
-        if notes.withLock({ $0.removeValue(forKey: app) }) != nil { changed.withLock { $0 }() }
+        if notes.withLock({ $0.removeValue(forKey: app) }) != nil { changed.value() }
     }
 
     private func change(_ app: AppName, _ change: (inout AppNote) -> Bool) {
-        if notes.withLock({ change(&$0[app, default: AppNote(name: app)]) }) { changed.withLock { $0 }() }
+        if notes.withLock({ change(&$0[app, default: AppNote(name: app)]) }) { changed.value() }
     }
 }

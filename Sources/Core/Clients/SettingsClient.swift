@@ -163,5 +163,9 @@ struct CollectedLines: Sendable {
 final class Shared<Value: Sendable>: Sendable {
     private let mutex: Mutex<Value>
     init(_ value: Value) { mutex = Mutex(value) }
+    /// Not for a closure: as an `inout` of a generic type it is wrapped and stored again each time, until so many wrappers call
+    /// each other that the stack is used up.
     func withLock<Result>(_ body: (inout Value) -> sending Result) -> sending Result { mutex.withLock { body(&$0) } }
+    var value: Value { mutex.withLock { $0 } }
+    func replace(_ value: Value) { mutex.withLock { $0 = value } }
 }

@@ -9,7 +9,7 @@ extension Core {
     /// on: a disk that hangs may hold these up, and is no reason to kill a core that serves.
     func answerPing() {
         group.any().execute { [turn, link] in
-            let whenDone = turn.withLock { $0 }
+            let whenDone = turn.value
             // The socket fails only when the supervisor is gone, and this process with it.
             whenDone { try? link.send(.pong) }
         }

@@ -150,7 +150,7 @@ final class Core: Sendable {
                 upgrades.refused(ticket, reason: reason)
                 // A core of this version takes over from one that has not come up.
                 if isRetired.withLock({ $0 }) { tellSuccessor.yield() }
-            case .loads(let changed): loads.withLock { $0 }(changed)
+            case .loads(let changed): loads.value(changed)
             // Every child of the supervisor's ends with it, and so do we.
             case .supervisorGone: exit(1)
             case .reopenLogs: reopenLogs()
@@ -170,7 +170,7 @@ final class Core: Sendable {
         }
     }
 
-    func reopenLogs() { logs.withLock { $0 }() }
+    func reopenLogs() { logs.value() }
 
     private func serve() async throws {
         let plan = self.plan
@@ -178,12 +178,11 @@ final class Core: Sendable {
             plan.isTransient
             ? nil : try await CertificateKeeper(plan.server.tls, link: link, threads: threads, logger: logger)
         let gateway = plan.isTransient ? nil : try await makeGateway(certificates)
-        logs.withLock { [table] in
-            $0 = {
-                for app in table.all { app.appLog.reopen() }; gateway?.reopenLogs()
-            }
+        logs.replace { [table] in
+            for app in table.all { app.appLog.reopen() }
+            gateway?.reopenLogs()
         }
-        if let gateway { turn.withLock { $0 = { gateway.whenEachLoopHadItsTurn($0) } } }
+        if let gateway { turn.replace { gateway.whenEachLoopHadItsTurn($0) } }
         let routes = gateway.map { RouteTable(gateway: $0) }
         let spawner = WorkerSpawner(parts: spawningParts(), pool: pool)
         let snapshots =
@@ -220,7 +219,7 @@ final class Core: Sendable {
         if !plan.servesMany, let refused = table.refused.first { throw StartFailure(description: refused.reason) }
         let children = inheritance.isSuccessor ? try await waitForHandOver() : inheritance.children
         let adopted = await adopt(children, with: spawner)
-        loads.withLock { $0 = { [self] in take($0, spawner) } }
+        loads.replace { [self] in take($0, spawner) }
         startTicking()
         let reload = ConfigurationReload(
             core: self, gateway: gateway, roster: roster, certificates: certificates, entries: entries)
