@@ -199,7 +199,7 @@ let package = Package(
         tests("WebhooksTests", ["Webhooks"]),
         tests("TerminalTests", ["Model", "Terminal"]),
         tests("AdminTests", ["Model", "Linux", "AdminAPI", "AdminClient", "AdminServer", logging] + nio),
-        tests("CoreTests", ["Model", "Pool", "Spawning", "Deploys", "Watching", "Core"]),
+        tests("CoreTests", ["Model", "Linux", "AdminAPI", "Pool", "Spawning", "Deploys", "Watching", "Core"]),
         tests("CommandsTests", ["Model", "AdminAPI", "Commands", "Terminal"]),
         tests(
             "SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "Deploys", "passenger", "passenger-launch"]),

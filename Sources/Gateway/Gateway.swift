@@ -78,20 +78,20 @@ package struct GatewayListener: Sendable {
 /// The HTTP front: accepts on the supervisor's listeners and owns the event loops' contexts. The rest of the core
 /// reaches the loops only through here.
 package final class Gateway: Sendable {
-    private struct Loop: Sendable {
+    struct Loop: Sendable {
         let eventLoop: SocketLoop
         let context: NIOLoopBoundBox<LoopContext>
         let routeCounts: SharedRouteCounts
     }
 
     private let group: SocketLoopGroup
-    private let loops: [Loop]
-    private let parts: GatewayParts
-    private let acceptors = Mutex<[Acceptor]>([])
+    let loops: [Loop]
+    let parts: GatewayParts
+    let acceptors = Mutex<[Acceptor]>([])
     private let nextLoop = Atomic<Int>(0)
     private let maxConnections: Atomic<Int>
-    private let accessLog: Mutex<AccessLogWriter?>
-    private let connections = ConnectionCount()
+    let accessLog: Mutex<AccessLogWriter?>
+    let connections = ConnectionCount()
 
     package init(group: SocketLoopGroup, parts: GatewayParts) async throws {
         self.group = group
@@ -281,61 +281,11 @@ package final class Gateway: Sendable {
         for loop in loops { loop.routeCounts.withLock { $0.forget(generation, of: app) } }
     }
 
-    /// Stops accepting, ends idle connections, lets busy ones finish (their answers say `Connection: close`).
-    package func drain() async {
-        for acceptor in acceptors.withLock({ take(&$0) }) { await acceptor.close() }
-        for loop in loops { loop.eventLoop.execute { loop.context.value.beginDrain() } }
-    }
-
-    /// Another core goes on: stops accepting. Whoever is connected gets the answers to what is under way and to one more
-    /// request, each with the end of the connection; an idle one is waited for as long as any idle one. No connection to a
-    /// worker is kept.
-    package func retire() async {
-        for acceptor in acceptors.withLock({ take(&$0) }) { await acceptor.close() }
-        for loop in loops { loop.eventLoop.execute { loop.context.value.beginRetirement() } }
-    }
-
-    /// After `retire`: idle connections end now.
-    package func endIdle() {
-        for loop in loops { loop.eventLoop.execute { loop.context.value.beginDrain() } }
-    }
-
     /// The access log's file was moved away: lines go to a new one of its name.
     package func reopenLogs() { accessLog.withLock { $0 }?.reopen() }
-
-    /// When nothing is served any more: hands over the last lines and waits for them to be written, for at most so long.
-    package func closeLogs(within time: Duration) async {
-        guard let log = accessLog.withLock({ $0 }) else { return }
-        for loop in loops { try? await loop.eventLoop.submit { loop.context.value.flushAccessLog() }.get() }
-        _ = try? await parts.threads.runIfActive { log.close(within: time) }
-    }
-
-    /// After a drain: returns when no client is left, or after `time`.
-    package func waitUntilEmpty(within time: Duration) async {
-        await withCheckedContinuation { done in
-            connections.whenNone { done.resume() }
-            loops[0].eventLoop.scheduleTask(in: TimeAmount(time)) { [connections] in connections.stopWaiting() }
-        }
-    }
-
-    /// After a drain: gives the last answers time to reach their clients, then ends what is left.
-    package func finish(within time: Duration) async {
-        var timer: Scheduled<Void>?
-        await withCheckedContinuation { done in
-            connections.whenNone { done.resume() }
-            timer = loops[0].eventLoop.scheduleTask(in: TimeAmount(time)) { [connections] in connections.stopWaiting() }
-        }
-        timer?.cancel()
-        closeAll()
-    }
-
-    /// Ends every connection as it is.
-    package func closeAll() {
-        for loop in loops { loop.eventLoop.execute { loop.context.value.closeAll() } }
-    }
 }
 
-private func take<Element>(_ list: inout [Element]) -> [Element] {
+func take<Element>(_ list: inout [Element]) -> [Element] {
     defer { list = [] }
     return list
 }
@@ -354,7 +304,7 @@ private final class Countdown: Sendable {
 }
 
 /// Open client connections of all loops.
-private final class ConnectionCount: Sendable {
+final class ConnectionCount: Sendable {
     private let count = Atomic<Int>(0)
     private let waiter = Mutex<(@Sendable () -> Void)?>(nil)
     var value: Int { count.load(ordering: .relaxed) }
@@ -381,7 +331,7 @@ private final class ConnectionCount: Sendable {
 }
 
 /// A listening socket, closed from anywhere on its own loop. `@unchecked Sendable`: `socket` is used on its loop only.
-private final class Acceptor: @unchecked Sendable {
+final class Acceptor: @unchecked Sendable {
     let name: String
     private let socket: ListeningSocket
     private let loop: SocketLoop

@@ -6,15 +6,15 @@ import Synchronization
 /// A thin shell: one lock around a `PoolStateMachine`, which decides; what it wants done is done after unlocking. Every
 /// method may be called on any thread.
 package final class Pool: Sendable {
-    private struct Shared {
+    struct Shared {
         var machine: PoolStateMachine
         var boots: [WaitID: CheckedContinuation<Result<BootedGeneration, GenerationFailure>, Never>] = [:]
         var waits: [WaitID: CheckedContinuation<Bool, Never>] = [:]
         weak var delegate: (any PoolDelegate)?
     }
 
-    private let shared: Mutex<Shared>
-    private let now: @Sendable () -> Instant
+    let shared: Mutex<Shared>
+    let now: @Sendable () -> Instant
 
     /// The delegate is held weakly. It may be given later by `start(delegate:)`, but before the first generation is
     /// booted.
@@ -160,12 +160,6 @@ package final class Pool: Sendable {
     package func addApp(_ name: AppName, queue: QueueSettings, onDemand: Bool = false) -> AppIndex {
         shared.withLock { $0.machine.addApp(name, queue: queue, onDemand: onDemand) }
     }
-    /// Goes on with workers that an earlier core had booted, under their numbers: what is live has the traffic, the other
-    /// generations are standbys. Each worker serves once it has answered (`greetWorker`), and until then requests wait for it.
-    /// Only for an app of which nothing was booted yet; without a live generation only numbers and scale are taken over.
-    package func adopt(_ app: AppIndex, _ record: AppRecord, lastWorker: WorkerNumber) {
-        decide { machine, now in machine.adopt(app, record, lastWorker: lastWorker, now: now) }
-    }
     /// What was `wanted` could not be booted: requests that wait, and those of the next moment, are refused with the reason
     /// (nil: there is nothing to boot). One that comes after `retryAfter` asks again.
     package func startFailed(_ app: AppIndex, _ failure: BootFailure?, retryAfter: Duration) {
@@ -307,20 +301,6 @@ package final class Pool: Sendable {
     package func snapshot() -> PoolSnapshot {
         shared.withLock { $0.machine.snapshot() }
     }
-    /// For a later core.
-    package func record() -> PoolRecord { shared.withLock { $0.machine.record() } }
-
-    /// Another core gets the workers, which are as this says. From now on nothing is booted, probed or replaced here: what is
-    /// asked for is given to the workers that are there.
-    package func retire() -> PoolRecord { shared.withLock { $0.machine.retire(now: now()) } }
-    /// What this core has under way at a worker.
-    package func load(of worker: WorkerNumber) -> WorkerShare { shared.withLock { $0.machine.load(of: worker) } }
-    /// What the core before this one still has under way there.
-    package func foreignLoad(_ load: WorkerShare, at worker: WorkerNumber) {
-        decide { machine, now in machine.foreignLoad(load, at: worker, now: now) }
-    }
-    /// That core has ended.
-    package func foreignLoadsOver() { decide { machine, now in machine.foreignLoadsOver(now: now) } }
     /// Of one app: a picture of all of them costs as much as there are. Nil once it is removed and gone.
     package func snapshot(of app: AppIndex) -> AppSnapshot? {
         shared.withLock { $0.machine.snapshot(of: app) }
@@ -347,7 +327,7 @@ package final class Pool: Sendable {
 
     // MARK: Acting
 
-    private func decide(_ event: (inout PoolStateMachine, Instant) -> [PoolAction]) {
+    func decide(_ event: (inout PoolStateMachine, Instant) -> [PoolAction]) {
         // The clock is read under the lock, so that events have their times in the order in which they are handled.
         let actions = shared.withLock { event(&$0.machine, now()) }
         if !actions.isEmpty { perform(actions) }

@@ -79,14 +79,8 @@ extension SupervisorLoop {
         guard let connection, var offer = offered else { return perform(reloading.notOffered("no core serves")) }
         do {
             if let objection = plan.objection(to: offer.plan) { throw Refusal(reason: objection) }
-            let known = Set(plan.listeners.map(\.name))
-            let added = offer.plan.listeners.filter { !known.contains($0.name) }
-            try listeners.add(added, users: offer.plan.users)
-            offer.added = Set(added.map(\.name))
-            offered = offer
+            try bind(&offer)
             let boot = try makeMemoryFile(name: "core-boot-plan", contents: offer.plan.coreBootPlan)
-            // The core looks at the certificates before it takes them on.
-            readableFiles = ReadableFiles(paths: plan.readableFiles + offer.plan.readableFiles)
             reloading.offered(now: monotonicNow())
             ignoringClosedCore(connection) { () throws(SystemError) in
                 for socket in listeners.sockets where offer.added.contains(socket.name) {
@@ -100,6 +94,18 @@ extension SupervisorLoop {
             let reason = (error as? ListenerFailure)?.reason ?? (error as? Refusal)?.reason ?? "\(error)"
             perform(reloading.notOffered(reason))
         }
+    }
+
+    /// Its listeners beside those that hold, until it is committed or withdrawn.
+    func bind(_ offer: inout PlanOffer) throws {
+        if let objection = plan.listenerObjection(to: offer.plan) { throw Refusal(reason: objection) }
+        let known = Set(plan.listeners.map(\.name))
+        let added = offer.plan.listeners.filter { !known.contains($0.name) }
+        try listeners.add(added, users: offer.plan.users)
+        offer.added = Set(added.map(\.name))
+        offered = offer
+        // A core looks at the certificates before it takes them on.
+        readableFiles = ReadableFiles(paths: plan.readableFiles + offer.plan.readableFiles)
     }
 
     /// What was offered is what holds from now on.
@@ -142,7 +148,11 @@ extension SupervisorPlan {
         changed.coreBootPlan = new.coreBootPlan
         changed.shutdownTimeout = new.shutdownTimeout
         changed.reportDescriptor = new.reportDescriptor
-        guard changed == new else { return "it changes what only a restart of the server can" }
+        return changed == new ? nil : "it changes what only a restart of the server can"
+    }
+
+    /// An address that stays keeps its socket.
+    fileprivate func listenerObjection(to new: SupervisorPlan) -> String? {
         for listener in new.listeners {
             guard let old = listeners.first(where: { $0.name == listener.name }), old != listener else { continue }
             return "listener \(listener.name) would change, which only a restart of the server can do"

@@ -108,6 +108,15 @@ struct TakeoverTests {
         #expect(machine.retiring == nil && machine.role(of: 3) == .owner)
     }
 
+    @Test func `an owner that hands over while the server stops is not followed, and waited for`() {
+        var machine = prepared()
+        _ = machine.requested(.terminate, now: at(3))
+        #expect(machine.replaceCore([ChildTag(1)], now: at(4)).isEmpty)
+        #expect(!machine.isEnding)
+        _ = end(&machine, 100)
+        #expect(machine.isEnding)
+    }
+
     @Test func `no companion runs while the one of the core before has not ended`() {
         var machine = prepared()
         _ = machine.childStarted(entry(4, pid: 203, role: .companion))

@@ -205,6 +205,36 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `USR2 upgrades, and a stop that comes in the middle of it is a stop`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
+            let (core, workers) = (try server.status().server.corePid, try pids(server))
+            let program = try #require(server.program)
+            program.signal(SIGUSR2)
+            try eventually("another core, alone", evidence: { server.log }) {
+                guard let now = try? server.status().server.corePid else { return false }
+                return now != core && !isRunning(core)
+            }
+            #expect(try pids(server) == workers)
+
+            try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: [\"sleep 20\"]"))
+            _ = try repository.commitVersion(2)
+            let deploy = try server.begin(["deploy", "--root", server.directory])
+            try eventually("the build", evidence: { server.log }) { try server.appStatus().operation?.step == "build" }
+            let upgrade = try server.begin(["upgrade", "--root", server.directory])
+            try eventually("the prepared core", evidence: { server.log }) {
+                server.log.components(separatedBy: "is prepared").count == 3
+            }
+            #expect(try server.command("stop").status == 0, "\(server.log)")
+            #expect(try program.wait(within: .seconds(30)).status == 0, "\(server.log)")
+            // Whatever they were told, they are told something.
+            #expect(try upgrade.wait().status != 0)
+            _ = try deploy.wait()
+            #expect(!server.log.contains("hands over to core 3"), "\(server.log)")
+            try eventually("the end of all") { !workers.contains(where: isRunning) }
+        }
+
         /// The pid in "core 2 of the new version started (pid 4711)".
         private static func newCore(_ log: String, after position: Int) -> Int32? {
             let text = String(decoding: log.utf8.dropFirst(position), as: UTF8.self)

@@ -5,6 +5,8 @@ import Model
 struct Readiness: Equatable {
     enum Phase: Equatable, Sendable {
         case starting, serving, stopping
+        /// Another core serves.
+        case retired
     }
 
     struct App: Equatable {
@@ -22,6 +24,7 @@ struct Readiness: Equatable {
         switch phase {
         case .starting: return "the server starts"
         case .stopping: return "the server stops"
+        case .retired: return "another core has taken over"
         case .serving: break
         }
         let missing = apps.filter { $0.isAwaited && !$0.isLive }.map(\.name.rawValue)

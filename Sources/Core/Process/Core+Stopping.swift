@@ -64,12 +64,23 @@ extension Core {
 
     /// Waits for the order to stop, and then for load balancers to notice. Whether there is no time left.
     private func announceStop(isPatient: Bool) async -> Bool {
-        let hurry = await nextRequest()
-        phase.withLock { $0 = .stopping }
+        var hurry = await nextRequest()
+        while !beginsToStop() {
+            logger.warning("another core has just taken over: it was not told to stop")
+            hurry = await nextRequest()
+        }
         let delay = plan.server.shutdownDelay
         guard !hurry, isPatient, delay > .zero else { return hurry }
         logger.info("stopping: not ready any more, requests are taken for \(delay) (shutdown_delay)")
         return await isHurried(within: delay)
+    }
+
+    /// A core stops or retires, whichever comes first.
+    private func beginsToStop() -> Bool {
+        phase.withLock { phase in
+            if phase != .retired { phase = .stopping }
+            return phase == .stopping
+        }
     }
 
     private func nextRequest() async -> Bool {

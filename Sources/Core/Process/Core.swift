@@ -62,12 +62,8 @@ final class Core: Sendable {
     private let tellRetirement: AsyncStream<Void>.Continuation
     let retirementOrders: AsyncStream<RetirementOrder>
     private let orderRetirement: AsyncStream<RetirementOrder>.Continuation
-    let isRetired = Shared(false)
     /// It was to retire, and is not any more.
     let isToStay = Shared(false)
-    /// Ends when the next core serves.
-    let hasSuccessor: Task<Void, Never>
-    private let tellSuccessor: AsyncStream<Void>.Continuation
     private let loads = Shared<@Sendable ([WorkerLoad]) -> Void>({ _ in })
     /// Calls back when what serves requests has had its turn.
     let turn = Shared<@Sendable (@escaping @Sendable () -> Void) -> Void>({ $0() })
@@ -118,9 +114,6 @@ final class Core: Sendable {
         (succession, tellSuccession) = AsyncStream.makeStream()
         (retirements, tellRetirement) = AsyncStream.makeStream()
         (retirementOrders, orderRetirement) = AsyncStream.makeStream()
-        let (successor, tellSuccessor) = AsyncStream<Void>.makeStream()
-        hasSuccessor = Task { for await _ in successor { return } }
-        self.tellSuccessor = tellSuccessor
     }
 
     func run() async {
@@ -130,8 +123,7 @@ final class Core: Sendable {
             switch request {
             case .ping: answerPing()
             case .shutdown(let hurry):
-                if isRetired.withLock({ $0 }) {
-                    tellSuccessor.yield()
+                if phase.value == .retired {
                     orderRetirement.yield(hurry ? .hurry : .endIdle)
                 } else {
                     requestShutdown.yield(hurry)
@@ -143,13 +135,8 @@ final class Core: Sendable {
                 tellRetirement.yield()
             case .stay: isToStay.withLock { $0 = true }
             case .endRetirement: orderRetirement.yield(.endIdle)
-            case .upgraded(let ticket, let version):
-                upgrades.upgraded(ticket, version: version)
-                tellSuccessor.yield()
-            case .upgradeRefused(let ticket, let reason):
-                upgrades.refused(ticket, reason: reason)
-                // A core of this version takes over from one that has not come up.
-                if isRetired.withLock({ $0 }) { tellSuccessor.yield() }
+            case .upgraded(let ticket, let version): upgrades.upgraded(ticket, version: version)
+            case .upgradeRefused(let ticket, let reason): upgrades.refused(ticket, reason: reason)
             case .loads(let changed): loads.value(changed)
             // Every child of the supervisor's ends with it, and so do we.
             case .supervisorGone: exit(1)

@@ -64,7 +64,11 @@ extension Core {
         } catch {
             throw Refused(reason: "the pool's snapshot cannot be written: \(error)")
         }
-        isRetired.withLock { $0 = true }
+        let retires = phase.withLock { phase in
+            if phase == .serving { phase = .retired }
+            return phase == .retired
+        }
+        guard retires else { throw Refused(reason: "the server is stopping") }
         // Commands that come from here on wait for the next core.
         await parts.admin.stopAccepting()
         await withTaskGroup(of: Void.self) { group in
@@ -142,8 +146,8 @@ extension Core {
         orders.cancel()
         await parts.gateway.closeLogs(within: .seconds(1))
         await companions
-        await hasSuccessor.value
         // Whoever asked for the upgrade has the answer before the process ends.
+        await upgrades.settled()
         try? await Task.sleep(for: Self.farewell)
         parts.adminTask.cancel()
         await parts.adminTask.value

@@ -11,6 +11,7 @@ final class UpgradeRequests: Sendable {
     private struct State {
         var lastTicket: UInt64 = 0
         var waiters: [(ticket: UInt64, done: Waiter)] = []
+        var whenSettled: [CheckedContinuation<Void, Never>] = []
     }
 
     private let link: SupervisorLink
@@ -48,11 +49,28 @@ final class UpgradeRequests: Sendable {
                 )))
     }
 
+    /// Returns when nobody waits any more.
+    func settled() async {
+        await withCheckedContinuation { done in
+            let isSettled = state.withLock { state in
+                if !state.waiters.isEmpty { state.whenSettled.append(done) }
+                return state.waiters.isEmpty
+            }
+            if isSettled { done.resume() }
+        }
+    }
+
     private func finish(_ ticket: UInt64, _ result: Result<UpgradeAnswer, ControlError>) {
         let done = state.withLock { state in
             defer { state.waiters.removeAll { $0.ticket <= ticket } }
             return state.waiters.filter { $0.ticket <= ticket }.map(\.done)
         }
         for waiter in done { waiter.resume(returning: result) }
+        let settled = state.withLock { state in
+            guard state.waiters.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.whenSettled = [] }
+            return state.whenSettled
+        }
+        for waiter in settled { waiter.resume() }
     }
 }

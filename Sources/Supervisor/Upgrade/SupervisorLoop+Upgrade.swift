@@ -34,10 +34,7 @@ extension SupervisorLoop {
         case .endSuccessor(let reason): perform(machine.endSuccessor(reason))
         case .retireCore: send(.retire)
         case .keepCore: send(.stay)
-        case .replaceCore(let children):
-            retiringConnection = connection
-            connection = nil
-            perform(machine.replaceCore(children, now: monotonicNow()))
+        case .replaceCore(let children): replaceCore(children)
         case .promote(let children): promote(children)
         case .giveUpCore(let reason): perform(machine.coreIsUnusable(reason: reason))
         case .commit(let version):
@@ -101,13 +98,7 @@ extension SupervisorLoop {
     private func startSuccessor() {
         guard var offer = offered, let upgrader else { return }
         do {
-            if let objection = plan.listenerObjection(to: offer.plan) { throw Refusal(reason: objection) }
-            let known = Set(plan.listeners.map(\.name))
-            let added = offer.plan.listeners.filter { !known.contains($0.name) }
-            try listeners.add(added, users: offer.plan.users)
-            offer.added = Set(added.map(\.name))
-            offered = offer
-            readableFiles = ReadableFiles(paths: plan.readableFiles + offer.plan.readableFiles)
+            try bind(&offer)
             let credentials = try policy.known(plan.coreUser)
             let number = machine.nextCoreNumber()
             let started = try upgrader.startCore(offer.plan, credentials, using: launcher)
@@ -154,12 +145,21 @@ extension SupervisorLoop {
     }
 
     private func promote(_ tags: [ChildTag]) {
-        guard let next = successorConnection else { return }
+        guard let next = successorConnection else {
+            perform(upgrade.coreIsGone())
+            return replaceCore(tags)
+        }
         perform(machine.promote(tags, now: monotonicNow()))
         retiringConnection = connection
         connection = next
         successorConnection = nil
         ignoringClosedCore(next) { () throws(SystemError) in try hand(machine.handedOver, to: next) }
+    }
+
+    private func replaceCore(_ tags: [ChildTag]) {
+        retiringConnection = connection
+        connection = nil
+        perform(machine.replaceCore(tags, now: monotonicNow()))
     }
 
     /// Any child: a core that is not the owner.
@@ -196,17 +196,5 @@ extension SupervisorLoop {
             send(.upgradeRefused(ticket: ticket, reason: "another core has taken over: try again"), to: connection)
         default: perform(machine.received(message, from: connection.core, now: monotonicNow()))
         }
-    }
-
-}
-
-extension SupervisorPlan {
-    /// An address that stays keeps its socket.
-    fileprivate func listenerObjection(to new: SupervisorPlan) -> String? {
-        for listener in new.listeners {
-            guard let old = listeners.first(where: { $0.name == listener.name }), old != listener else { continue }
-            return "listener \(listener.name) would change, which only a restart of the server can do"
-        }
-        return nil
     }
 }

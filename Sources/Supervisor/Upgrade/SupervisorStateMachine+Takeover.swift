@@ -65,6 +65,10 @@ extension SupervisorStateMachine {
         guard case .running(let life) = core else { return [] }
         let actions = giveUpForks("another core takes over")
         retire(life, children, to: 0, now: now)
+        guard phase == .serving else {
+            ownerIsDone = true
+            return actions
+        }
         return actions + [.log("core \(life.number) (pid \(life.pid)) has handed over; the next one starts")]
             + startNextCore()
     }

@@ -7,16 +7,16 @@ import signal
 import time
 from collections import Counter
 
+from complaints import Complaints
 from control import milliseconds, table
 from losses import NOT_FORWARDED, OTHER, UNANSWERED, Kill, Losses
-from server import Server, live_workers
+from server import Server, changes, has_all, serving
 from steady import Steady
 
 GOAL = 0.150
 WORKERS = 2
 # From one kill to the next, in seconds. A core that dies sooner again and again is in a crash loop, and is started ever later.
 PACE = (5.5, 7.0)
-SHOWN = 20
 
 
 class Kills:
@@ -25,7 +25,7 @@ class Kills:
         self.title = f"the core killed {count} times, seed {seed}"
         self.estimate = 20 + count * sum(PACE) / 2
         self.server = Server(program, "kill")
-        self.complaints = []
+        self.complaints = Complaints(self.server)
         self._chance = random.Random(seed)
         self._seen = self.server.workspace.path / "seen"
         self._losses, self._kills = Losses(), []
@@ -40,7 +40,7 @@ class Kills:
             await self.server.deploy(name, f"{name}-1", settings=f"envvars: {{SOAK_SEEN: {seen}}}\n")
         self.server.workspace.give_away(self._seen)
         self.server.serve("max_pool_size: 12\n", f"min_instances: {WORKERS}")
-        status = await self.server.wait_until("all workers", self._is_whole)
+        status = await self.server.wait_until("all workers", is_whole)
         self._serving = serving(status)
         self._steady.start()
         try:
@@ -55,13 +55,7 @@ class Kills:
             self._steady.cancel()
         self._judge()
         for process in self.server.stop():
-            self._complain(f"a process is left over: {process}")
-
-    def _is_whole(self, status):
-        """Each app has all of its workers, and they have answered."""
-        states = [list(live_workers(app).values()) for app in status["apps"]]
-        return all(len(app) == WORKERS and set(app) <= {"available", "working"} for app in states) \
-            and not any(app.get("operation") for app in status["apps"])
+            self.complaints.add(f"a process is left over: {process}")
 
     async def _kill(self, number, core):
         """Returns the pid of the next core, when everything is as it was."""
@@ -84,7 +78,7 @@ class Kills:
             os.close(descriptor)
         before = self._losses.counts.copy()
         status = await self.server.wait_until(
-            "the workers after a kill", lambda status: status["server"]["core_pid"] != core and self._is_whole(status))
+            "the workers after a kill", lambda status: status["server"]["core_pid"] != core and is_whole(status))
         self._compare(status)
         self._judge()
         lost = ", ".join(f"{count} {what}" for what, count in sorted((self._losses.counts - before).items())) or "none"
@@ -94,9 +88,8 @@ class Kills:
 
     def _compare(self, status):
         now = serving(status)
-        for what in sorted(self._serving.keys() | now.keys()):
-            if self._serving.get(what) != now.get(what):
-                self._complain(f"{what}: {self._serving.get(what)} before the kill, and {now.get(what)} after it")
+        for change in changes(self._serving, now):
+            self.complaints.add(f"{change} a kill")
         self._serving = now
 
     # Requests.
@@ -116,16 +109,10 @@ class Kills:
         for request in self._failed:
             complaint = self._losses.judge(request, self._kills, seen)
             if complaint:
-                self._complain(complaint)
+                self.complaints.add(complaint)
             else:
                 self._lost[request.kind.name] += 1
         self._failed.clear()
-
-    def _complain(self, text):
-        self.complaints.append(text)
-        print(f"FAILED: {text}", flush=True)
-        if len(self.complaints) <= 3:
-            print(self.server.last_words(), flush=True)
 
     # The end.
 
@@ -151,22 +138,13 @@ class Kills:
         if median >= GOAL:
             self.complaints.append(f"the median from a kill to the next answer is {shown(median)}, and not under {shown(GOAL)}")
         print()
-        for complaint in self.complaints[:SHOWN]:
-            print(f"FAILED: {complaint}")
-        if len(self.complaints) > SHOWN:
-            print(f"and {len(self.complaints) - SHOWN} more")
+        self.complaints.show()
         if not self.complaints:
             print(f"No connection was refused, no process changed, no request failed that was not in a core, in {seconds / 60:.1f} minutes.")
 
 
-def serving(status):
-    """The processes that a core must not take with it, by what they are."""
-    processes = {"supervisor": [status["server"]["supervisor_pid"]]}
-    for app in status["apps"]:
-        processes[f"workers of {app['name']}"] = sorted(live_workers(app))
-        processes[f"preloaders of {app['name']}"] = sorted(
-            generation["preloader"]["pid"] for generation in app["generations"] if (generation.get("preloader") or {}).get("pid"))
-    return processes
+def is_whole(status):
+    return has_all(status, WORKERS)
 
 
 def at(part, ordered):

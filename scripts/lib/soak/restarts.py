@@ -12,6 +12,7 @@ import time
 from collections import Counter
 
 import footprint
+from complaints import Complaints
 from control import StepFailed, table
 from repository import APPS
 from server import Server, live_workers
@@ -25,7 +26,6 @@ WARM_UP, LEAST_WARM_UP = 0.05, 500
 PATIENCE, UPGRADE_PATIENCE = 60, 300
 # One round in so many touches again before the restart can be over.
 BURSTS = 10
-SHOWN = 20
 # A timer's memory is free when it is over, also that of a generation that is gone. With the usual 300 s until a preloader is idle, the
 # core's heap would still grow in the first five minutes.
 START_TIMEOUT = 15
@@ -44,7 +44,7 @@ class Restarts:
         self.counts["upgrades"] = upgrades
         self.title = f"{touches} touches of restart.txt, {reloads} reloads, {upgrades} upgrades, seed {seed}"
         self.estimate = 90 + (touches + max(touches * WARM_UP, LEAST_WARM_UP)) / 4
-        self.complaints = []
+        self.complaints = Complaints(self.server)
         self._chance = random.Random(seed)
         self._done, self._requests, self._failed = Counter(), 0, 0
         self._times = []
@@ -77,7 +77,7 @@ class Restarts:
         self._after = await self._measure("done")
         self.complaints += footprint.complaints(self._before, self._after)
         for process in self.server.stop():
-            self._complain(f"a process is left over: {process}")
+            self.complaints.add(f"a process is left over: {process}")
 
     async def _phase(self, counts):
         steady = Steady(self.server, self._take, kept=6, pause=0.2, rate=5)
@@ -156,7 +156,7 @@ class Restarts:
                 answer = await connection.ask("GET", "/")
             except Failed as failure:
                 self._failed += 1
-                self._complain(f"{name}: a request failed: {failure}")
+                self.complaints.add(f"{name}: a request failed: {failure}")
                 connection = None
                 continue
             self._see(name, answer.version, began)
@@ -199,7 +199,7 @@ class Restarts:
             process.kill()
             raise StepFailed(f"`passenger {command}` has not ended within {patience} s") from None
         if process.returncode != 0:
-            self._complain(f"`passenger {command}` ended with status {process.returncode}: {output.decode(errors='replace')[-2000:]}")
+            self.complaints.add(f"`passenger {command}` ended with status {process.returncode}: {output.decode(errors='replace')[-2000:]}")
 
     # What is noticed.
 
@@ -207,7 +207,7 @@ class Restarts:
         self._requests += 1
         if request.failure:
             self._failed += 1
-            self._complain(f"{request.app}, {request.kind.name}: failed after {request.ended - request.began:.3f} s: {request.failure}")
+            self.complaints.add(f"{request.app}, {request.kind.name}: failed after {request.ended - request.began:.3f} s: {request.failure}")
         else:
             self._see(request.app, request.version, 0)
 
@@ -215,19 +215,13 @@ class Restarts:
         """An answer, of this version; `least` was live when it was asked for."""
         version = int(version)
         if not least <= version <= self._written[name]:
-            self._complain(f"{name}: version {version} answers, after {least} was live, and {self._written[name]} is the newest")
+            self.complaints.add(f"{name}: version {version} answers, after {least} was live, and {self._written[name]} is the newest")
         self._live[name] = max(self._live[name], version)
 
     def _count(self, what):
         self._done[what] += 1
         if what == "touches" and self._done[what] % max(10, self.counts[what] // 20) == 0:
             print(", ".join(f"{count} {what}" for what, count in self._done.items()), flush=True)
-
-    def _complain(self, text):
-        self.complaints.append(text)
-        print(f"FAILED: {text}", flush=True)
-        if len(self.complaints) <= 3:
-            print(self.server.last_words(), flush=True)
 
     def show(self, seconds):
         print()
@@ -238,10 +232,7 @@ class Restarts:
               f"minutes; from a touch to its version's first answer: median {times[len(times) // 2]:.2f} s, worst {times[-1]:.2f} s")
         print(f"{self._requests} requests meanwhile, {self._failed} failed")
         print()
-        for complaint in self.complaints[:SHOWN]:
-            print(f"FAILED: {complaint}")
-        if len(self.complaints) > SHOWN:
-            print(f"and {len(self.complaints) - SHOWN} more")
+        self.complaints.show()
         if not self.complaints:
             print("Each touch came to be live, no request failed, and the server takes what it took (±5 %).")
 

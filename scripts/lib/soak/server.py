@@ -103,6 +103,29 @@ class Server:
         return "\n".join(["The end of the server's log:", *(f"    {line}" for line in lines)])
 
 
+def has_all(status, count):
+    """Each app has so many workers, they have answered, and nothing is being done to it."""
+    states = [list(live_workers(app).values()) for app in status["apps"]]
+    return all(len(app) == count and set(app) <= {"available", "working"} for app in states) \
+        and not any(app.get("operation") for app in status["apps"])
+
+
+def serving(status):
+    """The processes that whatever happens to a core must not touch, by what they are."""
+    processes = {"supervisor": [status["server"]["supervisor_pid"]]}
+    for app in status["apps"]:
+        processes[f"workers of {app['name']}"] = sorted(live_workers(app))
+        processes[f"preloaders of {app['name']}"] = sorted(
+            generation["preloader"]["pid"] for generation in app["generations"] if (generation.get("preloader") or {}).get("pid"))
+    return processes
+
+
+def changes(before, after):
+    """Of two of those, what is not the same."""
+    return [f"{what}: {before.get(what)} before, and {after.get(what)} after" for what in sorted(before.keys() | after.keys())
+            if before.get(what) != after.get(what)]
+
+
 def live_workers(app):
     """Process id and state of each worker that the app's traffic goes to, by the status."""
     return {

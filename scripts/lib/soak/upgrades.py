@@ -7,10 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 from clients import Clients, Sample
+from complaints import Complaints
 from control import StepFailed, milliseconds, table
-from kills import serving
 from repository import STREAM_DRAIN
-from server import Server, live_workers
+from server import Server, changes, has_all, serving
 from steady import Steady
 
 HTTP2 = Path(__file__).parent / "http2.mjs"
@@ -20,7 +20,6 @@ LATE = 3.0
 # Between two upgrades.
 PAUSE = 1.0
 PATIENCE = 180
-SHOWN = 20
 
 
 class PatientClients(Clients):
@@ -57,7 +56,7 @@ class Upgrades:
         self.title = f"{count} upgrades, seed {seed}"
         self.estimate = 20 + count * 13
         self.server = Server(program, "upgrade")
-        self.complaints = []
+        self.complaints = Complaints(self.server)
         self._requests, self._failed, self._cut = Counter(), Counter(), Counter()
         self._streams = []
         # Begin and end of the command.
@@ -88,7 +87,7 @@ class Upgrades:
         for stream in self._streams:
             self._judge(stream)
         for process in self.server.stop():
-            self._complain(f"a process is left over: {process}")
+            self.complaints.add(f"a process is left over: {process}")
 
     async def _upgrade(self, number, before, processes):
         self._slowest, began = [], time.monotonic()
@@ -99,14 +98,12 @@ class Upgrades:
         ended = time.monotonic()
         self._upgrades.append((began, ended))
         if process.returncode != 0 or "to" not in json.loads(answer):
-            self._complain(f"upgrade {number} ended with status {process.returncode}: {answer.decode()[:2000]}")
+            self.complaints.add(f"upgrade {number} ended with status {process.returncode}: {answer.decode()[:2000]}")
         status = await self.server.wait_until("all workers after an upgrade", is_whole)
         if status["server"]["core_pid"] == before["server"]["core_pid"]:
-            self._complain(f"after upgrade {number} the core is the same")
-        now = serving(status)
-        for what in sorted(processes.keys() | now.keys()):
-            if processes.get(what) != now.get(what):
-                self._complain(f"{what}: {processes.get(what)} before upgrade {number}, and {now.get(what)} after it")
+            self.complaints.add(f"after upgrade {number} the core is the same")
+        for change in changes(processes, serving(status)):
+            self.complaints.add(f"{change} upgrade {number}")
         await asyncio.sleep(0.2)
         slowest = max(self._slowest, default=0)
         self._latencies.append(slowest)
@@ -132,19 +129,13 @@ class Upgrades:
 
     def _fail(self, kind, what):
         self._failed[kind] += 1
-        self._complain(f"{kind}, {what}")
+        self.complaints.add(f"{kind}, {what}")
 
     def _judge(self, stream):
         """Only the window that an upgrade gives streams may have ended it."""
         self._cut[stream.kind] += 1
         if not any(began <= stream.ended <= ended + STREAM_DRAIN + LATE for began, ended in self._upgrades if stream.began <= ended):
             self._fail(stream.kind, f"{stream.app}: cut after {stream.ended - stream.began:.1f} s, and no upgrade was under way")
-
-    def _complain(self, text):
-        self.complaints.append(text)
-        print(f"FAILED: {text}", flush=True)
-        if len(self.complaints) <= 3:
-            print(self.server.last_words(), flush=True)
 
     # The end.
 
@@ -159,15 +150,10 @@ class Upgrades:
         if worst:
             print(f"Slowest short request around an upgrade: median {milliseconds(worst[len(worst) // 2] * 1e3)}, "
                   f"worst {milliseconds(worst[-1] * 1e3)}.")
-        for complaint in self.complaints[:SHOWN]:
-            print(f"FAILED: {complaint}")
-        if len(self.complaints) > SHOWN:
-            print(f"and {len(self.complaints) - SHOWN} more")
+        self.complaints.show()
         if not self.complaints:
             print(f"No request failed, no process changed, in {seconds / 60:.1f} minutes.")
 
 
 def is_whole(status):
-    states = [list(live_workers(app).values()) for app in status["apps"]]
-    return all(len(app) == WORKERS and set(app) <= {"available", "working"} for app in states) \
-        and not any(app.get("operation") for app in status["apps"])
+    return has_all(status, WORKERS)
