@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -40,6 +41,7 @@ int cl_get_subreaper(void) {
 }
 int cl_set_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
 int cl_set_process_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+void cl_limit_malloc_arenas(int most) { mallopt(M_ARENA_MAX, most); }
 
 static int add_descriptors(posix_spawn_file_actions_t *actions, const int *moves, int count) {
     int highest = -1, error = 0;

@@ -135,6 +135,10 @@ package func processNumbers() -> [Int32] {
 /// The name in `ps` and /proc/PID/comm, cut to 15 bytes; a program executed by descriptor has a bad one.
 package func setProcessName(_ name: String) { _ = cl_set_process_name(name) }
 
+/// Threads of this process share so many heaps (mallopt(3)). Each grows to what its threads once needed and keeps it, and
+/// without a limit there are eight for each processor. To be called before there are threads.
+package func limitMallocArenas(to most: Int) { cl_limit_malloc_arenas(Int32(clamping: most)) }
+
 /// Ends with `signal` as soon as the thread that made this process ends.
 package func setParentDeathSignal(_ signal: Int32) throws(SystemError) {
     _ = try checked("prctl PR_SET_PDEATHSIG") { cl_set_parent_death_signal(signal) }

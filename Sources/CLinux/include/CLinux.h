@@ -27,6 +27,8 @@ int cl_become_subreaper(void);
 int cl_get_subreaper(void);
 int cl_set_parent_death_signal(int signal);
 int cl_set_process_name(const char *_Nonnull name);
+// M_ARENA_MAX, mallopt(3).
+void cl_limit_malloc_arenas(int most);
 
 // posix_spawn(3) of `path`: own process group, empty signal mask, all dispositions default, and exactly these
 // descriptors: moves[2i] becomes moves[2i+1], every other number is closed. Sources must lie above all targets.

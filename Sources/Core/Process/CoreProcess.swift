@@ -26,6 +26,7 @@ package enum CoreProcess {
         try? ignoreSignal(SIGPIPE)
         umask(0o077)
         setProcessName("passenger-core")
+        limitMallocArenas(to: System.coreCount)
         let link = SupervisorLink(descriptor: controlDescriptor)
         do {
             let inheritance = try link.takeOver()
