@@ -1,3 +1,5 @@
+import Linux
+
 /// What each request means.
 struct RequestHandler {
     var events: EventWriter
@@ -13,8 +15,7 @@ struct RequestHandler {
         case .fetch(let path, let url, let reference):
             return .commit(try fetch(path, from: url, reference: reference))
         case .resolve(let path, let reference):
-            let mirror = try Repository.open(DeployRoot.open(path).mirrorPath)
-            return .commit(try ReferenceResolver().resolve(reference, in: mirror))
+            return .commit(try resolve(reference, DeployRoot.open(path)))
         case .isAncestor(let path, let commit, let descendant):
             let mirror = try Repository.open(DeployRoot.open(path).mirrorPath)
             return .truth(mirror.isAncestor(commit, of: descendant))
@@ -60,9 +61,43 @@ struct RequestHandler {
         let url = try RemoteURL(url)
         let root = try DeployRoot.open(path)
         MirrorCleaner(events: events).clean(root)
-        let mirror = try Repository.open(root.mirrorPath)
-        try Fetch(url: url, events: events, cancellation: cancellation).run(into: mirror)
+        try lookingAgain { () throws(BuilderFailure) in
+            try Fetch(url: url, events: events, cancellation: cancellation).run(into: Repository.open(root.mirrorPath))
+        }
         MirrorPacks(events: events, cancellation: cancellation).repackWhenMany(root)
-        return try ReferenceResolver().resolve(reference, in: mirror)
+        return try resolve(reference, root)
+    }
+
+    private func resolve(_ reference: String?, _ root: borrowing DeployRoot) throws(BuilderFailure) -> CommitInfo {
+        try lookingAgain { () throws(BuilderFailure) in
+            try ReferenceResolver().resolve(reference, in: Repository.open(root.mirrorPath))
+        }
+    }
+
+    /// libgit2 takes a file that it cannot open for one that is not there. What is not there is looked for once more; it is for want
+    /// of a descriptor when there is none to be had now.
+    private func lookingAgain<Result>(
+        _ body: () throws(BuilderFailure) -> Result
+    ) throws(BuilderFailure) -> Result {
+        do throws(BuilderFailure) {
+            return try body()
+        } catch  where error.code.saysThatSomethingIsMissing {
+            do throws(SystemError) {
+                _ = try openPath("/dev/null")
+            } catch {
+                throw .system(error.errno, "open the mirror's files")
+            }
+            try cancellation.check()
+            return try body()
+        }
+    }
+}
+
+extension BuilderFailure.Code {
+    fileprivate var saysThatSomethingIsMissing: Bool {
+        switch self {
+        case .emptyRepository, .unknownRef, .damagedRepository, .git: true
+        default: false
+        }
     }
 }
