@@ -143,6 +143,37 @@ import Testing
         #expect(gated.host.calls.suffix(3) == ["boot g2 1-aaaaaaa x1", "switch g2", "drain g1"])
     }
 
+    @Test func `before another core takes over, what that one sees by itself is left to it`() async throws {
+        let fixture = try Fixture(gates: true, inPlace: true)
+        _ = try await fixture.operations.start(requester: somebody)
+        var touch = restartRequest
+        touch.isSeenByTheNextCore = true
+        let first = try await fixture.operations.restart(touch)
+        await fixture.host.bootGate.waitForVisitor()
+        await fixture.operations.hold()
+        let second = try await fixture.operations.restart(touch)
+        #expect(await fixture.operations.work != nil, "the one that runs is waited for")
+        fixture.host.bootGate.open()
+        fixture.host.growGate.open()
+        #expect(try await fixture.finish(first).result == .done)
+        #expect(await fixture.operations.work == nil)
+        // Who asked this core has it from this core, and what waits with it.
+        let asked = try await fixture.operations.restart(restartRequest)
+        #expect(asked.operation == second.operation)
+        #expect(await fixture.operations.work != nil)
+        #expect(try await fixture.finish(second).result == .done)
+
+        let third = try await fixture.operations.restart(touch)
+        #expect(await fixture.operations.work == nil)
+        await fixture.operations.holdNoMore()
+        #expect(try await fixture.finish(third).result == .done)
+        await fixture.operations.hold()
+        let fourth = try await fixture.operations.restart(touch)
+        await fixture.operations.shutDown()
+        #expect(await fourth.outcome()?.result == .interrupted)
+        #expect(fixture.host.calls.filter { $0.hasPrefix("switch") } == ["switch g2", "switch g3", "switch g4"])
+    }
+
     @Test func `while one restart runs one is pending, and the latest wins`() async throws {
         let fixture = try Fixture(gates: true, inPlace: true)
         _ = try await fixture.operations.start(requester: somebody)

@@ -206,6 +206,36 @@ extension SystemTests {
         }
 
         @Test(.timeLimit(.minutes(1)))
+        func `restarts that never cease hold no upgrade up, and none is forgotten`() throws {
+            let place = try Place()
+            let directory = try place.copyApp(.python, as: "app")
+            try FileManager.default.createDirectory(atPath: "\(directory)/tmp", withIntermediateDirectories: true)
+            AppUser.own(directory)
+            let server = TestServer(directory, in: place)
+            try server.start(["--min-instances", "1"])
+            try server.waitUntilServing()
+            let core = try server.status().server.corePid
+            let upgrade = try server.begin(["upgrade", "--root", directory])
+            func touch() throws {
+                try "".write(toFile: "\(directory)/tmp/restart.txt", atomically: false, encoding: .utf8)
+            }
+            let began = ContinuousClock.now
+            while !upgrade.hasEnded, ContinuousClock.now - began < .seconds(30) {
+                try touch()
+                usleep(20_000)
+            }
+            #expect(try upgrade.wait(within: .seconds(1)).status == 0, "\(server.log)")
+            #expect(try server.status().server.corePid != core)
+            let before = try pids(server)
+            try touch()
+            try eventually("the restart of the last touch", evidence: { server.log }) {
+                let now = try pids(server)
+                return now.count == 1 && now != before
+            }
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
         func `USR2 upgrades, and a stop that comes in the middle of it is a stop`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
@@ -243,7 +273,8 @@ extension SystemTests {
         }
 
         @Test(.timeLimit(.minutes(1)))
-        func `a deploy that runs is waited for, and the next one finds everything as it was`() throws {
+        func `a deploy that runs is waited for, a reload waits, and the next deploy finds everything as it was`() throws
+        {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
             try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: [\"sleep 3\"]"))
@@ -251,8 +282,15 @@ extension SystemTests {
             let deploy = try server.begin(["deploy", "--root", server.directory])
             try eventually("the build", evidence: { server.log }) { try server.appStatus().operation?.step == "build" }
             let upgrade = try server.begin(["upgrade", "--root", server.directory])
+            try eventually("the prepared core", evidence: { server.log }) { server.log.contains("is prepared") }
+            // It was made a plan for before this is asked for, by whom the next core does not know.
+            let reload = try server.begin(["reload", "--root", server.directory])
+            try eventually("the reload that waits", evidence: { server.log }) { server.log.contains("reload: waits") }
             #expect(try deploy.wait().status == 0, "\(server.log)")
             #expect(try upgrade.wait().status == 0, "\(server.log)")
+            let reloaded = try reload.wait()
+            #expect(reloaded.status == 0, "\(reloaded.everything) \(server.log)")
+            #expect(server.log.contains("the new configuration holds"), "\(server.log)")
             #expect(try server.version() == "2")
             #expect(try server.command("rollback").status == 0, "\(server.log)")
             #expect(try server.version() == "1")

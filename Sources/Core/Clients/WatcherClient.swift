@@ -104,7 +104,7 @@ final class WatcherClient: Sendable {
         let requester = Requester(uid: tools.plan.ownUser, pid: getpid(), command: "restart.txt")
         do throws(OperationRefusal) {
             let handle = try await app.operations.restart(
-                .init(reason: "restart.txt was touched", requester: requester))
+                .init(reason: "restart.txt was touched", requester: requester, isSeenByTheNextCore: true))
             app.log(handle)
             guard let outcome = await handle.outcome(), outcome.result != .interrupted else { return }
             report(outcome, of: app)

@@ -38,8 +38,10 @@ extension Core {
                 writer.flush()
                 exit(0)
             } catch is Stays {
+                await holdNoMore()
                 logger.warning("upgrade: this core goes on")
             } catch let refusal as Refused {
+                await holdNoMore()
                 logger.warning("upgrade: this core goes on: \(refusal.reason)")
                 // Fails only when the supervisor is gone, and this process with it.
                 try? link.send(.handedOver([], refusal: refusal.reason))
@@ -57,6 +59,7 @@ extension Core {
     private struct Stays: Error {}
 
     private func handOver(_ parts: Retirement) async throws -> (PoolRecord, WorkerLoads) {
+        for app in table.all { await app.operations.hold() }
         try await waitForRest()
         do {
             // Later there is no way back.
@@ -114,6 +117,10 @@ extension Core {
             try? await Task.sleep(for: Self.pause)
         }
         if isToStay.withLock({ $0 }) { throw Stays() }
+    }
+
+    private func holdNoMore() async {
+        for app in table.all { await app.operations.holdNoMore() }
     }
 
     private func firstWork() async -> (AppName, String)? {

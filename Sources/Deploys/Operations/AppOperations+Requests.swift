@@ -71,19 +71,51 @@ extension AppOperations {
     package func restart(_ request: RestartRequest) async throws(OperationRefusal) -> OperationHandle {
         await loadOnce()
         if isShuttingDown { throw .shuttingDown }
-        guard let current = run else { return try begin(makeTicket(.restart(request))) }
+        if isHolding(.restart(request)) { return wait(for: request) }
+        guard let current = run else {
+            guard waiting.contains(where: { $0.request.kind == .restart }) else {
+                return try begin(makeTicket(.restart(request)))
+            }
+            // One that was left to the next core comes with it.
+            defer { beginNext() }
+            return wait(for: request)
+        }
         if let deploy = current.deploy, !current.machine.hasReadSettings {
             run?.joinedRestart = request
             return current.ticket.handle(deploy: deploy)
         }
+        return wait(for: request)
+    }
+
+    private func wait(for request: RestartRequest) -> OperationHandle {
         if let index = waiting.firstIndex(where: { $0.request.kind == .restart }) {
-            waiting[index].request = .restart(request)
+            // Whoever asked this core waits for its answer, whatever comes after it.
+            if !isLeavable(.restart(request)) || isLeavable(waiting[index].request) {
+                waiting[index].request = .restart(request)
+            }
             return waiting[index].handle()
         }
         let ticket = makeTicket(.restart(request))
         waiting.append(ticket)
         return ticket.handle()
     }
+
+    // MARK: Before another core takes over
+
+    /// Begins nothing any more that the next core sees by itself, or there might be no moment without work.
+    package func hold() { isHolding = true }
+
+    /// No other core comes.
+    package func holdNoMore() {
+        isHolding = false
+        beginNext()
+    }
+
+    func isLeavable(_ request: OperationRequest) -> Bool {
+        if case .restart(let restart) = request { restart.isSeenByTheNextCore } else { false }
+    }
+
+    func isHolding(_ request: OperationRequest) -> Bool { isHolding && isLeavable(request) }
 
     /// Asks the running deploy to stop; the handle's outcome tells when it has.
     package func abort(_ number: DeployNumber?, by requester: Requester) throws(OperationRefusal) -> OperationHandle {
@@ -239,7 +271,9 @@ extension AppOperations {
     func beginNext() {
         let order: [OperationKind] = [.rollback, .restart, .deploy]
         for kind in order {
-            guard run == nil, let index = waiting.firstIndex(where: { $0.request.kind == kind }) else { continue }
+            guard run == nil,
+                let index = waiting.firstIndex(where: { $0.request.kind == kind && !isHolding($0.request) })
+            else { continue }
             let ticket = waiting.remove(at: index)
             if isAnswered(ticket) { continue }
             do throws(OperationRefusal) { _ = try begin(ticket) } catch {

@@ -82,6 +82,8 @@ package actor AppOperations {
     var heldEnds: [HeldEnd] = []
     private var loading: Task<Void, Never>?
     private(set) var isShuttingDown = false
+    /// Another core is about to take over.
+    var isHolding = false
 
     package init(app: AppName, parts: Parts) {
         self.app = app
@@ -116,7 +118,7 @@ package actor AppOperations {
     package var work: String? {
         if let request = run?.ticket.request { return "\(request.kind)" }
         if hookTask != nil { return "a hook" }
-        return waiting.isEmpty ? nil : "an operation"
+        return waiting.allSatisfy { isHolding($0.request) } ? nil : "an operation"
     }
 
     /// Stops what runs so that a later core can go on from its record, and waits for it. What is live stays live.

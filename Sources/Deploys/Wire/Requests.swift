@@ -78,9 +78,12 @@ package struct RestartRequest: Sendable, Equatable, Codable {
     /// For people: `restart.txt was touched`.
     package var reason: String
     package var requester: Requester
+    /// Nobody waits for it at this core: what it is for still lies there for a later one, as a file that was touched does.
+    package var isSeenByTheNextCore: Bool
 
-    package init(reason: String, requester: Requester) {
+    package init(reason: String, requester: Requester, isSeenByTheNextCore: Bool = false) {
         self.reason = reason
         self.requester = requester
+        self.isSeenByTheNextCore = isSeenByTheNextCore
     }
 }
