@@ -15,6 +15,8 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable {
     case notRunning = "not_running"
     /// Not now, or not for this target: another operation runs, nothing to roll back to, frozen.
     case refused
+    /// Another core has taken over since, and was not asked: ask again.
+    case superseded
     /// Not for this caller.
     case forbidden
     /// It was switched to, and switched back from.
@@ -26,7 +28,7 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable {
         case .failed, .internalError, .notFound: 1
         case .usage, .bodyTooLarge, .unknownApp: 2
         case .notRunning: 3
-        case .refused, .forbidden: 4
+        case .refused, .superseded, .forbidden: 4
         case .rolledBack: 5
         case .timedOut: 6
         }
@@ -37,7 +39,7 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable {
         case .usage: 400
         case .forbidden: 403
         case .unknownApp, .notFound: 404
-        case .refused: 409
+        case .refused, .superseded: 409
         case .bodyTooLarge: 413
         case .failed, .rolledBack: 422
         case .internalError: 500
@@ -65,4 +67,7 @@ package struct ControlError: Error, Sendable, Codable, Equatable, CustomStringCo
     }
 
     package var description: String { message }
+
+    package static let superseded = ControlError(
+        .superseded, "Another core has just taken over.", hint: "Try it again.")
 }

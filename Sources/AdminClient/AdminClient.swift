@@ -66,7 +66,16 @@ package struct AdminClient: Sendable {
         return EventStream(try AdminConnection.open(socketPath: socketPath, method: "GET", path: path, body: []))
     }
 
+    /// What a core refuses because another one has taken over is asked of that one.
     private func ask(_ method: String, _ path: String, body: [UInt8]) throws(ControlError) -> [UInt8] {
+        do throws(ControlError) {
+            return try askOnce(method, path, body: body)
+        } catch  where error.code == .superseded {
+            return try askOnce(method, path, body: body)
+        }
+    }
+
+    private func askOnce(_ method: String, _ path: String, body: [UInt8]) throws(ControlError) -> [UInt8] {
         var answer: [UInt8] = []
         let status = try raw(method, path, body: body) { answer += $0 }
         guard (200..<300).contains(status) else { throw AdminClient.error(in: answer, status: status) }

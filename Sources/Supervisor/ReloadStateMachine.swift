@@ -36,7 +36,7 @@ package struct ReloadStateMachine: Sendable {
     private(set) var state = State.idle
     /// The last of the requests that the running change answers; 0 is a signal's, whom nobody waits for.
     private var ticket: UInt64 = 0
-    /// What was asked for since, and so may not have been read.
+    /// What was asked for since, and so may not have been read, or waits.
     private var next: UInt64?
 
     package init() {}
@@ -49,16 +49,35 @@ package struct ReloadStateMachine: Sendable {
         }
     }
 
-    /// `objection`: why the core cannot be asked now.
-    package mutating func requested(_ ticket: UInt64, objection: String?) -> [Action] {
+    /// Nothing is under way, and nothing waits.
+    package var isIdle: Bool { state == .idle && next == nil }
+
+    /// - Parameters:
+    ///   - objection: why there can be none.
+    ///   - mustWait: until `proceed`: an upgrade is under way, or no core serves.
+    package mutating func requested(_ ticket: UInt64, objection: String?, mustWait: Bool) -> [Action] {
         if let objection { return [.log("reload: \(objection)"), .refuse(ticket: ticket, reason: objection)] }
-        guard state == .idle else {
-            next = max(next ?? 0, ticket)
-            return []
-        }
+        let isNew = isIdle
+        next = max(next ?? 0, ticket)
+        guard mustWait else { return proceed(objection: nil) }
+        return isNew ? [.log("reload: waits until a core serves that can take it on")] : []
+    }
+
+    /// Nothing is in the way any more, or something is for good.
+    package mutating func proceed(objection: String?) -> [Action] {
+        guard state == .idle, let ticket = next else { return [] }
+        next = nil
+        if let objection { return [.log("reload: \(objection)"), .refuse(ticket: ticket, reason: objection)] }
         self.ticket = ticket
         state = .starting
         return [.startCompiler]
+    }
+
+    /// Another core is about to take over. Whoever asked this one has to ask that one; what waits is read all the same.
+    package mutating func ownerRetires() -> [Action] {
+        guard state == .idle, let ticket = next, ticket > 0 else { return [] }
+        next = 0
+        return [.refuse(ticket: ticket, reason: "another core takes over")]
     }
 
     package mutating func compilerStarted(pid: Int32, now: Instant) {
@@ -93,15 +112,22 @@ package struct ReloadStateMachine: Sendable {
         return [.withdraw, .log("reload: refused, nothing was changed: \(refusal)")] + finish()
     }
 
-    /// A new core starts with the plan that holds, and knows nobody who asked.
+    /// A new core starts with the plan that holds, and knows nobody who asked. What the one that is gone was not asked yet waits
+    /// for the new one; what it was asked may be what it has died of.
     package mutating func coreIsGone() -> [Action] {
-        defer { (state, next) = (.idle, nil) }
         switch state {
-        case .idle: return []
-        case .starting, .binding: return [.withdraw]
+        case .idle:
+            if next != nil { next = 0 }
+            return []
+        case .starting, .binding:
+            (state, next) = (.idle, 0)
+            return [.withdraw]
         case .compiling(let pid, _, _):
-            return [.killCompiler(pid: pid), .log("reload: given up, the core is gone; nothing was changed")]
-        case .offered: return [.withdraw, .log("reload: given up, the core is gone; nothing was changed")]
+            (state, next) = (.idle, 0)
+            return [.killCompiler(pid: pid), .log("reload: the core is gone, waits for the next")]
+        case .offered:
+            (state, next) = (.idle, nil)
+            return [.withdraw, .log("reload: given up, the core is gone; nothing was changed")]
         }
     }
 
@@ -123,8 +149,6 @@ package struct ReloadStateMachine: Sendable {
 
     private mutating func finish() -> [Action] {
         state = .idle
-        guard let ticket = next else { return [] }
-        next = nil
-        return requested(ticket, objection: nil)
+        return proceed(objection: nil)
     }
 }

@@ -14,15 +14,20 @@ struct PlanOffer {
 extension SupervisorLoop {
     /// `ticket` 0: a signal.
     func reload(ticket: UInt64) {
-        perform(
-            reloading.requested(
-                ticket,
-                objection: reloader == nil
-                    ? "this server does not read its configuration again" : reloadObjection))
+        perform(reloading.requested(ticket, objection: reloadObjection, mustWait: reloadMustWait))
     }
 
     private var reloadObjection: String? {
-        upgrade.isIdle ? machine.reloadObjection : "the server is being upgraded, which takes on the configuration too"
+        reloader == nil ? "this server does not read its configuration again" : machine.reloadObjection
+    }
+
+    /// An upgrade makes a plan of its own, perhaps of what was there before it was changed.
+    private var reloadMustWait: Bool { upgrade.isUnderWay || !machine.canReload }
+
+    /// One at a time: a reload, or an upgrade.
+    func beginWhatWaits() {
+        if machine.retiring == nil, reloading.state == .idle { perform(upgrade.mayBegin()) }
+        if reloadObjection != nil || !reloadMustWait { perform(reloading.proceed(objection: reloadObjection)) }
     }
 
     func coreAnsweredReload(_ refusal: String?) { perform(reloading.coreAnswered(refusal: refusal)) }

@@ -112,6 +112,7 @@ final class SupervisorLoop {
             perform(machine.timePassed(now: monotonicNow()))
             perform(reloading.timePassed(now: monotonicNow()))
             perform(upgrade.timePassed(now: monotonicNow()))
+            beginWhatWaits()
             manager.timePassed(now: monotonicNow())
             if let due = apps?.restartAt, due <= monotonicNow() { startAppsWatcher() }
             if exitCode == nil { execIfPossible() }
@@ -242,7 +243,6 @@ final class SupervisorLoop {
         if let loss = drain.remove(pid: pid) { log.write(loss) }
         perform(
             machine.ended(pid: pid, reason: reason, launchFailure: child?.launchFailure(), now: monotonicNow()))
-        if machine.retiring == nil { perform(upgrade.retiredCoreIsGone()) }
     }
 
     // MARK: Actions

@@ -1,8 +1,7 @@
 extension SupervisorStateMachine {
-    /// Why no core can take on another plan now.
-    package var reloadObjection: String? {
-        guard phase == .serving else { return "the server is stopping" }
-        guard case .running(let life) = core, life.isReady else { return "the server is starting: try again" }
-        return nil
-    }
+    /// Why there can be no other plan.
+    package var reloadObjection: String? { phase == .serving ? nil : "the server is stopping" }
+
+    /// A core serves, which can take one on.
+    package var canReload: Bool { if case .running(let life) = core { life.isReady } else { false } }
 }

@@ -24,8 +24,8 @@ import Testing
                 lastTicket += 1
                 open.insert(lastTicket)
                 let objection = Int.random(in: 0..<8, using: &random) == 0 ? "the server is starting" : nil
-                carryOut(machine.requested(lastTicket, objection: objection))
-            case 3: carryOut(machine.requested(0, objection: nil))
+                carryOut(machine.requested(lastTicket, objection: objection, mustWait: false))
+            case 3: carryOut(machine.requested(0, objection: nil, mustWait: false))
             case 4..<8: endCompiler(refusal: Bool.random(using: &random) ? "a mistake" : nil)
             case 8..<10: answer(Bool.random(using: &random) ? "a certificate" : nil)
             case 10:

@@ -9,7 +9,7 @@ import Testing
     private let children = [ChildTag(3), ChildTag(4)]
 
     private mutating func prepare() {
-        _ = machine.requested(1, objection: nil, mustWait: false)
+        _ = machine.requested(1, objection: nil, waitsFor: nil)
         machine.compilerStarted(pid: 7, now: at(0))
         _ = machine.compilerEnded(refusal: nil)
         machine.successorStarted(now: at(1))
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test mutating func `a plan, a core beside the one that serves, the hand-over, and then the new version holds`() {
-        #expect(machine.requested(1, objection: nil, mustWait: false) == [.startCompiler])
+        #expect(machine.requested(1, objection: nil, waitsFor: nil) == [.startCompiler])
         machine.compilerStarted(pid: 7, now: at(0))
         #expect(machine.isCompiler(7) && !machine.isIdle)
         #expect(machine.compilerEnded(refusal: nil) == [.startSuccessor])
@@ -35,13 +35,13 @@ import Testing
     }
 
     @Test mutating func `whatever fails before the hand-over is refused, and nothing is kept of it`() {
-        #expect(refusal(machine.requested(1, objection: "the server is stopping", mustWait: false)) != nil)
-        _ = machine.requested(1, objection: nil, mustWait: false)
+        #expect(refusal(machine.requested(1, objection: "the server is stopping", waitsFor: nil)) != nil)
+        _ = machine.requested(1, objection: nil, waitsFor: nil)
         #expect(refusal(machine.notStarted("no such file")) == "no such file")
-        _ = machine.requested(1, objection: nil, mustWait: false)
+        _ = machine.requested(1, objection: nil, waitsFor: nil)
         machine.compilerStarted(pid: 7, now: at(0))
         #expect(refusal(machine.compilerEnded(refusal: "a:1: unknown key")) == "a:1: unknown key")
-        _ = machine.requested(1, objection: nil, mustWait: false)
+        _ = machine.requested(1, objection: nil, waitsFor: nil)
         machine.compilerStarted(pid: 7, now: at(0))
         _ = machine.compilerEnded(refusal: nil)
         let notStarted = machine.notStarted("the port is taken")
@@ -61,13 +61,13 @@ import Testing
     }
 
     @Test mutating func `who hangs is given up, each at its time`() {
-        _ = machine.requested(1, objection: nil, mustWait: false)
+        _ = machine.requested(1, objection: nil, waitsFor: nil)
         machine.compilerStarted(pid: 7, now: at(0))
         #expect(machine.timePassed(now: at(59)) == [])
         #expect(machine.timePassed(now: at(60)) == [.killCompiler(pid: 7)])
         #expect(refusal(machine.compilerEnded(refusal: "signal 9"))?.contains("within") == true)
 
-        _ = machine.requested(1, objection: nil, mustWait: false)
+        _ = machine.requested(1, objection: nil, waitsFor: nil)
         machine.compilerStarted(pid: 7, now: at(0))
         _ = machine.compilerEnded(refusal: nil)
         machine.successorStarted(now: at(0))
@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test mutating func `the end of the core that owns the pool ends it, at every step`() {
-        _ = machine.requested(1, objection: nil, mustWait: false)
+        _ = machine.requested(1, objection: nil, waitsFor: nil)
         machine.compilerStarted(pid: 7, now: at(0))
         #expect(machine.coreIsGone().first == .killCompiler(pid: 7))
         prepare()
@@ -102,15 +102,15 @@ import Testing
     }
 
     @Test mutating func `one waits for the core before to be gone, and what comes meanwhile is the same one`() {
-        _ = machine.requested(1, objection: nil, mustWait: true)
-        #expect(machine.requested(2, objection: nil, mustWait: true) == [])
-        #expect(machine.retiredCoreIsGone() == [.startCompiler])
-        #expect(machine.retiredCoreIsGone() == [])
+        _ = machine.requested(1, objection: nil, waitsFor: "the core before has gone")
+        #expect(machine.requested(2, objection: nil, waitsFor: "the core before has gone") == [])
+        #expect(machine.mayBegin() == [.startCompiler])
+        #expect(machine.mayBegin() == [])
         machine.compilerStarted(pid: 7, now: at(0))
-        #expect(machine.requested(3, objection: nil, mustWait: false) == [])
+        #expect(machine.requested(3, objection: nil, waitsFor: nil) == [])
         _ = machine.compilerEnded(refusal: nil)
         machine.successorStarted(now: at(1))
-        #expect(machine.requested(4, objection: nil, mustWait: false).count == 1, "too late for this one")
+        #expect(machine.requested(4, objection: nil, waitsFor: nil).count == 1, "too late for this one")
         _ = machine.successorIsPrepared(version: "2", now: at(2))
         _ = machine.coreHandedOver([], refusal: nil, now: at(3))
         #expect(machine.successorIsReady().first == .answer(ticket: 3, version: "2"))

@@ -174,7 +174,7 @@ extension ControlError {
     /// A server that was away when it was asked may be there again in a moment.
     fileprivate var mayPass: Bool {
         switch code {
-        case .failed, .internalError, .notRunning, .timedOut: true
+        case .failed, .internalError, .notRunning, .superseded, .timedOut: true
         case .usage, .bodyTooLarge, .unknownApp, .notFound, .refused, .forbidden, .rolledBack: false
         }
     }

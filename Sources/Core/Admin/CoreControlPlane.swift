@@ -295,9 +295,7 @@ struct CoreControlPlane: ControlPlane {
     func upgrade(caller: Caller) async throws(ControlError) -> UpgradeAnswer { try await upgrades.ask() }
 
     func stop(_ request: StopRequest, caller: Caller) async throws(ControlError) -> StopAccepted {
-        guard phase() != .retired else {
-            throw ControlError(.refused, "Another core has just taken over.", hint: "Stop it again.")
-        }
+        guard phase() != .retired else { throw .superseded }
         shutDown(request.hurry)
         var accepted = StopAccepted(supervisorPid: supervisorPid)
         accepted.withinSeconds = (plan.server.shutdownDelay + plan.server.shutdownTimeout).inSeconds

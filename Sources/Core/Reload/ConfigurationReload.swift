@@ -73,7 +73,8 @@ actor ConfigurationReload {
     private func hear(_ news: ReloadNews) async {
         switch news {
         case .listener(let listener): offered.append(listener)
-        case .refused(let ticket, let reason): answer(ticket, .failure(Self.refusal(reason)))
+        case .refused(let ticket, let reason):
+            answer(ticket, .failure(core.phase.value == .retired ? .superseded : Self.refusal(reason)))
         case .plan(let ticket, let bytes):
             let listeners = offered
             offered = []

@@ -33,7 +33,7 @@ extension SupervisorLoop {
     /// Nil when nothing waits for this image.
     var execObjection: String? {
         if let objection = machine.execObjection { return objection }
-        guard reloading.state == .idle else { return "the configuration is being read" }
+        guard reloading.isIdle else { return "the configuration is being read" }
         guard upgrade.isIdle else { return "an upgrade is under way" }
         guard let connection, connection.isIdle, retiringConnection?.isIdle ?? true else {
             return "the core has not heard everything"

@@ -11,13 +11,16 @@ extension SupervisorLoop {
         } else if let connection, connection.core != upgradeAsker {
             return send(.upgradeRefused(ticket: ticket, reason: "an upgrade is under way"), to: connection)
         }
-        perform(
-            upgrade.requested(ticket, objection: upgradeObjection, mustWait: machine.retiring != nil))
+        perform(upgrade.requested(ticket, objection: upgradeObjection, waitsFor: upgradeWaitsFor))
+    }
+
+    private var upgradeWaitsFor: String? {
+        if machine.retiring != nil { return "the core before the one that serves has answered its last clients" }
+        return reloading.state == .idle ? nil : "the configuration has been read"
     }
 
     private var upgradeObjection: String? {
         guard plan.reloader != nil else { return "this server reads no configuration again, and so cannot be upgraded" }
-        guard reloading.state == .idle else { return "the configuration is being read again: try again in a moment" }
         return machine.upgradeObjection
     }
 
@@ -149,6 +152,7 @@ extension SupervisorLoop {
             perform(upgrade.coreIsGone())
             return replaceCore(tags)
         }
+        perform(reloading.ownerRetires())
         perform(machine.promote(tags, now: monotonicNow()))
         retiringConnection = connection
         connection = next
@@ -157,6 +161,7 @@ extension SupervisorLoop {
     }
 
     private func replaceCore(_ tags: [ChildTag]) {
+        perform(reloading.ownerRetires())
         retiringConnection = connection
         connection = nil
         perform(machine.replaceCore(tags, now: monotonicNow()))

@@ -32,7 +32,7 @@ package struct UpgradeStateMachine: Sendable {
 
     enum State: Equatable {
         case idle
-        /// The core before the one that serves has still clients: there is never more than one.
+        /// The core before the one that serves has still clients, and there is never more than one; or the configuration is being read.
         case waiting
         case starting
         case compiling(pid: Int32, deadline: Instant, isLate: Bool)
@@ -58,6 +58,9 @@ package struct UpgradeStateMachine: Sendable {
 
     package var isIdle: Bool { state == .idle }
 
+    /// Not so while it waits.
+    package var isUnderWay: Bool { state != .idle && state != .waiting }
+
     package var nextDeadline: Instant? {
         switch state {
         case .compiling(_, let deadline, isLate: false), .preparing(let deadline), .handingOver(_, let deadline),
@@ -69,8 +72,8 @@ package struct UpgradeStateMachine: Sendable {
 
     /// - Parameters:
     ///   - objection: why there can be none now.
-    ///   - mustWait: a core is retiring.
-    package mutating func requested(_ ticket: UInt64, objection: String?, mustWait: Bool) -> [Action] {
+    ///   - waitsFor: what has to be over first.
+    package mutating func requested(_ ticket: UInt64, objection: String?, waitsFor: String?) -> [Action] {
         if let objection { return [.log("upgrade: \(objection)"), .refuse(ticket: ticket, reason: objection)] }
         switch state {
         case .idle: break
@@ -82,15 +85,16 @@ package struct UpgradeStateMachine: Sendable {
             return [.refuse(ticket: ticket, reason: "an upgrade is under way")]
         }
         self.ticket = ticket
-        guard mustWait else {
+        guard let waitsFor else {
             state = .starting
             return [.startCompiler]
         }
         state = .waiting
-        return [.log("upgrade: waits until the core before the one that serves has answered its last clients")]
+        return [.log("upgrade: waits until \(waitsFor)")]
     }
 
-    package mutating func retiredCoreIsGone() -> [Action] {
+    /// What it waited for is over.
+    package mutating func mayBegin() -> [Action] {
         guard state == .waiting else { return [] }
         state = .starting
         return [.startCompiler]
