@@ -121,7 +121,7 @@ let package = Package(
         room("Deploys", ["Model", "Linux", "Pool", logging]),
         room("AdminAPI", ["Model"]),
         room("AdminClient", ["Model", "Linux", "AdminAPI"]),
-        room("AdminServer", ["Model", "Linux", "AdminAPI", hummingbird, logging] + nio),
+        room("AdminServer", ["Model", "Linux", "AdminAPI", "Telemetry", hummingbird, logging] + nio),
         room(
             "Core",
             [
@@ -199,7 +199,9 @@ let package = Package(
         tests("WebhooksTests", ["Webhooks"]),
         tests("TerminalTests", ["Model", "Terminal"]),
         tests("AdminTests", ["Model", "Linux", "AdminAPI", "AdminClient", "AdminServer", logging] + nio),
-        tests("CoreTests", ["Model", "Linux", "AdminAPI", "Pool", "Spawning", "Deploys", "Watching", "Core"]),
+        tests(
+            "CoreTests",
+            ["Model", "Linux", "AdminAPI", "AdminServer", "Pool", "Spawning", "Deploys", "Watching", "Core"]),
         tests("CommandsTests", ["Model", "AdminAPI", "Commands", "Terminal"]),
         tests(
             "SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "Deploys", "passenger", "passenger-launch"]),

@@ -108,6 +108,20 @@ package struct AdminClient: Sendable {
 /// The paths that commands use, in one place.
 extension AdminClient {
     package func status() throws(ControlError) -> StatusReport { try get("/status", as: StatusReport.self) }
+    package func metrics(of app: String? = nil) throws(ControlError) -> MetricsReport {
+        try get("/metrics.json\(AdminClient.query(app: app))", as: MetricsReport.self)
+    }
+
+    /// In Prometheus' form.
+    package func metricsText(of app: String? = nil) throws(ControlError) -> [UInt8] {
+        try ask("GET", "/metrics\(AdminClient.query(app: app))", body: [])
+    }
+
+    /// A name that is none finds nothing, and need not be written as a part of a path.
+    private static func query(app: String?) -> String {
+        app.map { "?app=\(AppName($0)?.rawValue ?? ".")" } ?? ""
+    }
+
     package func apps() throws(ControlError) -> [AppSummary] { try get("/apps", as: [AppSummary].self) }
 
     package func deploy(_ app: AppName, _ request: DeployRequest) throws(ControlError) -> OperationAccepted {

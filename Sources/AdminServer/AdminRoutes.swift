@@ -32,6 +32,7 @@ struct AdminRoutes {
         }
         router.get("ping") { _, _ in try json(await plane.ping()) }
         router.get("status") { _, _ in try json(seen(await plane.status())) }
+        addMetricsRoutes(router)
         router.get("apps") { _, _ in try json(await plane.apps().filter { standing.allows(.view, $0.name) }) }
         router.post("stop") { request, context in
             try requireAll(context, to: "stop")
@@ -245,7 +246,7 @@ struct AdminRoutes {
         }
     }
 
-    private func json(_ value: some Encodable, _ status: HTTPResponse.Status = .ok) throws -> Response {
+    func json(_ value: some Encodable, _ status: HTTPResponse.Status = .ok) throws -> Response {
         var bytes = try WireJSON.encode(value, pretty: true)
         bytes.append(UInt8(ascii: "\n"))
         let headers: HTTPFields = [.contentType: "application/json"]

@@ -20,6 +20,8 @@ package protocol ControlPlane: Sendable {
     /// Why no requests should be sent here now; nil when they may.
     func unreadiness() async -> String?
     func status() async -> StatusReport
+    /// Of all apps, whoever asks.
+    func metrics() async -> MetricsReport
     func apps() async -> [AppSummary]
     /// Who may do what, of every app.
     func access() async -> [AppAccess]

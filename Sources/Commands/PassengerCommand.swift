@@ -13,7 +13,8 @@ struct PassengerCommand: ParsableCommand {
             RollbackCommand.self,
             ReleasesCommand.self, DeploysCommand.self, LockCommand.self, UnlockCommand.self, RestartCommand.self,
             PauseCommand.self, ResumeCommand.self,
-            ScaleCommand.self, DetachProcessCommand.self, EnvCommand.self, ConfigCommand.self, APICommand.self,
+            ScaleCommand.self, DetachProcessCommand.self, EnvCommand.self, ConfigCommand.self, MetricsCommand.self,
+            APICommand.self,
             IntegrateCommand.self,
             SSHGateCommand.self,
         ])

@@ -92,6 +92,8 @@ package final class Gateway: Sendable {
     private let maxConnections: Atomic<Int>
     let accessLog: Mutex<AccessLogWriter?>
     let connections = ConnectionCount()
+    let listenerCounts = Mutex<[String: ListenerCount]>([:])
+    let refusedConnections = Atomic<Int>(0)
 
     package init(group: SocketLoopGroup, parts: GatewayParts) async throws {
         self.group = group
@@ -127,12 +129,14 @@ package final class Gateway: Sendable {
     package func open(_ listeners: [GatewayListener]) async throws {
         for (index, listener) in listeners.enumerated() {
             let loop = loops[index % loops.count]
+            let count = listenerCount(listener.name)
             let acceptor = try await loop.eventLoop.submit { [self] in
                 try Acceptor(
                     ListeningSocket(
                         Descriptor(owning: listener.descriptor), loop: loop.eventLoop,
                         accepted: { [self] in
-                            accept($0, from: listener, on: listener.isShared ? anyLoop() : loop, acceptedOn: loop)
+                            accept(
+                                $0, from: listener, count, on: listener.isShared ? anyLoop() : loop, acceptedOn: loop)
                         },
                         failed: { loop.context.value.log(.acceptFailed(reason: $0.description)) }),
                     loop.eventLoop, name: listener.name)
@@ -149,6 +153,8 @@ package final class Gateway: Sendable {
             return gone
         }
         for acceptor in gone { await acceptor.finish() }
+        // Connections of it may go on; they are counted no more.
+        listenerCounts.withLock { counts in for name in names { counts[name] = nil } }
     }
 
     /// From the next connection, request or buffer on.
@@ -181,22 +187,27 @@ package final class Gateway: Sendable {
     }
 
     private func accept(
-        _ descriptor: consuming Descriptor, from listener: GatewayListener, on loop: Loop, acceptedOn accepting: Loop
+        _ descriptor: consuming Descriptor, from listener: GatewayListener, _ count: ListenerCount, on loop: Loop,
+        acceptedOn accepting: Loop
     ) {
         let limit = maxConnections.load(ordering: .relaxed)
         guard connections.add() <= limit else {
             connections.remove()
+            refusedConnections.wrappingAdd(1, ordering: .relaxed)
             return accepting.context.value.log(.tooManyConnections(limit: limit))
         }
-        if loop.eventLoop === accepting.eventLoop { return serve(descriptor, from: listener, on: loop) }
+        count.add()
+        if loop.eventLoop === accepting.eventLoop { return serve(descriptor, from: listener, count, on: loop) }
         let number = descriptor.release()
-        loop.eventLoop.execute { [self] in serve(Descriptor(owning: number), from: listener, on: loop) }
+        loop.eventLoop.execute { [self] in serve(Descriptor(owning: number), from: listener, count, on: loop) }
     }
 
-    private func serve(_ descriptor: consuming Descriptor, from listener: GatewayListener, on loop: Loop) {
-        if listener.isTLS || listener.proxyProtocol { return begin(descriptor, from: listener, on: loop) }
+    private func serve(
+        _ descriptor: consuming Descriptor, from listener: GatewayListener, _ count: ListenerCount, on loop: Loop
+    ) {
+        if listener.isTLS || listener.proxyProtocol { return begin(descriptor, from: listener, count, on: loop) }
         let context = loop.context.value
-        let transport = PlainTransport { [connections] in connections.remove() }
+        let transport = PlainTransport { [connections] in connections.remove(from: count) }
         do throws(SystemError) {
             let socket = try StreamSocket(descriptor, loop: loop.eventLoop, owner: transport)
             transport.attach(socket)
@@ -205,25 +216,27 @@ package final class Gateway: Sendable {
             let peer = PeerFacts(peer: ends.peer, local: ends.local, isSecure: false, trusted: context.trusted)
             _ = ClientConnection(loop: context, peer: peer, transport: transport)
         } catch {
-            connections.remove()
+            connections.remove(from: count)
             context.log(.acceptFailed(reason: error.description))
         }
     }
 
     /// A connection that has to say first what it is, or whose.
-    private func begin(_ descriptor: consuming Descriptor, from listener: GatewayListener, on loop: Loop) {
+    private func begin(
+        _ descriptor: consuming Descriptor, from listener: GatewayListener, _ count: ListenerCount, on loop: Loop
+    ) {
         let context = loop.context.value
-        let opening = OpeningConnection(listener, loop: context) { [connections] in connections.remove() }
+        let opening = OpeningConnection(listener, loop: context) { [connections] in connections.remove(from: count) }
         do throws(SystemError) {
             let socket = try StreamSocket(descriptor, loop: loop.eventLoop, owner: opening)
             guard let ends = SocketEnds(socket) else {
                 socket.close()
-                return connections.remove()
+                return connections.remove(from: count)
             }
             if ends.peer != nil { socket.setNoDelay() }
             opening.attach(socket, ends)
         } catch {
-            connections.remove()
+            connections.remove(from: count)
             context.log(.acceptFailed(reason: error.description))
         }
     }
@@ -309,6 +322,11 @@ final class ConnectionCount: Sendable {
     private let waiter = Mutex<(@Sendable () -> Void)?>(nil)
     var value: Int { count.load(ordering: .relaxed) }
     func add() -> Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
+
+    func remove(from listener: ListenerCount) {
+        listener.remove()
+        remove()
+    }
 
     func remove() {
         if count.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { stopWaiting() }

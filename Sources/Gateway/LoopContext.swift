@@ -41,6 +41,7 @@ final class LoopContext {
     let cache: ResponseCache?
     /// Of the loop's own requests; whoever asks for them comes from another thread, and seldom.
     let routeCounts: SharedRouteCounts
+    var traffic = LoopTraffic()
     private var accessLog: AccessLogBuffer?
     private var flushIsPlanned = false
     /// Wall clock minus monotonic clock, in nanoseconds; looked at once a second.

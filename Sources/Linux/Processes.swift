@@ -42,7 +42,7 @@ package func processGroup(pid: Int32) -> Int32? {
 
 /// Fields from the third on ("state"). The second is the name in parentheses, which may hold anything, so the last
 /// parenthesis counts.
-private func statFields(pid: Int32) -> [Substring]? {
+func statFields(pid: Int32) -> [Substring]? {
     // A process that is gone is an answer here, not an error.
     guard let bytes = try? readFile("/proc/\(pid)/stat", limit: 16 << 10) else { return nil }
     let text = String(decoding: bytes, as: UTF8.self)

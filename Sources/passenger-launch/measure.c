@@ -1,4 +1,4 @@
-// passenger-launch measure: how much memory process trees take. See README.md.
+// passenger-launch measure: how much memory and CPU time process trees take. See README.md.
 #define _GNU_SOURCE
 #include "measure.h"
 
@@ -23,16 +23,18 @@
 enum { MOST_ROOTS = 1024 };
 
 struct answer {
-    int64_t root, processes, is_exact, private_bytes, shared_bytes, proportional_bytes, swap_bytes;
+    int64_t root, processes, is_exact, private_bytes, shared_bytes, proportional_bytes, swap_bytes, cpu_microseconds;
 };
 
 struct process {
     int32_t pid, parent, group;
     int32_t root;  // index of the tree it belongs to, or -1
+    int64_t ticks;  // of CPU time, with that of its children that it has waited for
 };
 
 static struct process *processes;
 static size_t count, capacity;
+static int64_t ticks_per_second = 100;
 
 // Reads a small file of /proc whole, with a zero behind it. Returns its size, -1 when it cannot be read.
 static ssize_t read_text(int32_t pid, const char *name, char *text, size_t size) {
@@ -55,8 +57,15 @@ static int read_process(int32_t pid, struct process *process) {
     int parent, group;
     if (read_text(pid, "stat", text, sizeof text) < 0) return -1;
     const char *end = strrchr(text, ')');
-    if (end == NULL || sscanf(end + 1, " %c %d %d", &state, &parent, &group) != 3) return -1;
-    *process = (struct process){pid, parent, group, -1};
+    unsigned long user, system;
+    long waited_user, waited_system;
+    if (end == NULL
+        || sscanf(
+               end + 1, " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld", &state, &parent, &group, &user,
+               &system, &waited_user, &waited_system)
+               != 7)
+        return -1;
+    *process = (struct process){pid, parent, group, -1, (int64_t)(user + system) + waited_user + waited_system};
     return 0;
 }
 
@@ -121,8 +130,9 @@ static int64_t field(const char *text, const char *name) {
 }
 
 // A thread of the process can hold its memory map for as long as it likes, and smaps_rollup waits for that; status does not.
-static void add_process(int32_t pid, struct answer *answer) {
+static void add_process(const struct process *process, struct answer *answer) {
     char text[8192];
+    int32_t pid = process->pid;
     if (answer->root > 0 && read_text(pid, "smaps_rollup", text, sizeof text) >= 0) {
         answer->private_bytes += field(text, "Private_Clean") + field(text, "Private_Dirty");
         answer->shared_bytes += field(text, "Shared_Clean") + field(text, "Shared_Dirty");
@@ -140,6 +150,7 @@ static void add_process(int32_t pid, struct answer *answer) {
     } else {
         return;
     }
+    answer->cpu_microseconds += process->ticks * 1000000 / ticks_per_second;
     answer->processes++;
 }
 
@@ -160,7 +171,7 @@ static int answer_all(const int32_t *roots, size_t root_count, int32_t superviso
         struct answer answer = {.root = roots[i], .is_exact = 1};
         int is_ours = is_below(roots[i] < 0 ? (int32_t)-(uint32_t)roots[i] : roots[i], supervisor);
         for (size_t p = 0; p < count; p++)
-            if (is_ours && processes[p].root == (int32_t)i) add_process(processes[p].pid, &answer);
+            if (is_ours && processes[p].root == (int32_t)i) add_process(&processes[p], &answer);
         // One at a time, so that whoever waits knows about which process nothing comes.
         ssize_t sent;
         do sent = send(STDIN_FILENO, &answer, sizeof answer, MSG_NOSIGNAL);
@@ -196,6 +207,8 @@ int measure_processes(const char *uid_text, const char *gid_text) {
     static int32_t roots[MOST_ROOTS];
     uint32_t uid, gid;
     pid_t parent = getppid();
+    long ticks = sysconf(_SC_CLK_TCK);
+    if (ticks > 0) ticks_per_second = ticks;
     if (parse_id(uid_text, &uid) != 0 || parse_id(gid_text, &gid) != 0) return 2;
     if (give_up_rights(uid, gid) != 0) return 1;
     // After the change of user, which clears it.

@@ -91,6 +91,15 @@ struct AccessPolicyTests {
                 let status = try await blocking { try curl(path, "GET", "/status", uid: user.uid, gid: user.gid) }
                 #expect(
                     status.hasPrefix("200") && status.contains("/srv/blog") && !status.contains("shop"), "\(status)")
+                for route in ["/metrics", "/metrics.json"] {
+                    let metrics = try await blocking { try curl(path, "GET", route, uid: user.uid, gid: user.gid) }
+                    #expect(metrics.hasPrefix("200") && metrics.contains("blog"), "\(metrics)")
+                    #expect(!metrics.contains("shop") && !metrics.contains("core_restarts"), "\(metrics)")
+                    let other = try await blocking {
+                        try curl(path, "GET", "\(route)?app=shop", uid: user.uid, gid: user.gid)
+                    }
+                    #expect(other.hasPrefix("404"), "\(other)")
+                }
                 let stop = try await blocking { try curl(path, "POST", "/stop", uid: user.uid, gid: user.gid) }
                 #expect(stop.hasPrefix("403"), "\(stop)")
                 let repository = try await blocking {

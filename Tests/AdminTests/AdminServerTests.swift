@@ -28,6 +28,27 @@ struct AdminServerTests {
         }
     }
 
+    @Test func `Metrics come as text and as JSON, of all apps or of one`() async throws {
+        let plane = FakeControlPlane(apps: ["blog", "shop"])
+        let expected = await plane.metrics()
+        try await withServer(plane) { path in
+            try await blocking { () throws in
+                let client = AdminClient(socketPath: path)
+                #expect(try client.metrics() == expected)
+                #expect(try client.metrics(of: "shop").apps.map(\.name.rawValue) == ["shop"])
+                let text = String(decoding: try client.metricsText(), as: UTF8.self)
+                #expect(text.contains("\npassenger_core_restarts_total 0\n"))
+                #expect(text.contains("{app=\"blog\"") && text.contains("{app=\"shop\""))
+                let one = String(decoding: try client.metricsText(of: "shop"), as: UTF8.self)
+                #expect(!one.contains("blog") && one.contains("{app=\"shop\"") && !one.contains("core_restarts"))
+                for unknown in ["other", "a b&c"] {
+                    let error = #expect(throws: ControlError.self) { try client.metrics(of: unknown) }
+                    #expect(error?.code == .unknownApp)
+                }
+            }
+        }
+    }
+
     @Test func `Requests reach the control plane with their caller`() async throws {
         let plane = FakeControlPlane()
         try await withServer(plane) { path in

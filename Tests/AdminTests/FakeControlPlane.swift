@@ -43,6 +43,14 @@ final class FakeControlPlane: ControlPlane {
         return StatusReport(server: server, apps: apps)
     }
 
+    func metrics() async -> MetricsReport {
+        var report = MetricsReport(
+            version: "1.0.0", core: 1, at: WallTime(millisecondsSince1970: 0), uptimeSeconds: 5)
+        report.server = ServerMetrics(instance: "test")
+        report.apps = appNames.map { AppMetrics(name: $0) }
+        return report
+    }
+
     func apps() async -> [AppSummary] {
         appNames.map { AppSummary(name: $0, root: "/srv/\($0)", mode: .inPlace, liveRelease: nil) }
     }

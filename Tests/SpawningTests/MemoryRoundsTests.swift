@@ -93,16 +93,16 @@ import Testing
 
     @Test func `questions and answers have the layout of the machine`() {
         #expect(MeterWire.question([1, -2]) == [1, 0, 0, 0, 0xFE, 0xFF, 0xFF, 0xFF])
-        let words: [Int64] = [101, 2, 1, 10, 20, 15, 3]
+        let words: [Int64] = [101, 2, 1, 10, 20, 15, 3, 70]
         let answer = words.withUnsafeBytes { MeterWire.answer($0) }
         #expect(answer?.root == 101)
         #expect(
             answer?.figures
                 == MemoryFigures(
-                    privateBytes: 10, sharedBytes: 20, proportionalBytes: 15, swapBytes: 3, processes: 2, isExact: true)
-        )
+                    privateBytes: 10, sharedBytes: 20, proportionalBytes: 15, swapBytes: 3, processes: 2, isExact: true,
+                    cpuMicroseconds: 70))
         #expect(answer?.figures.ownBytes == 13)
-        for broken in [[], [1], words + [1], [101, 2, 1, -10, 20, 15, 3]] as [[Int64]] {
+        for broken in [[], [1], words + [1], [101, 2, 1, -10, 20, 15, 3, 70]] as [[Int64]] {
             #expect(broken.withUnsafeBytes { MeterWire.answer($0) } == nil)
         }
     }

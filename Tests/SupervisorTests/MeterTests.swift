@@ -9,7 +9,7 @@ import Testing
 @Suite("Meter", .serialized, .timeLimit(.minutes(1)))
 struct MeterTests {
     private struct Answer: Equatable {
-        var root, processes, isExact, privateBytes, sharedBytes, proportionalBytes, swapBytes: Int64
+        var root, processes, isExact, privateBytes, sharedBytes, proportionalBytes, swapBytes, cpuMicroseconds: Int64
     }
 
     private func meter(_ core: CoreSide) throws -> Descriptor {
@@ -58,6 +58,9 @@ struct MeterTests {
         #expect((30 << 20..<60 << 20).contains(answers[0].privateBytes), "\(answers[0])")
         #expect((40 << 20..<80 << 20).contains(answers[0].sharedBytes), "\(answers[0])")
         #expect((50 << 20..<80 << 20).contains(answers[0].proportionalBytes), "\(answers[0])")
+        // Two interpreters have started, and written 50 MiB.
+        #expect((10_000..<30_000_000).contains(answers[0].cpuMicroseconds), "\(answers[0])")
+        #expect(answers.dropFirst().allSatisfy { $0.cpuMicroseconds == 0 })
         #expect(answers.dropFirst().allSatisfy { $0.processes == 0 && $0.privateBytes == 0 && $0.sharedBytes == 0 })
         // Not looked at closely, shared pages cannot be told from private ones.
         let coarse = try ask(meter(core), [-child.entry.pid])[0]

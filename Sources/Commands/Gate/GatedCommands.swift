@@ -8,6 +8,10 @@ extension StatusCommand: GatedCommand {
     mutating func wasConfined() { alone = true }
 }
 
+extension MetricsCommand: GatedCommand {
+    static var neededRole: AppRole { .view }
+}
+
 extension ReleasesCommand: GatedCommand {
     static var neededRole: AppRole { .view }
 }

@@ -20,6 +20,7 @@ struct CoreControlPlane: ControlPlane {
     let upgrades: UpgradeRequests
     let listeners: @Sendable () -> [String]
     let controlGroupNote: String
+    let collector: MetricsCollector
     let startedAt: WallTime
     let phase: @Sendable () -> Readiness.Phase
     let shutDown: @Sendable (_ hurry: Bool) -> Void
@@ -78,6 +79,8 @@ struct CoreControlPlane: ControlPlane {
         }
         return StatusReport(server: server, apps: apps)
     }
+
+    func metrics() async -> MetricsReport { await collector.report() }
 
     func startDeploy(
         _ name: AppName, _ request: AdminAPI.DeployRequest, caller: Caller

@@ -1,6 +1,7 @@
 import AdminAPI
 import AppConfig
 import Deploys
+import Gateway
 import Glibc
 import Logging
 import Model
@@ -93,6 +94,7 @@ actor AppRoster {
         await app.operations.shutDown()
         await stopCompanions(of: app)
         app.pool.removeApp(app.index)
+        routes?.gateway.forgetTraffic(of: app.index)
         app.appLog.close()
         let next = waiting
         waiting = []

@@ -198,17 +198,21 @@ extension AppStatus {
 
 extension GenerationStatus {
     init(_ generation: GenerationSnapshot, workers: [WorkerStatus]) {
-        let state: State =
-            switch generation.state {
-            case .booting: .booting
-            case .proved: .proved
-            case .live: .live
-            case .standby: .standby
-            case .draining, .gone: .draining
-            }
         self.init(
-            number: generation.number, release: generation.release?.name, state: state, target: generation.target,
-            workers: workers)
+            number: generation.number, release: generation.release?.name, state: State(generation.state),
+            target: generation.target, workers: workers)
+    }
+}
+
+extension GenerationStatus.State {
+    init(_ state: GenerationState) {
+        switch state {
+        case .booting: self = .booting
+        case .proved: self = .proved
+        case .live: self = .live
+        case .standby: self = .standby
+        case .draining, .gone: self = .draining
+        }
     }
 }
 

@@ -36,6 +36,17 @@ extension Core {
         return try await Gateway(group: SocketLoopGroup(count: count), parts: parts)
     }
 
+    func metricsCollector(_ gateway: Gateway?) -> MetricsCollector {
+        MetricsCollector(
+            pool: pool, gateway: gateway, figures: { [meter] in meter.figures($0) }, tallies: tallies,
+            apps: { [table] in
+                table.all.map { .init(name: $0.name, index: $0.index, hasReleases: $0.mode == .deployRoot) }
+            },
+            version: { [plans] in plans.value.programVersion },
+            instance: { [plans] in plans.value.server.instanceName }, coreNumber: inheritance.coreNumber,
+            startedAt: startedAt)
+    }
+
     func makeAccessLog(_ server: ServerSettings) throws(SystemError) -> AccessLogWriter? {
         guard server.accessLog != .off else { return nil }
         let target = server.accessLogFile.map { AccessLogTarget(path: $0) } ?? .inherited(2)
@@ -113,11 +124,14 @@ extension Core {
             measurements: Measurements(
                 spawner: spawner, meter: meter, controlGroups: inheritance.controlGroups),
             appLog: log, watchers: watchers, serverUser: plan.ownUser, logger: self.logger,
-            log: { [events, link, name = app.name] handle in
+            log: { [events, link, tallies, name = app.name] handle in
                 // Whoever is still connected to the core before is not to get the version before for long.
                 try? link.send(.endRetirement)
                 Task {
                     for await logged in handle.events() {
+                        if case .finished(let outcome) = logged.event {
+                            tallies.operationEnded(name, handle.kind, outcome.result)
+                        }
                         events.operation(name, handle.operation, handle.deploy, logged.event)
                     }
                 }

@@ -45,6 +45,8 @@ final class Core: Sendable {
     /// Whether commands can find the server already, and whether what they find is out of date.
     let record = Shared((isWritten: false, isDue: false))
     let notes = AppNotes()
+    let tallies = Tallies()
+    let startedAt = (instant: monotonicNow(), wall: WallTime.now())
     let meter: MemoryMeter
     let shutdownRequests: AsyncStream<Bool>
     let requestShutdown: AsyncStream<Bool>.Continuation
@@ -182,15 +184,19 @@ final class Core: Sendable {
         let (firstBoot, bootEnded) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let bridge = PoolBridge(
             spawner: spawner, gateway: gateway, gate: { [table] in table[$0]?.spawns }, snapshots: snapshots
-        ) { [events, table] event in
+        ) { [events, table, tallies] event in
             events.pool(event)
+            tallies.happened(event, at: monotonicNow())
             switch event.kind {
             case .wanted: Task { await table[event.app]?.start() }
             case .bootFailed, .switched: bootEnded.yield()
             case .generationGone:
                 guard let generation = event.generation else { break }
                 gateway?.forget(generation, of: event.app)
-                if let index = table[event.app]?.index { gateway?.forgetRoutes(of: generation, index) }
+                if let index = table[event.app]?.index {
+                    gateway?.forgetRoutes(of: generation, index)
+                    gateway?.forgetTraffic(of: generation, index)
+                }
             default: break
             }
         }
@@ -212,7 +218,7 @@ final class Core: Sendable {
             core: self, gateway: gateway, roster: roster, certificates: certificates, entries: entries)
         let reloading = Task { [reloadNews] in await reload.follow(reloadNews) }
         let listeners = try boundAddresses()
-        let admin = startAdmin(certificates, reload)
+        let admin = startAdmin(certificates, reload, metricsCollector(gateway))
         let apps = table.all.filter { app in
             adopted.contains(app.name) || !ServedApp.startsOnDemand(app.plan) || !runners.records(of: app.name).isEmpty
         }
@@ -301,14 +307,14 @@ final class Core: Sendable {
     }
 
     private func startAdmin(
-        _ certificates: CertificateKeeper?, _ reload: ConfigurationReload
+        _ certificates: CertificateKeeper?, _ reload: ConfigurationReload, _ collector: MetricsCollector
     ) -> (server: AdminServer, task: Task<Void, Never>) {
         let requestShutdown = self.requestShutdown
         let plane = CoreControlPlane(
             plans: plans, table: table, pool: pool, archives: ArchiveClient(tools: tools), certificates: certificates,
             supervisorPid: inheritance.supervisorPid, reload: reload, upgrades: upgrades,
             listeners: { [self] in (try? boundAddresses()) ?? [] },
-            controlGroupNote: inheritance.controlGroupNote, startedAt: WallTime.now(),
+            controlGroupNote: inheritance.controlGroupNote, collector: collector, startedAt: startedAt.wall,
             phase: { [phase] in phase.withLock { $0 } },
             shutDown: { requestShutdown.yield($0) })
         let server = AdminServer(

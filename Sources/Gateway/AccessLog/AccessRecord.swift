@@ -57,6 +57,8 @@ package enum AnswerSource: UInt8, Sendable, CaseIterable {
     /// The gateway itself: an error page, a redirect.
     case gateway
 
+    package var label: String { "\(text)" }
+
     var text: StaticString {
         switch self {
         case .worker: "worker"

@@ -5,16 +5,24 @@ import NIOCore
 import Pool
 import Sockets
 
-/// When the steps of a request happened, for the access log.
+/// When the steps of a request happened, for the access log and what is counted.
 struct RequestTimes {
     private(set) var arrived = NIODeadline.uptimeNanoseconds(0)
     var queued: NIODeadline?
     var claimed: NIODeadline?
+    /// Of the worker that had it last.
+    var generation: GenerationNumber?
+    var isUncounted = false
+    /// Of the answer's body.
+    var countedBytes = 0
 
     mutating func begin(_ time: NIODeadline) {
         arrived = time
         queued = nil
         claimed = nil
+        generation = nil
+        isUncounted = true
+        countedBytes = 0
     }
 }
 

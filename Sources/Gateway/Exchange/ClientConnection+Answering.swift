@@ -102,6 +102,7 @@ extension ClientConnection {
         dropNamedFile()
         guard connection.headIsOut else { return perform(exchange.writeFailed()) }
         let worker = connection.endpoint.worker
+        if exchange.state == .answering { countFailure(.brokenOff) }
         loop.log(.upstreamLost(worker, answerHadBegun: exchange.state == .answering))
         perform(exchange.upstreamLost(.workerDied))
     }
@@ -305,6 +306,7 @@ extension ClientConnection {
         answer.keepClient = keepAlive && head.keepAlive && bodyIsTaken && !loop.isDraining
         answer.status = failure.status
         answer.source = .gateway
+        countFailure(failure.reason)
         let id = loop.nextErrorID()
         if failure.status >= 500 {
             loop.log(.answered(failure, id: id, app: route?.name, request: requestID(headBytes.bytes)))
@@ -352,6 +354,7 @@ extension ClientConnection {
 
     private func endRequest() {
         stopTimer()
+        countTraffic()
         logAccess()
         leaveCache()
         clearDeadlines()

@@ -88,6 +88,7 @@ extension ClientConnection {
         ticket = nil
         self.claim = claim
         times.claimed = loop.eventLoop.time
+        times.generation = claim.endpoint.generation
         if loop.logsAccess { lastEndpoint = claim.endpoint }
         perform(exchange.granted())
     }

@@ -93,6 +93,7 @@ extension ClientConnection {
     func becomeStream() {
         guard let claim, !isStream else { return }
         isStream = true
+        countTraffic()
         if let left = loop.pool.becomeStream(claim) { endStream(within: left) }
     }
 

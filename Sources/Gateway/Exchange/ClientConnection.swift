@@ -92,6 +92,7 @@ final class ClientConnection {
         timer = .none
         let wasUnderWay = route != nil
         perform(exchange.clientGone())
+        countTraffic()
         if wasUnderWay { logAccess() }
         leaveCache()
         clearDeadlines()

@@ -25,6 +25,8 @@ package struct AppSnapshot: Sendable, Equatable {
     package var isPaused = false
     /// Workers that it is kept at by hand.
     package var scale: Int?
+    /// Requests that may wait; 0 is no limit.
+    package var queueLimit = 0
 
     /// The generation that most traffic goes to.
     package var live: GenerationSnapshot? {

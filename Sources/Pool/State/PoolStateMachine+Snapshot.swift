@@ -22,7 +22,7 @@ extension AppPool {
         AppSnapshot(
             index: index, name: name, table: table, generations: generations.map { $0.snapshot(workers) },
             queueLength: queue.count, totals: totals, lastBootFailure: lastBootFailure, isPaused: pause != nil,
-            scale: scale)
+            scale: scale, queueLimit: queueSettings.maxRequestQueueSize)
     }
 }
 

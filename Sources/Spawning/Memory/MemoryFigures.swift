@@ -1,4 +1,4 @@
-/// Memory of one worker's process tree, in bytes.
+/// What one worker's process tree takes: memory, in bytes, and CPU time.
 package struct MemoryFigures: Sendable, Equatable {
     /// Pages that nobody else has (Private_Clean and Private_Dirty of proc(5), smaps_rollup).
     package var privateBytes: Int
@@ -9,13 +9,17 @@ package struct MemoryFigures: Sendable, Equatable {
     package var processes: Int
     /// False where we may not look closely: pages shared with a preloader then count as private, and nothing is divided.
     package var isExact: Bool
+    /// CPU time that its processes have used, and those of their children that were waited for.
+    package var cpuMicroseconds: Int
 
     /// What would be free without it: this is held against `memory_limit` and `hard_memory_limit`.
     package var ownBytes: Int { privateBytes + swapBytes }
 
     package init(
-        privateBytes: Int, sharedBytes: Int, proportionalBytes: Int, swapBytes: Int, processes: Int, isExact: Bool
+        privateBytes: Int, sharedBytes: Int, proportionalBytes: Int, swapBytes: Int, processes: Int, isExact: Bool,
+        cpuMicroseconds: Int = 0
     ) {
+        self.cpuMicroseconds = cpuMicroseconds
         self.privateBytes = privateBytes
         self.sharedBytes = sharedBytes
         self.proportionalBytes = proportionalBytes
@@ -31,6 +35,7 @@ package struct MemoryFigures: Sendable, Equatable {
         MemoryFigures(
             privateBytes: a.privateBytes + b.privateBytes, sharedBytes: a.sharedBytes + b.sharedBytes,
             proportionalBytes: a.proportionalBytes + b.proportionalBytes, swapBytes: a.swapBytes + b.swapBytes,
-            processes: a.processes + b.processes, isExact: a.isExact && b.isExact)
+            processes: a.processes + b.processes, isExact: a.isExact && b.isExact,
+            cpuMicroseconds: a.cpuMicroseconds + b.cpuMicroseconds)
     }
 }

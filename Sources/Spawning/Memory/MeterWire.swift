@@ -10,14 +10,14 @@ enum MeterWire {
     /// Nil for what is no answer.
     static func answer(_ bytes: UnsafeRawBufferPointer) -> (root: Int32, figures: MemoryFigures)? {
         let size = MemoryLayout<Int64>.size
-        guard bytes.count == 7 * size else { return nil }
-        let values = (0..<7).map { Int(clamping: bytes.loadUnaligned(fromByteOffset: $0 * size, as: Int64.self)) }
+        guard bytes.count == 8 * size else { return nil }
+        let values = (0..<8).map { Int(clamping: bytes.loadUnaligned(fromByteOffset: $0 * size, as: Int64.self)) }
         guard values.allSatisfy({ $0 >= 0 }) else { return nil }
         return (
             Int32(truncatingIfNeeded: values[0]),
             MemoryFigures(
                 privateBytes: values[3], sharedBytes: values[4], proportionalBytes: values[5], swapBytes: values[6],
-                processes: values[1], isExact: values[2] == 1)
+                processes: values[1], isExact: values[2] == 1, cpuMicroseconds: values[7])
         )
     }
 }
