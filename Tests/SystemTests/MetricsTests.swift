@@ -167,5 +167,40 @@ extension SystemTests {
             #expect(one.contains("app=\"blog\"") && !one.contains("shop"), "\(one)")
             try server.stop()
         }
+
+        /// Where a query names anything else, a panel stays empty and nobody is told.
+        @Test(.timeLimit(.minutes(1)))
+        func `every metric that the dashboard for Grafana asks for is there`() throws {
+            let place = try Place()
+            let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
+            try server.start()
+            try server.waitUntilServing()
+            let known = try metrics(server).names
+            let file = Data(text(of: "\(SourceTree.path)/templates/grafana/passenger.json").utf8)
+            let dashboard = try #require(JSONSerialization.jsonObject(with: file) as? [String: Any])
+            var queries: [String] = []
+            func collect(_ value: Any) {
+                if let object = value as? [String: Any] {
+                    for key in ["expr", "definition"] { (object[key] as? String).map { queries.append($0) } }
+                    object.values.forEach(collect)
+                }
+                if let list = value as? [Any] { list.forEach(collect) }
+            }
+            collect(dashboard)
+            var asked: Set<String> = []
+            for query in queries {
+                for match in query.matches(of: /\b(?:passenger|process)_[a-z_]+/) { asked.insert(String(match.output)) }
+            }
+            #expect(queries.count > 40 && asked.count > 30)
+            #expect(asked.subtracting(known).isEmpty, "\(asked.subtracting(known).sorted())")
+            // And the other way round: what is told is shown, but for what only goes with something that is.
+            let families = Set(known.map { $0.replacing(/_(bucket|sum|count)$/, with: "") })
+            let shown = Set(asked.map { $0.replacing(/_(bucket|sum|count)$/, with: "") })
+            let hidden: Set = [
+                "passenger_app_paused", "passenger_generation_age_seconds", "process_virtual_memory_bytes",
+            ]
+            #expect(families.subtracting(shown).subtracting(hidden).isEmpty, "\(families.subtracting(shown).sorted())")
+            try server.stop()
+        }
     }
 }
