@@ -12,6 +12,10 @@ extension MetricsCommand: GatedCommand {
     static var neededRole: AppRole { .view }
 }
 
+extension TopCommand: GatedCommand {
+    static var neededRole: AppRole { .view }
+}
+
 extension ReleasesCommand: GatedCommand {
     static var neededRole: AppRole { .view }
 }
