@@ -39,6 +39,10 @@ struct SSHGateTests {
         #expect(deploy.target.app == "blog" && deploy.global.instance == "main" && deploy.ref == "v2")
         let restart = try #require(try gate().command("passenger restart") as? RestartCommand)
         #expect(restart.named.options.app == "blog")
+        for line in ["passenger top", "passenger metrics --json"] {
+            let command = try #require(try gate(.view).command(line) as? any GatedCommand)
+            #expect(command.target.app == "blog", "\(line)")
+        }
         let status = try #require(try gate(.view).command("passenger status") as? StatusCommand)
         #expect(status.target.app == "blog" && status.alone)
     }

@@ -55,6 +55,10 @@ struct AppTallyTests {
         #expect(tally.results(.deploy, always: [.done, .failed]) == ["done": 1, "failed": 0, "rolled_back": 1])
         #expect(tally.results(.restart, always: [.done]) == ["done": 0, "failed": 1])
         #expect(tallies[AppName(sanitizing: "shop")] == AppTally())
+        tallies.keep([AppName(sanitizing: "shop")])
+        #expect(tallies[blog] == tally)
+        tallies.keep([])
+        #expect(tallies[blog] == AppTally())
     }
 }
 
@@ -66,18 +70,30 @@ struct ProcessorLedgerTests {
         let (one, two) = (WorkerNumber(1), WorkerNumber(2))
         let (early, late) = (Instant.zero, Instant.zero + .seconds(20))
         func total(_ workers: [(number: WorkerNumber, bornAt: Instant, microseconds: Int)]) -> Int {
-            defer { ledger.endRound() }
-            return ledger.total(app, GenerationNumber(1), workers)
+            ledger.totals([.init(app: app, generation: GenerationNumber(1), workers: workers)])[0]
         }
         #expect(total([(one, late, 5)]) == 5)
         #expect(total([(one, late, 7), (two, late, 100)]) == 107)
+        // A report that looked earlier tells later.
         #expect(total([(two, late, 90)]) == 107)
-        #expect(total([(two, late, 95)]) == 112)
+        #expect(total([(two, late, 105)]) == 112)
         // Another core has counted what this one used before.
-        #expect(total([(two, late, 95), (WorkerNumber(3), early, 1000)]) == 112)
+        #expect(total([(two, late, 105), (WorkerNumber(3), early, 1000)]) == 112)
         #expect(total([(WorkerNumber(3), early, 1001)]) == 113)
-        ledger.endRound()
+        _ = ledger.totals([])
         #expect(total([(WorkerNumber(3), early, 1002)]) == 0)
+    }
+
+    @Test func `generations have accounts of their own`() {
+        var ledger = ProcessorLedger(startedAt: .zero)
+        let later = Instant.zero + .seconds(1)
+        let sightings = (1...3).map { number in
+            ProcessorLedger.Sighting(
+                app: AppIndex(number / 3), generation: GenerationNumber(UInt32(number)),
+                workers: [(WorkerNumber(UInt32(number)), later, number)])
+        }
+        #expect(ledger.totals(sightings) == [1, 2, 3])
+        #expect(ledger.totals([sightings[2], sightings[0]]) == [3, 1])
     }
 }
 

@@ -168,6 +168,29 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `another core begins anew, and says that it is another`() throws {
+            let place = try Place()
+            let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
+            try server.start()
+            try server.waitUntilServing()
+            for _ in 0..<3 { #expect(try server.get("/version").status == 200) }
+            let answered = { (metrics: Exposition) in metrics.sum("passenger_requests_total", "source=\"worker\"") }
+            #expect(answered(try metrics(server)) == 3)
+            let core = try server.status().server.corePid
+            kill(core, SIGKILL)
+            try eventually("another core", evidence: { server.log }) {
+                (try? server.status().server.corePid).map { $0 != core } ?? false
+            }
+            try server.waitUntilServing()
+            #expect(try server.get("/version").status == 200)
+            let after = try metrics(server)
+            #expect(after["passenger_core_restarts_total"] == 1 && answered(after) == 1, "\(after)")
+            // What the worker used before was counted by the core before.
+            #expect(after.sum("passenger_worker_spawns_total", "result=\"ready\"") == 0, "\(after)")
+            try server.stop()
+        }
+
         /// Where a query names anything else, a panel stays empty and nobody is told.
         @Test(.timeLimit(.minutes(1)))
         func `every metric that the dashboard for Grafana asks for is there`() throws {

@@ -75,6 +75,11 @@ final class Tallies: Sendable {
         apps.withLock { $0[event.app, default: AppTally()].happened(event, at: now) }
     }
 
+    /// The others are served no more.
+    func keep(_ names: Set<AppName>) {
+        apps.withLock { apps in if apps.count > names.count { apps = apps.filter { names.contains($0.key) } } }
+    }
+
     func operationEnded(_ app: AppName, _ kind: OperationKind, _ result: OperationResult) {
         apps.withLock { $0[app, default: AppTally()].operationEnded(kind, result) }
     }

@@ -55,13 +55,27 @@ struct MetricsCollector: Sendable {
             version: version(), core: Int(coreNumber), at: WallTime.now(),
             uptimeSeconds: (now - startedAt.instant).inSeconds)
         report.server = server(traffic)
+        var sightings: [ProcessorLedger.Sighting] = []
         for app in apps() {
             // Gone in this moment.
             guard let snapshot = pool.snapshot(of: app.index) else { continue }
-            report.apps.append(metrics(app, snapshot, traffic[app.index], now))
+            report.apps.append(metrics(app, snapshot, traffic[app.index], now, &sightings))
         }
-        ledger.withLock { $0.endRound() }
+        addProcessorTime(sightings, to: &report)
+        tallies.keep(Set(report.apps.map(\.name)))
         return report
+    }
+
+    /// Nil for a generation of which nothing has been seen yet.
+    private func addProcessorTime(_ sightings: [ProcessorLedger.Sighting], to report: inout MetricsReport) {
+        var totals = ledger.withLock { [sightings] in $0.totals(sightings) }.makeIterator()
+        for app in report.apps.indices {
+            for generation in report.apps[app].generations.indices {
+                guard let used = totals.next() else { return }
+                let isSeen = used > 0 || report.apps[app].generations[generation].memory != nil
+                if isSeen { report.apps[app].generations[generation].cpuSeconds = Double(used) / 1e6 }
+            }
+        }
     }
 
     private func server(_ traffic: GatewayTraffic) -> ServerMetrics {
@@ -83,7 +97,8 @@ struct MetricsCollector: Sendable {
     }
 
     private func metrics(
-        _ app: App, _ snapshot: AppSnapshot, _ traffic: AppTraffic, _ now: Instant
+        _ app: App, _ snapshot: AppSnapshot, _ traffic: AppTraffic, _ now: Instant,
+        _ sightings: inout [ProcessorLedger.Sighting]
     ) -> AppMetrics {
         var metrics = AppMetrics(name: app.name)
         metrics.isPaused = snapshot.isPaused
@@ -104,14 +119,15 @@ struct MetricsCollector: Sendable {
             metrics.rollbacks = tally.results(.rollback, always: [.done, .failed])
         }
         metrics.restarts = tally.results(.restart, always: [.done, .failed])
-        metrics.generations = snapshot.generations.suffix(Self.mostGenerations).map { generation in
-            self.generation(generation, of: app.index, traffic, now)
+        for generation in snapshot.generations.suffix(Self.mostGenerations) {
+            metrics.generations.append(self.generation(generation, of: app.index, traffic, now, &sightings))
         }
         return metrics
     }
 
     private func generation(
-        _ generation: GenerationSnapshot, of app: AppIndex, _ traffic: AppTraffic, _ now: Instant
+        _ generation: GenerationSnapshot, of app: AppIndex, _ traffic: AppTraffic, _ now: Instant,
+        _ sightings: inout [ProcessorLedger.Sighting]
     ) -> GenerationMetrics {
         var metrics = GenerationMetrics(
             number: generation.number, release: generation.release?.name,
@@ -126,18 +142,17 @@ struct MetricsCollector: Sendable {
         metrics.duration = counted?.duration ?? DurationHistogram()
         metrics.workers = ["booting": 0, "idle": 0, "busy": 0, "draining": 0]
         var sum: MemoryFigures?
-        var processors: [(number: WorkerNumber, bornAt: Instant, microseconds: Int)] = []
+        var sighting = ProcessorLedger.Sighting(app: app, generation: generation.number)
         for worker in generation.workers {
             metrics.workers[worker.label, default: 0] += 1
             metrics.requestsNow += worker.requestsNow
             metrics.streamsNow += worker.streamsNow
             guard let figures = figures(worker.number) else { continue }
             sum = (sum ?? .zero) + figures
-            processors.append((worker.number, worker.bornAt, figures.cpuMicroseconds))
+            sighting.workers.append((worker.number, worker.bornAt, figures.cpuMicroseconds))
         }
         metrics.memory = sum.map { MemoryStatus($0) }
-        let used = ledger.withLock { $0.total(app, generation.number, processors) }
-        if sum != nil || used > 0 { metrics.cpuSeconds = Double(used) / 1e6 }
+        sightings.append(sighting)
         return metrics
     }
 }
