@@ -13,23 +13,8 @@ extension SystemTests {
             let server = TestServer(try place.copyApp(language, as: "app"), in: place)
             try server.start(["--min-instances", "\(workers)", "--max-pool-size", "\(workers)"])
             try server.waitUntilServing(workers: workers)
-            try waitForSnapshot(server)
+            try server.waitForSnapshot()
             return server
-        }
-
-        private func snapshot(_ server: TestServer) -> String {
-            "\(server.place.path)/run/\(server.name)/sockets/pool.json"
-        }
-
-        /// What is written is what is: the next thing that happens may be the end of the core.
-        private func waitForSnapshot(_ server: TestServer) throws {
-            try eventually("a snapshot of all workers", evidence: { server.log }) {
-                let app = try server.appStatus()
-                let pids = app.generations.filter { $0.state == .live || $0.state == .standby }.flatMap(\.workers)
-                    .compactMap(\.pid)
-                let written = text(of: snapshot(server))
-                return !pids.isEmpty && pids.allSatisfy { written.contains("\"pid\":\($0)") }
-            }
         }
 
         /// Returns once the next core answers commands.
@@ -131,7 +116,7 @@ extension SystemTests {
                     """
                 try wrapped.write(toFile: path, atomically: false, encoding: .utf8)
             }
-            try waitForSnapshot(server)
+            try server.waitForSnapshot()
             let workers = try pids(server)
             for round in 1...2 {
                 try killCore(server)
@@ -151,7 +136,7 @@ extension SystemTests {
             try repository.commitVersion(2)
             #expect(try server.command("deploy").status == 0, "\(server.log)")
             try server.waitUntilServing(release: "2-", workers: 2)
-            try waitForSnapshot(server)
+            try server.waitForSnapshot()
             let (live, standby) = (try pids(server), try pids(server, .standby))
             try #require(live.count == 2 && !standby.isEmpty)
             try killCore(server)
@@ -187,7 +172,7 @@ extension SystemTests {
             try eventually("the bake", evidence: { server.log }) { try server.appStatus().operation?.step == "bake" }
             #expect(try server.version() == "2")
             let baking = try pids(server)
-            try waitForSnapshot(server)
+            try server.waitForSnapshot()
             try killCore(server)
             _ = try deploy.wait(within: .seconds(20))
             #expect(try server.version() == "1", "\(server.log)")
@@ -213,7 +198,7 @@ extension SystemTests {
             let restart = try server.begin(["restart", "--root", server.directory])
             let booting = "\"state\":\"booting\""
             try eventually("the new workers in a snapshot", evidence: { server.log }) {
-                text(of: snapshot(server)).contains(booting)
+                text(of: server.snapshotPath).contains(booting)
             }
             try killCore(server)
             #expect(try restart.wait(within: .seconds(20)).status != 0)
@@ -244,8 +229,8 @@ extension SystemTests {
                 var status = stat()
                 try #require(stat("\(server.directory)/tmp/restart.txt", &status) == 0)
                 let time = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
-                try eventually("a note of it", evidence: { text(of: snapshot(server)) }) {
-                    text(of: snapshot(server)).contains("\"mtimeNanoseconds\":\(time)")
+                try eventually("a note of it", evidence: { text(of: server.snapshotPath) }) {
+                    text(of: server.snapshotPath).contains("\"mtimeNanoseconds\":\(time)")
                 }
             }
             func generation() throws -> GenerationNumber? {
@@ -256,7 +241,7 @@ extension SystemTests {
                 try server.version() == "2" && text(of: "\(server.directory)/tmp/restart.result").contains("restarted")
             }
             try server.waitUntilServing(workers: 1)
-            try waitForSnapshot(server)
+            try server.waitForSnapshot()
             try waitForNote()
             let (first, status) = (try generation(), try server.status().server)
             // No core comes while the supervisor stands still.
@@ -270,7 +255,7 @@ extension SystemTests {
             try eventually("one generation") { try server.appStatus().generations.count == 1 }
 
             try waitForNote()
-            try waitForSnapshot(server)
+            try server.waitForSnapshot()
             try killCore(server)
             try server.waitUntilServing(workers: 1)
             try touch(4)
@@ -286,12 +271,12 @@ extension SystemTests {
             let server = try serving(.python, workers: 1, in: place)
             #expect(try server.command("pause").status == 0)
             let since = try #require(try server.appStatus().pausedSince)
-            try eventually("a snapshot of it") { text(of: snapshot(server)).contains("pauseHoldSeconds") }
+            try eventually("a snapshot of it") { text(of: server.snapshotPath).contains("pauseHoldSeconds") }
             let workers = try pids(server)
             for _ in 1...2 {
                 try killCore(server)
                 #expect(try server.appStatus().pausedSince == since, "\(server.log)")
-                try waitForSnapshot(server)
+                try server.waitForSnapshot()
             }
             let held = try HTTPConnection(port: server.port)
             try held.send("GET /version HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -300,7 +285,7 @@ extension SystemTests {
             }
             #expect(try server.command("resume").status == 0)
             #expect(try server.version() == "1")
-            try eventually("a snapshot without it") { !text(of: snapshot(server)).contains("pauseHoldSeconds") }
+            try eventually("a snapshot without it") { !text(of: server.snapshotPath).contains("pauseHoldSeconds") }
             try killCore(server)
             #expect(try server.appStatus().pausedSince == nil)
             #expect(try pids(server) == workers, "\(server.log)")
@@ -312,7 +297,7 @@ extension SystemTests {
             let place = try Place()
             let server = try serving(.python, workers: 2, in: place)
             let workers = try pids(server)
-            try contents.write(toFile: snapshot(server), atomically: true, encoding: .utf8)
+            try contents.write(toFile: server.snapshotPath, atomically: true, encoding: .utf8)
             try killCore(server)
             try server.waitUntilServing(workers: 2)
             #expect(try server.version() == "1")
@@ -320,8 +305,8 @@ extension SystemTests {
                 !workers.contains(where: isRunning)
             }
             #expect(server.log.contains("the snapshot of the core before is not used"), "\(server.log)")
-            #expect(text(of: "\(snapshot(server)).refused") == contents)
-            try waitForSnapshot(server)
+            #expect(text(of: "\(server.snapshotPath).refused") == contents)
+            try server.waitForSnapshot()
             try server.stop()
         }
 
@@ -345,7 +330,7 @@ extension SystemTests {
             }
             let before = try (workers("blog"), workers("shop"))
             try eventually("a snapshot of both") {
-                (before.0 + before.1).allSatisfy { text(of: snapshot(server)).contains("\"pid\":\($0)") }
+                (before.0 + before.1).allSatisfy { text(of: server.snapshotPath).contains("\"pid\":\($0)") }
             }
             try killCore(server)
             for name in ["blog", "shop"] { #expect(try server.get("/version", host: "\(name).test").line == "1") }

@@ -220,6 +220,7 @@ extension SystemTests {
             let workers = try server.workers().compactMap(\.pid)
             let loaded = try #require(try preloader(server)?.pid)
             let core = try server.status().server.corePid
+            try server.waitForSnapshot()
             kill(core, SIGKILL)
             kill(workers[0], SIGKILL)
             try eventually("another worker", evidence: { server.log }) {

@@ -150,6 +150,34 @@ final class TestServer: @unchecked Sendable {
         try appStatus().generations.filter { $0.state == .live }.flatMap(\.workers).filter { $0.state == "available" }
     }
 
+    var snapshotPath: String { "\(place.path)/run/\(name)/sockets/pool.json" }
+
+    /// What is written is what is: the next thing that happens may be the end of the core.
+    func waitForSnapshot() throws {
+        struct Written: Decodable {
+            struct Pool: Decodable { var apps: [App] }
+            struct App: Decodable { var generations: [Generation] }
+            struct Generation: Decodable {
+                var number: UInt32
+                var state: String
+            }
+            struct Worker: Decodable { var process: Process }
+            struct Process: Decodable { var pid: Int32 }
+            var pool: Pool
+            var workers: [Worker]
+        }
+        try eventually("a snapshot of all workers", evidence: { [self] in log + text(of: snapshotPath) }) {
+            let kept = try status().apps.flatMap(\.generations).filter { $0.state == .live || $0.state == .standby }
+            guard !kept.isEmpty, let bytes = try? readFile(snapshotPath),
+                let written = try? JSONDecoder().decode(Written.self, from: Data(bytes))
+            else { return false }
+            let states = Set(written.pool.apps.flatMap(\.generations).map { "\($0.number) \($0.state)" })
+            let pids = Set(written.workers.map(\.process.pid))
+            return kept.allSatisfy { states.contains("\($0.number) \($0.state)") }
+                && kept.flatMap(\.workers).compactMap(\.pid).allSatisfy(pids.contains)
+        }
+    }
+
     func waitUntilServing(release: String? = nil, workers count: Int = 1) throws {
         try eventually("workers that serve", within: .seconds(30), evidence: { self.log }) {
             guard let app = try? appStatus(), try workers().count >= count else { return false }
