@@ -21,6 +21,8 @@ package struct ServerStatus: Sendable, Codable, Equatable {
     package var listeners: [String]
     /// What is wrong with the server as a whole, if it serves many apps; of one that serves a single app it is told there.
     package var warnings: [String]?
+    /// Workers that all apps together may have; nil from an older server.
+    package var maxPoolSize: Int?
     /// Where the control groups of generations are, or why there are none.
     package var controlGroups: String?
     package init(
@@ -129,6 +131,10 @@ package struct WorkerStatus: Sendable, Codable, Equatable {
     package var requestsNow: Int
     package var requestsTotal: Int
     package var ageSeconds: Double
+    /// Since it last answered, or came up; nil while it is at a request, and before it ever could be.
+    package var idleSeconds: Double?
+    /// Requests that it takes at a time; 0 is unlimited. Nil before it is known.
+    package var concurrency: Int?
     package var lastError: String?
     /// Of its process tree; nil before the first measurement.
     package var memory: MemoryStatus?

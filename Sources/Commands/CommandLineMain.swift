@@ -5,25 +5,31 @@ import Terminal
 /// Entry of everything that is not an internal command.
 package enum CommandLineMain {
     /// Parses, runs, explains what went wrong. Returns the exit status (FEATURES section 4).
-    package static func run(_ arguments: [String], environment: [String: String]) -> Int32 {
+    /// - Parameter name: as the program was called: one of Phusion Passenger's tools, or `passenger`.
+    package static func run(_ arguments: [String], calledAs name: String, environment: [String: String]) -> Int32 {
         let console = Console(environment: environment)
+        let alias = ToolAlias(calledAs: name)
+        let root = alias?.command ?? PassengerCommand.self
         do {
-            guard !arguments.isEmpty else { throw CleanExit.helpRequest(PassengerCommand.self) }
-            var command = try PassengerCommand.parseAsRoot(arguments)
+            guard alias != nil && alias != .config || !arguments.isEmpty else { throw CleanExit.helpRequest(root) }
+            // Deploy tools ask for the version so.
+            let asksForVersion = alias == nil && arguments == ["-v"]
+            var command = try root.parseAsRoot(asksForVersion ? ["--version"] : arguments)
             try command.run()
             return 0
         } catch let error as ControlError {
             console.report(error, asJSON: asksForJSON(arguments))
             return error.code.exitStatus
         } catch {
-            return reportParsing(error, console: console)
+            return reportParsing(error, of: root, console: console)
         }
     }
 
     /// What the parser throws: requests for help, a mistake in the arguments, or the exit status that a command chose.
-    private static func reportParsing(_ error: any Error, console: Console) -> Int32 {
-        let code = PassengerCommand.exitCode(for: error)
-        let text = PassengerCommand.fullMessage(for: error)
+    private static func reportParsing(_ error: any Error, of root: any ParsableCommand.Type, console: Console) -> Int32
+    {
+        let code = root.exitCode(for: error)
+        let text = root.fullMessage(for: error)
         if code == .success {
             if !text.isEmpty { console.line(text) }
         } else if !text.isEmpty {

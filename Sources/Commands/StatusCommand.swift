@@ -16,7 +16,7 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         let context = CommandContext(global)
-        let instances = try chosen(context)
+        let instances = try context.instances(target)
         for (index, instance) in instances.enumerated() {
             var report = try AdminClient(socketPath: instance.adminSocket).status()
             if alone { report.apps.removeAll { $0.name.rawValue != target.app } }
@@ -26,18 +26,6 @@ struct StatusCommand: ParsableCommand {
                 if index > 0 { context.console.line("") }
                 context.console.lines(StatusText(traits: context.console.output).lines(report))
             }
-        }
-    }
-
-    /// All that run, unless one is asked for or the working directory belongs to one.
-    private func chosen(_ context: CommandContext) throws(ControlError) -> [InstanceRecord] {
-        let isAsked = target.root != nil || target.app != nil || global.instance != nil
-        do throws(ControlError) {
-            return [try context.target(target, acceptsOnlyInstance: true).instance]
-        } catch {
-            let all = isAsked ? [] : context.registry.instances()
-            guard !all.isEmpty else { throw error }
-            return all
         }
     }
 }

@@ -57,9 +57,9 @@ struct StopCommand: ParsableCommand {
     /// could name any process in it: only the one that listens for the server is signalled, as the kernel says.
     private func signal(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) {
         // Nobody listens any more: it is on its way out, asked by us or by somebody else.
-        guard let listener = listener(of: instance) else { return }
+        guard let isGenuine = SupervisorProcess(instance).isGenuine else { return }
         // A socket that is closed in this moment names nobody: then its process ends in the next.
-        guard listener == instance.pid || hasEnded(process, within: .seconds(1)) else {
+        guard isGenuine || hasEnded(process, within: .seconds(1)) else {
             throw ControlError(
                 .failed, "Process \(instance.pid) does not listen on \(instance.adminSocket), so it is not signalled.",
                 hint: "If it is server \"\(instance.name)\" all the same, stop it with kill.")
@@ -70,12 +70,6 @@ struct StopCommand: ParsableCommand {
             guard error.errno != ESRCH else { return }
             throw ControlError(.failed, "Server \"\(instance.name)\" cannot be signalled: \(error).")
         }
-    }
-
-    /// Who called listen(2) on the admin socket: the supervisor, whose socket outlives every core.
-    private func listener(of instance: InstanceRecord) -> Int32? {
-        guard let connection = try? connectUnix(path: instance.adminSocket, nonBlocking: true) else { return nil }
-        return try? peerCredentials(connection.number).pid
     }
 
     /// A pidfd is readable when its process has ended (pidfd_open(2)).

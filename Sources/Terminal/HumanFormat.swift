@@ -27,8 +27,8 @@ package enum HumanFormat {
     }
 
     /// `1 worker`, `3 workers`.
-    package static func count(_ number: Int, _ noun: String) -> String {
-        "\(number) \(noun)\(number == 1 ? "" : "s")"
+    package static func count(_ number: Int, _ noun: String, _ plural: String? = nil) -> String {
+        "\(number) \(number == 1 ? noun : plural ?? "\(noun)s")"
     }
 
     private static func oneDecimal(_ value: Double) -> String {

@@ -32,5 +32,8 @@ case "_open-log":
     guard arguments.count == 3 else { exit(2) }
     exit(AppLogOpener.run(path: arguments[2]))
 default:
-    exit(CommandLineMain.run(Array(arguments.dropFirst()), environment: ProcessInfo.processInfo.environment))
+    exit(
+        CommandLineMain.run(
+            Array(arguments.dropFirst()), calledAs: arguments.first ?? "passenger",
+            environment: ProcessInfo.processInfo.environment))
 }

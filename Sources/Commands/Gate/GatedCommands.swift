@@ -16,6 +16,11 @@ extension TopCommand: GatedCommand {
     static var neededRole: AppRole { .view }
 }
 
+extension MemoryStatsCommand: GatedCommand {
+    static var neededRole: AppRole { .view }
+    mutating func wasConfined() { alone = true }
+}
+
 extension ReleasesCommand: GatedCommand {
     static var neededRole: AppRole { .view }
 }

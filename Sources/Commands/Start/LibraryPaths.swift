@@ -10,6 +10,9 @@ struct LibraryPaths {
     var loaders: String
     var templates: String
 
+    /// What holds the loaders.
+    var directory: String { Self.directory(of: loaders) }
+
     static func find(program: String, version: String) throws(StartError) -> LibraryPaths {
         let bin = directory(of: program)
         let installed = "\(directory(of: bin))/lib/passenger/\(version)"

@@ -29,6 +29,18 @@ struct CommandContext: Sendable {
         try options.query(global, acceptsOnlyInstance: acceptsOnlyInstance).choose(from: registry.instances())
     }
 
+    /// For looking: all that run, unless one is asked for or the working directory belongs to one.
+    func instances(_ options: TargetOptions) throws(ControlError) -> [InstanceRecord] {
+        let isAsked = options.root != nil || options.app != nil || global.instance != nil
+        do throws(ControlError) {
+            return [try target(options, acceptsOnlyInstance: true).instance]
+        } catch {
+            let all = isAsked ? [] : registry.instances()
+            guard !all.isEmpty else { throw error }
+            return all
+        }
+    }
+
     /// The app that a command changes: it must be told, it is never guessed among several.
     func app(_ options: TargetOptions, acceptsOnlyInstance: Bool = false) throws(ControlError) -> AppTarget {
         try AppTarget(target(options, acceptsOnlyInstance: acceptsOnlyInstance))

@@ -62,6 +62,7 @@ struct CoreControlPlane: ControlPlane {
             corePid: getpid(), startedAt: startedAt, uptimeSeconds: (WallTime.now() - startedAt).inSeconds,
             listeners: listeners())
         server.controlGroups = controlGroupNote
+        server.maxPoolSize = plan.maxPoolSize
         let snapshot = pool.snapshot()
         let shown = Dictionary(snapshot.apps.map { ($0.index, $0) }, uniquingKeysWith: { $1 })
         var apps: [AppStatus] = []

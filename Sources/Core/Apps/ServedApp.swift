@@ -223,5 +223,8 @@ extension WorkerStatus {
             requestsTotal: Int(clamping: worker.requestsTotal), ageSeconds: (monotonicNow() - worker.bornAt).inSeconds,
             lastError: lastError)
         self.memory = memory
+        let isBooting = worker.state == .launching || worker.state == .loading || worker.state == .proving
+        if !isBooting { concurrency = worker.concurrency }
+        if !isBooting, worker.requestsNow == 0 { idleSeconds = (monotonicNow() - worker.lastUsed).inSeconds }
     }
 }

@@ -60,6 +60,8 @@ package struct WorkerSnapshot: Sendable, Equatable {
     /// 0 is unlimited.
     package var concurrency: Int
     package var bornAt: Instant
+    /// When it last gave a request back, or came up.
+    package var lastUsed: Instant
     package var address: WorkerAddress?
     /// It serves until another has taken its place.
     package var wear: Wear?

@@ -38,6 +38,7 @@ extension Worker {
     func snapshot() -> WorkerSnapshot {
         WorkerSnapshot(
             number: number, pid: pid, state: state, requestsNow: busy, streamsNow: streams, requestsTotal: requests,
-            concurrency: concurrency, bornAt: bornAt, address: endpoint?.address, wear: wear, memory: memory)
+            concurrency: concurrency, bornAt: bornAt, lastUsed: lastUsed,
+            address: endpoint?.address, wear: wear, memory: memory)
     }
 }
