@@ -93,6 +93,8 @@ package struct GenerationStatus: Sendable, Codable, Equatable {
     package var preloader: PreloaderStatus?
     /// Of all workers that have been measured; nil when none has.
     package var memory: MemoryStatus?
+    /// While it drains: what it waits for.
+    package var drain: DrainStatus?
     /// Nil where there are no control groups.
     package var controlGroup: ControlGroupStatus?
     package init(
@@ -105,6 +107,25 @@ package struct GenerationStatus: Sendable, Codable, Equatable {
         self.state = state
         self.target = target
         self.workers = workers
+    }
+}
+
+/// What a draining generation waits for before its last worker ends.
+package struct DrainStatus: Sendable, Codable, Equatable {
+    package var requests: Int
+    /// Upgraded connections and other long answers.
+    package var streams: Int
+    /// Until requests that are still there are cut.
+    package var requestsEndInSeconds: Double?
+    /// Until the last stream is closed.
+    package var streamsEndInSeconds: Double?
+    package init(
+        requests: Int, streams: Int, requestsEndInSeconds: Double? = nil, streamsEndInSeconds: Double? = nil
+    ) {
+        self.requests = requests
+        self.streams = streams
+        self.requestsEndInSeconds = requestsEndInSeconds
+        self.streamsEndInSeconds = streamsEndInSeconds
     }
 }
 
@@ -126,8 +147,11 @@ package struct WorkerStatus: Sendable, Codable, Equatable {
     package var number: WorkerNumber
     /// Nil until it is spawned.
     package var pid: Int32?
-    /// As the pool calls it: `booting`, `ready`, `suspected`, `draining`, `stopping`.
+    /// As the pool calls it: `launching`, `loading`, `proving`, `unknown`, `available`, `working`, `suspected`, `draining`,
+    /// `stopping`.
     package var state: String
+    /// While it boots: the step that it is at, as in a failure report (`load_app`, `health`).
+    package var step: String?
     package var requestsNow: Int
     package var requestsTotal: Int
     package var ageSeconds: Double

@@ -61,9 +61,16 @@ package struct AdminClient: Sendable {
     }
 
     /// The events of an operation, from its first.
-    package func events(_ app: AppName, _ operation: OperationID) throws(ControlError) -> EventStream {
+    package func events(_ app: AppName, _ operation: OperationID) throws(ControlError) -> EventStream<OperationEvent> {
         let path = "/apps/\(app)/operations/\(operation)/events"
         return EventStream(try AdminConnection.open(socketPath: socketPath, method: "GET", path: path, body: []))
+    }
+
+    /// What the app's processes wrote, and with `follows` what they write.
+    package func logs(_ app: AppName, _ query: LogQuery) throws(ControlError) -> EventStream<LogEvent> {
+        EventStream(
+            try AdminConnection.open(
+                socketPath: socketPath, method: "GET", path: "/apps/\(app)/logs?\(query.text)", body: []))
     }
 
     /// What a core refuses because another one has taken over is asked of that one.
@@ -157,6 +164,10 @@ extension AdminClient {
 
     package func detach(_ app: AppName, pid: Int32) throws(ControlError) -> DetachAnswer {
         try post("/apps/\(app)/workers/\(pid)/detach", DetachRequest(), as: DetachAnswer.self)
+    }
+
+    package func processContext(_ app: AppName) throws(ControlError) -> ProcessContext {
+        try get("/apps/\(app)/context", as: ProcessContext.self)
     }
 
     package func abort(_ app: AppName, deploy number: DeployNumber) throws(ControlError) -> OperationAccepted {

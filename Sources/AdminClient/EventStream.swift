@@ -1,17 +1,17 @@
 package import AdminAPI
 
-/// An operation's events, one `next` at a time.
-package struct EventStream: ~Copyable {
+/// Events of one kind, a line each, one `next` at a time.
+package struct EventStream<Event: Decodable & Sendable & Equatable>: ~Copyable {
     package enum Step: Sendable, Equatable {
-        case event(OperationEvent)
-        /// The stream ended. Without a `finished` before it, the operation's end was not seen.
+        case event(Event)
+        /// The stream ended. Without a `finished` before it, an operation's end was not seen.
         case ended
         /// The descriptor given as `interrupt` became readable.
         case interrupted
         case timedOut
     }
 
-    private static let maxLine = 1 << 20
+    private static var maxLine: Int { 1 << 20 }
     private var connection: AdminConnection
     private var pending: [UInt8] = []
     private var isOver = false
@@ -23,7 +23,7 @@ package struct EventStream: ~Copyable {
     package mutating func next(timeout: Duration?, interrupt: Int32?) throws(ControlError) -> Step {
         while true {
             if let line = takeLine() {
-                if let event = try? WireJSON.decode(OperationEvent.self, from: line) { return .event(event) }
+                if let event = try? WireJSON.decode(Event.self, from: line) { return .event(event) }
                 continue
             }
             if isOver { return .ended }
@@ -36,8 +36,8 @@ package struct EventStream: ~Copyable {
                 let isSuccess = (200..<300).contains(connection.status)
                 guard isSuccess else { throw AdminClient.error(in: pending, status: connection.status) }
             }
-            if pending.count > EventStream.maxLine {
-                throw ControlError(.failed, "The event stream has a line over \(EventStream.maxLine) bytes.")
+            if pending.count > Self.maxLine, !pending.contains(UInt8(ascii: "\n")) {
+                throw ControlError(.failed, "The event stream has a line over \(Self.maxLine) bytes.")
             }
         }
     }

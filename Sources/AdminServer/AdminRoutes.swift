@@ -133,6 +133,10 @@ struct AdminRoutes {
             }
             return eventStream(try await plane.events(app, operation: operation))
         }
+        group.get("logs") { request, context in
+            let app = try await app(context, .view)
+            return lineStream(try await plane.logs(app, try logQuery(request)))
+        }
     }
 
     private func addEnvironmentRoutes(_ group: RouterGroup<AdminContext>) {
@@ -141,6 +145,9 @@ struct AdminRoutes {
             let app = try await app(context, .shell)
             let values = request.uri.queryParameters["values"] == "true"
             return try json(await plane.environment(app, values: values))
+        }
+        group.get("context") { _, context in
+            try json(await plane.processContext(try await app(context, .shell)))
         }
         group.post("env") { request, context in
             let app = try await app(context, .shell)
@@ -251,6 +258,37 @@ struct AdminRoutes {
         bytes.append(UInt8(ascii: "\n"))
         let headers: HTTPFields = [.contentType: "application/json"]
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    private func logQuery(_ request: Request) throws(ControlError) -> LogQuery {
+        let asked = request.uri.queryParameters
+        var query = LogQuery()
+        query.follows = asked["follow"] == "true"
+        query.source = asked["source"].map(String.init)
+        if let text = asked["lines"] {
+            guard let lines = Int(text), (0...LogQuery.mostLines).contains(lines) else {
+                throw ControlError(.usage, "lines is a number from 0 to \(LogQuery.mostLines).")
+            }
+            query.lines = lines
+        }
+        if let text = asked["generation"] {
+            guard let number = UInt32(text) else { throw ControlError(.usage, "generation is a number.") }
+            query.generation = GenerationNumber(number)
+        }
+        return query
+    }
+
+    /// The next batch is asked for when the one before was taken.
+    private func lineStream(_ batches: AsyncStream<[LogEvent]>) -> Response {
+        let body = ResponseBody { writer in
+            for await batch in batches {
+                var lines: [UInt8] = []
+                for event in batch { lines += try WireJSON.encode(event) + [UInt8(ascii: "\n")] }
+                try await writer.write(ByteBuffer(bytes: lines))
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: [.contentType: "application/x-ndjson"], body: body)
     }
 
     /// One JSON object a line, written as they come; a slow reader holds back only itself.

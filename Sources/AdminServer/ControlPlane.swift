@@ -59,6 +59,10 @@ package protocol ControlPlane: Sendable {
     /// bounded by what an operation can emit, not by how fast its reader is.
     func events(_ app: AppName, operation: OperationID) async throws(ControlError) -> AsyncStream<OperationEvent>
 
+    /// What the app's processes wrote, and write, in batches that are made when the reader asks for them: a slow one is told
+    /// what it missed.
+    func logs(_ app: AppName, _ query: LogQuery) async throws(ControlError) -> AsyncStream<[LogEvent]>
+
     func deploys(_ app: AppName) async throws(ControlError) -> [DeploySummary]
     func deploy(_ app: AppName, _ number: DeployNumber) async throws(ControlError) -> DeployDetail
     func releases(_ app: AppName) async throws(ControlError) -> [ReleaseSummary]
@@ -71,6 +75,9 @@ package protocol ControlPlane: Sendable {
     func environment(_ app: AppName, values: Bool) async throws(ControlError) -> EnvironmentAnswer
     func changeEnvironment(_ app: AppName, _ request: EnvironmentRequest, caller: Caller) async throws(ControlError)
         -> EnvironmentChange
+
+    /// What a process of the live version has around it, its secrets too.
+    func processContext(_ app: AppName) async throws(ControlError) -> ProcessContext
 
     /// Has the configuration read again; returns when it holds. `.refused`: nothing was changed.
     func reload(caller: Caller) async throws(ControlError) -> ReloadAnswer

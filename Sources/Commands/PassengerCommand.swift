@@ -14,7 +14,8 @@ struct PassengerCommand: ParsableCommand {
             ReleasesCommand.self, DeploysCommand.self, LockCommand.self, UnlockCommand.self, RestartCommand.self,
             PauseCommand.self, ResumeCommand.self,
             ScaleCommand.self, DetachProcessCommand.self, EnvCommand.self, ConfigCommand.self, TopCommand.self,
-            MetricsCommand.self, APICommand.self, MemoryStatsCommand.self, ReopenLogsCommand.self,
+            MetricsCommand.self, APICommand.self, MemoryStatsCommand.self, ReopenLogsCommand.self, LogsCommand.self,
+            CheckCommand.self, InitCommand.self, ConsoleCommand.self, ExecCommand.self,
             IntegrateCommand.self,
             SSHGateCommand.self,
         ])

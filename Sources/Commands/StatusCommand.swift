@@ -1,7 +1,9 @@
 import AdminAPI
 import AdminClient
 import ArgumentParser
+import Glibc
 import Model
+import Terminal
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,17 +16,50 @@ struct StatusCommand: ParsableCommand {
     @OptionGroup var target: TargetOptions
     @OptionGroup var global: GlobalOptions
 
+    @Flag(name: .shortAndLong, help: "Show it again and again, until you press Ctrl-C.")
+    var watch = false
+
+    @Option(help: ArgumentHelp("How often, with --watch.", valueName: "time"))
+    var interval = TimeSpan(duration: .seconds(2))
+
+    func validate() throws {
+        guard interval.duration >= .milliseconds(100) else { throw ValidationError("--interval is 100ms at least.") }
+    }
+
     func run() throws {
         let context = CommandContext(global)
+        guard watch else { return try tell(context) { context.console.write($0) } }
+        while true {
+            var text = ""
+            do throws(ControlError) { try tell(context) { text += $0 } } catch {
+                // A core that is replaced is back in a moment; a server that is gone is not.
+                guard error.code != .usage, error.code != .forbidden else { throw error }
+                text = "\(error.message)\n"
+            }
+            context.console.write(context.console.output.isLive ? redrawn(text, context) : text)
+            usleep(UInt32(clamping: Int64(interval.duration.inMilliseconds * 1000)))
+        }
+    }
+
+    /// From the first line of the screen on, as far as it goes.
+    private func redrawn(_ text: String, _ context: CommandContext) -> String {
+        var size = winsize()
+        let rows = ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0 ? Int(size.ws_row) : 24
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(rows - 1)
+        return "\u{1B}[H" + lines.map { "\($0)\u{1B}[K" }.joined(separator: "\r\n") + "\u{1B}[J"
+    }
+
+    private func tell(_ context: CommandContext, _ write: (String) -> Void) throws(ControlError) {
         let instances = try context.instances(target)
         for (index, instance) in instances.enumerated() {
             var report = try AdminClient(socketPath: instance.adminSocket).status()
             if alone { report.apps.removeAll { $0.name.rawValue != target.app } }
             if global.json {
-                try context.console.json(report, pretty: instances.count == 1)
+                let bytes = (try? WireJSON.encode(report, pretty: instances.count == 1 && !watch)) ?? []
+                write(String(decoding: bytes, as: UTF8.self) + "\n")
             } else {
-                if index > 0 { context.console.line("") }
-                context.console.lines(StatusText(traits: context.console.output).lines(report))
+                let lines = StatusText(traits: context.console.output).lines(report)
+                write((index > 0 ? "\n" : "") + lines.joined(separator: "\n") + "\n")
             }
         }
     }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 package import Model
 
@@ -7,3 +8,6 @@ package func monotonicNow() -> Instant {
     clock_gettime(CLOCK_MONOTONIC, &now)
     return Instant(nanoseconds: Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec))
 }
+
+/// Whether a time service keeps this machine's clock, as the kernel knows it.
+package func isClockSynchronized() -> Bool { cl_clock_is_synchronized() == 1 }

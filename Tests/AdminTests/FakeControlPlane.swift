@@ -156,6 +156,14 @@ final class FakeControlPlane: ControlPlane {
         }
     }
 
+    func logs(_ app: AppName, _ query: LogQuery) async throws(ControlError) -> AsyncStream<[LogEvent]> {
+        note("logs \(app) \(query.text)")
+        return AsyncStream { continuation in
+            continuation.yield([.skipped(lines: 3)])
+            continuation.finish()
+        }
+    }
+
     func deploys(_ app: AppName) async throws(ControlError) -> [DeploySummary] {
         [DeploySummary(number: DeployNumber(8), state: "stable")]
     }
@@ -186,6 +194,12 @@ final class FakeControlPlane: ControlPlane {
     ) async throws(ControlError) -> EnvironmentChange {
         note("env \(app)", caller)
         return EnvironmentChange(app: app, version: 2)
+    }
+
+    func processContext(_ app: AppName) async throws(ControlError) -> ProcessContext {
+        ProcessContext(
+            app: app, kind: .rack, release: nil, directory: "/srv/\(app)", environment: ["SECRET=1"], ruby: "ruby",
+            python: "python3", nodejs: "node")
     }
 
     func reload(caller: Caller) async throws(ControlError) -> ReloadAnswer {

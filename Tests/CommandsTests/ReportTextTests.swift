@@ -42,9 +42,10 @@ struct ReportTextTests {
                 "blog: /srv/blog (rack, production)", "  live: 42-9be0d13",
                 "  requests: 1 in progress, 3 waiting (of 100)",
                 "  deploy 43 is running: build, since 1970-01-01T00:00:00.000Z, by ann",
-                "  GENERATION  RELEASE     STATE  WORKER  PID  WORKER STATE  NOW  SERVED       AGE  MEMORY  LAST ERROR",
-                "  g7          42-9be0d13  live   w12     345  ready           1      99  1 m 01 s  123 MB",
-                "  memory of generation g7: 120 MB private, 3.0 MB swapped out, 150 MB in all, 200 MB with its files",
+                "  g7  42-9be0d13  live  1 of 1 worker",
+                "    WORKER  PID  STATE  NOW  SERVED       AGE  PRIVATE  SHARED",
+                "    w12     345  ready    1      99  1 m 01 s   123 MB   80 MB",
+                "    memory: 120 MB private, 3.0 MB swapped out, 150 MB in all, 200 MB with its files",
                 "  error: last failure", "    step: load_app", "    SyntaxError", "    last output:", "      boom",
                 "    hint: mend it",
             ])
@@ -71,6 +72,39 @@ struct ReportTextTests {
                 "  clock.1    -        345  running                       0  1 m 01 s",
                 "  worker.1   -          -  waiting, keeps ending         4      0 ms  exit status 1: boom",
             ])
+    }
+
+    @Test func `Status tells what boots and what is waited for, within 80 columns`() {
+        var app = AppStatus(
+            name: AppName("blog")!, root: "/srv/blog", mode: .deployRoot, kind: .rack, environment: "production")
+        func worker(_ number: UInt32, _ state: String) -> WorkerStatus {
+            WorkerStatus(
+                number: WorkerNumber(number), pid: 4_194_304, state: state, requestsNow: 12, requestsTotal: 123_456_789,
+                ageSeconds: 360_000)
+        }
+        var booting = worker(124, "loading")
+        booting.step = "load_app"
+        booting.lastError = "the app raised"
+        booting.memory = MemoryStatus(
+            privateBytes: 120 << 20, swapBytes: 0, sharedBytes: 80 << 20, pssBytes: 1, processes: 1, isExact: true)
+        var old = GenerationStatus(
+            number: GenerationNumber(6), release: "41-1234567", state: .draining, workers: [worker(9, "draining")])
+        old.drain = DrainStatus(requests: 1, streams: 2, requestsEndInSeconds: 540, streamsEndInSeconds: 61.4)
+        let new = GenerationStatus(
+            number: GenerationNumber(7), release: "42-9be0d13", state: .booting, target: 2,
+            workers: [worker(123, "available"), booting])
+        app.generations = [old, new]
+        let server = ServerStatus(
+            instance: "default", version: "1.0", supervisorPid: 1, corePid: 2,
+            startedAt: WallTime(millisecondsSince1970: 0), uptimeSeconds: 90, listeners: ["0.0.0.0:80"])
+        let traits = TerminalTraits(isLive: true, hasColour: false, hasUnicode: true, columns: 80)
+        let lines = StatusText(traits: traits).lines(StatusReport(server: server, apps: [app]))
+        #expect(lines.contains("  g6  41-1234567  draining  0 of 0 workers"), "\(lines)")
+        #expect(lines.contains("    waits for 1 request (cut in 9 m 00 s), 2 streams (closed in 1 m 01 s)"), "\(lines)")
+        #expect(lines.contains("  g7  42-9be0d13  booting  1 of 2 workers"), "\(lines)")
+        #expect(lines.contains { $0.hasPrefix("    w124    4194304  loading: load_app") }, "\(lines)")
+        #expect(lines.count { $0 == "    last error: the app raised" } == 1, "\(lines)")
+        #expect(lines.allSatisfy { $0.count <= 80 } && lines.contains { $0.hasSuffix("120 MB   80 MB") }, "\(lines)")
     }
 
     @Test func `Every event that a person should see becomes a step`() {

@@ -31,7 +31,7 @@ extension SystemTests {
 
             let status = try server.command("status")
             #expect(
-                status.output.contains(/memory of generation g1: \d+ MB private, \d+ MB in all/), "\(status.output)")
+                status.output.contains(/memory: \d+ MB private, \d+ MB in all/), "\(status.output)")
             // Where there are control groups all of it is in one; said in either case, in the log too.
             let note = try #require(try server.status().server.controlGroups)
             #expect(server.log.contains(note) && status.output.contains(note), "\(server.log)")

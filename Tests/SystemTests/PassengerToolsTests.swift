@@ -101,7 +101,9 @@ extension SystemTests {
             let rows = memory.output.split(separator: "\n").filter { $0.contains(/MB +Passenger\x20/) }
             #expect(
                 rows.contains { $0.contains("Passenger watchdog") } && rows.contains { $0.contains("Passenger core") })
-            #expect(rows.count { $0.contains("Passenger RubyApp: \(server.directory) (production)") } >= 2, "\(memory.everything)")
+            #expect(
+                rows.count { $0.contains("Passenger RubyApp: \(server.directory) (production)") } >= 2,
+                "\(memory.everything)")
             #expect(memory.output.contains(/### Total private dirty RSS: [1-9]\d*\.\d\d MB/), "\(memory.everything)")
 
             let list = try run(server, "passenger-config", ["list-instances", "--json"])

@@ -126,6 +126,9 @@ int cl_event_descriptor(void);
 void cl_event_signal(int fd);
 void cl_event_clear(int fd);
 
+// Whether something keeps the clock (adjtimex(2)).
+int cl_clock_is_synchronized(void);
+
 // Inotify.
 int cl_inotify_create(void);
 int cl_inotify_add(int fd, const char *_Nonnull path, uint32_t mask);

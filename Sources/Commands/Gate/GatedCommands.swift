@@ -21,6 +21,14 @@ extension MemoryStatsCommand: GatedCommand {
     mutating func wasConfined() { alone = true }
 }
 
+extension LogsCommand: GatedCommand {
+    static var neededRole: AppRole { .view }
+    var target: TargetOptions {
+        get { named.options }
+        set { named.options = newValue }
+    }
+}
+
 extension ReleasesCommand: GatedCommand {
     static var neededRole: AppRole { .view }
 }

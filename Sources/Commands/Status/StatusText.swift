@@ -50,7 +50,7 @@ struct StatusText: Sendable {
         }
         if let operation = app.operation { lines.append("  \(running(operation))") }
         lines += warnings(app.warnings)
-        lines += workers(app) + app.generations.compactMap(memory)
+        lines += app.generations.isEmpty ? ["  no workers"] : app.generations.flatMap(generation)
         lines += companions(app)
         if let failure = app.lastFailure {
             let when = failure.at.map { " at \($0)" } ?? ""
@@ -75,40 +75,62 @@ struct StatusText: Sendable {
         return Style.warning.applied(to: text.showable, traits)
     }
 
-    private func workers(_ app: AppStatus) -> [String] {
-        var table = Table([
-            .init("GENERATION"), .init("RELEASE"), .init("STATE"), .init("WORKER"), .init("PID", .right),
-            .init("WORKER STATE"), .init("NOW", .right), .init("SERVED", .right), .init("AGE", .right),
-            .init("MEMORY", .right), .init("LAST ERROR"),
-        ])
-        for generation in app.generations {
-            let head = [
-                StyledText("\(generation.number)"), StyledText(generation.release ?? "-"),
-                StyledText(generation.state.rawValue, style(generation.state)),
-            ]
-            if let preloader = generation.preloader, preloader.pid != nil { table.add(head + cells(preloader)) }
-            if generation.workers.isEmpty { table.add(head + (generation.state == .live ? asleep : [])) }
-            for worker in generation.workers { table.add(head + cells(worker)) }
+    private func generation(_ generation: GenerationStatus) -> [String] {
+        let release = generation.release.map { "  \($0)" } ?? ""
+        let state = style(generation.state).applied(to: generation.state.rawValue, traits)
+        let kept = generation.workers.isEmpty && generation.target == 0 ? "" : "  \(count(generation))"
+        var lines = ["  \(generation.number)\(release.showable)  \(state)\(kept)"]
+        if generation.workers.isEmpty, generation.target == 0, generation.state == .live {
+            lines[0] += ", asleep: the next request wakes it"
         }
-        return table.isEmpty ? ["  no workers"] : table.lines(traits, indent: 2)
+        if let drain = generation.drain { lines.append("    waits for \(words(drain))") }
+        lines += processes(generation)
+        // Each worker has its generation's.
+        let errors = Set(generation.workers.compactMap(\.lastError)).sorted()
+        lines += errors.map { "    \(Style.bad.applied(to: "last error:", traits)) \($0.showable)" }
+        return lines + (memory(generation).map { [$0] } ?? [])
     }
 
-    private var asleep: [StyledText] { [StyledText("-"), StyledText("-"), StyledText("asleep", .faint)] }
+    private func count(_ generation: GenerationStatus) -> String {
+        let serving = generation.workers.count { !($0.step != nil || ["draining", "stopping"].contains($0.state)) }
+        return "\(serving) of \(HumanFormat.count(max(generation.target, serving), "worker"))"
+    }
 
-    private func cells(_ preloader: PreloaderStatus) -> [StyledText] {
-        [
-            StyledText("preloader"), StyledText(preloader.pid.map { "\($0)" } ?? "-"), StyledText(preloader.state),
-            StyledText("-"), StyledText("-"), StyledText("-"), StyledText("-"), StyledText(""),
-        ]
+    private func words(_ drain: DrainStatus) -> String {
+        func until(_ seconds: Double?, _ what: String) -> String {
+            seconds.map { " (\(what) in \(HumanFormat.duration(seconds: $0.rounded())))" } ?? ""
+        }
+        let requests = HumanFormat.count(drain.requests, "request") + until(drain.requestsEndInSeconds, "cut")
+        let streams = HumanFormat.count(drain.streams, "stream") + until(drain.streamsEndInSeconds, "closed")
+        switch (drain.requests, drain.streams) {
+        case (0, 0): return "its workers to end"
+        case (_, 0): return requests
+        case (0, _): return streams
+        default: return "\(requests), \(streams)"
+        }
+    }
+
+    private func processes(_ generation: GenerationStatus) -> [String] {
+        var table = Table([
+            .init("WORKER"), .init("PID", .right), .init("STATE"), .init("NOW", .right), .init("SERVED", .right),
+            .init("AGE", .right), .init("PRIVATE", .right), .init("SHARED", .right),
+        ])
+        if let preloader = generation.preloader, let pid = preloader.pid {
+            table.add([StyledText("preloader"), StyledText("\(pid)"), StyledText(preloader.state)])
+        }
+        for worker in generation.workers { table.add(cells(worker)) }
+        return table.isEmpty ? [] : table.lines(traits, indent: 4)
     }
 
     private func cells(_ worker: WorkerStatus) -> [StyledText] {
-        [
-            StyledText("\(worker.number)"), StyledText(worker.pid.map { "\($0)" } ?? "-"), StyledText(worker.state),
-            StyledText("\(worker.requestsNow)"), StyledText("\(worker.requestsTotal)"),
-            StyledText(HumanFormat.duration(seconds: worker.ageSeconds)),
-            StyledText(worker.memory.map { HumanFormat.size(bytes: $0.privateBytes + $0.swapBytes) } ?? "-"),
-            StyledText(worker.lastError ?? "", .bad),
+        let own = worker.memory.map { HumanFormat.size(bytes: $0.privateBytes + $0.swapBytes) } ?? "-"
+        let shared = worker.memory.map { HumanFormat.size(bytes: $0.sharedBytes) } ?? "-"
+        let step = worker.step.map { ": \($0)" } ?? ""
+        return [
+            StyledText("\(worker.number)"), StyledText(worker.pid.map { "\($0)" } ?? "-"),
+            StyledText(worker.state + step), StyledText("\(worker.requestsNow)"),
+            StyledText("\(worker.requestsTotal)"), StyledText(HumanFormat.duration(seconds: worker.ageSeconds)),
+            StyledText(own), StyledText(shared),
         ]
     }
 
@@ -138,7 +160,7 @@ struct StatusText: Sendable {
         let swap = memory.swapBytes > 0 ? ", \(HumanFormat.size(bytes: memory.swapBytes)) swapped out" : ""
         let all = HumanFormat.size(bytes: memory.pssBytes)
         let about = memory.isExact ? "" : "about "
-        var line = "  memory of generation \(generation.number): \(about)\(own) private\(swap), \(all) in all"
+        var line = "    memory: \(about)\(own) private\(swap), \(all) in all"
         if let counted = generation.controlGroup?.memoryBytes {
             line += ", \(HumanFormat.size(bytes: counted)) with its files"
         }

@@ -252,6 +252,10 @@ struct CoreControlPlane: ControlPlane {
         }
     }
 
+    func logs(_ name: AppName, _ query: LogQuery) async throws(ControlError) -> AsyncStream<[LogEvent]> {
+        try app(name).appLog.board.read(query)
+    }
+
     func deploys(_ name: AppName) async throws(ControlError) -> [DeploySummary] {
         return try await app(name).operations.deploys().map { DeploySummary($0) }
     }
@@ -292,6 +296,22 @@ struct CoreControlPlane: ControlPlane {
         let app = try await started(name)
         let requester = Requester(caller, request.origin, "passenger env")
         return try await AppEnvironmentFile(app).change(request, by: requester)
+    }
+
+    func processContext(_ name: AppName) async throws(ControlError) -> ProcessContext {
+        let app = try await started(name)
+        guard let settings = await app.operations.liveSettings() else {
+            throw ControlError(
+                .refused, "Nothing of \(name) is live.", hint: "See what keeps it from that: passenger status")
+        }
+        let environment = AppEnvironment.make(
+            inherited: app.settings.inheritedVariables, settings: settings, fileVariables: app.settings.fileVariables,
+            user: settings.users.user.flatMap { UserDirectory.entry(policyName: $0) }
+                ?? app.plan.users.workers.flatMap { UserDirectory.entry(policyName: $0) })
+        return ProcessContext(
+            app: name, kind: settings.kind, release: await app.operations.overview().live?.label.name,
+            directory: settings.directory, environment: environment, ruby: settings.ruby, python: settings.python,
+            nodejs: settings.nodejs)
     }
 
     func reload(caller: Caller) async throws(ControlError) -> ReloadAnswer { try await reload.ask() }

@@ -36,6 +36,8 @@ final class AppLog: Sendable {
     private let events: EventLog
     private let state = Mutex(State())
     private let recent = Mutex(RecentLines())
+    /// What `passenger logs` shows.
+    let board = LogBoard()
 
     init(app: AppName, user: String?, tools: Tools, events: EventLog) {
         self.app = app
@@ -60,6 +62,7 @@ final class AppLog: Sendable {
 
     func write(_ source: OutputSource, _ stream: StandardStream, _ text: String) {
         recent.withLock { $0.note(source, stream, text) }
+        board.note(source, stream, text)
         let line = Line(source: source, stream: stream, text: text)
         let isTaken = state.withLock { state in
             if state.path == nil { return false }
@@ -76,6 +79,7 @@ final class AppLog: Sendable {
 
     /// The app is served no more: further lines go into the server's log.
     func close() {
+        board.close()
         let (writer, descriptor) = state.withLock { state in
             defer { state = State(asked: state.asked + 1) }
             return (state.writer, state.descriptor)

@@ -1,4 +1,5 @@
 import AdminAPI
+import Linux
 import Model
 import Pool
 import Spawning
@@ -15,9 +16,12 @@ struct Measurements: Sendable {
         var status = GenerationStatus(
             generation,
             workers: zip(generation.workers, figures).map { worker, memory in
-                WorkerStatus(
+                var status = WorkerStatus(
                     worker, lastError: generation.lastError?.summary, memory: memory.map { MemoryStatus($0) })
+                if status.concurrency == nil { status.step = spawner.step(of: worker.number) ?? "spawn" }
+                return status
             })
+        if generation.state == .draining { status.drain = DrainStatus(generation) }
         status.preloader = spawner.preloader(of: generation.number, app).map {
             PreloaderStatus(state: $0.state.rawValue, pid: $0.pid, reason: $0.reason)
         }
@@ -33,6 +37,18 @@ struct Measurements: Sendable {
         }
         return ControlGroupStatus(
             path: path, memoryBytes: figures.memoryBytes, cpuSeconds: Double(figures.cpuMicroseconds) / 1e6)
+    }
+}
+
+extension DrainStatus {
+    init(_ generation: GenerationSnapshot) {
+        func left(_ deadline: Instant?) -> Double? {
+            deadline.flatMap { $0 == .distantFuture ? nil : max(0, ($0 - monotonicNow()).inSeconds) }
+        }
+        self.init(
+            requests: generation.workers.reduce(0) { $0 + $1.requestsNow },
+            streams: generation.workers.reduce(0) { $0 + $1.streamsNow },
+            requestsEndInSeconds: left(generation.drainDeadline), streamsEndInSeconds: left(generation.streamDeadline))
     }
 }
 

@@ -17,7 +17,7 @@ struct RecentLines {
     private var others: [Line] = []
 
     mutating func note(_ source: OutputSource, _ stream: StandardStream, _ text: String) {
-        guard case .worker(let worker) = source else { return }
+        guard case .worker(let worker, _) = source else { return }
         let line = Line(worker: worker, text: String(text.prefix(RecentLines.longest)))
         if stream == .stderr { RecentLines.append(line, to: &errors) } else { RecentLines.append(line, to: &others) }
     }

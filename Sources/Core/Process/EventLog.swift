@@ -198,7 +198,7 @@ struct EventLog: Sendable {
 
     private func about(_ app: AppName, _ source: OutputSource) -> EventLog {
         switch source {
-        case .worker(let worker): about(app: app, worker: worker)
+        case .worker(let worker, let generation): about(app: app, generation: generation, worker: worker)
         case .preloader(let generation): about(app: app, generation: generation)
         case .companion(let id): about(app: app, companion: id)
         }

@@ -46,6 +46,9 @@ package struct GenerationSnapshot: Sendable, Equatable {
     package var traffic: TrafficCounts
     package var lastError: BootFailure?
     package var bornAt: Instant
+    /// While it drains: when requests are cut, and when the last stream is closed.
+    package var drainDeadline: Instant?
+    package var streamDeadline: Instant?
 }
 
 package struct WorkerSnapshot: Sendable, Equatable {

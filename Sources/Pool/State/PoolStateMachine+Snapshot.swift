@@ -30,7 +30,9 @@ extension Generation {
     func snapshot(_ workers: WorkerTable) -> GenerationSnapshot {
         GenerationSnapshot(
             number: number, release: spec.release, directory: spec.settings.directory, state: state, target: target,
-            workers: slots.map { workers[$0].snapshot() }, traffic: traffic, lastError: lastError, bornAt: bornAt)
+            workers: slots.map { workers[$0].snapshot() }, traffic: traffic, lastError: lastError, bornAt: bornAt,
+            drainDeadline: state == .draining ? drainDeadline : nil,
+            streamDeadline: state == .draining ? streamDeadline : nil)
     }
 }
 

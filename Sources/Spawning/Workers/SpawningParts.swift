@@ -5,13 +5,13 @@ package enum StandardStream: String, Sendable { case stdout, stderr }
 
 /// Whose output a line is, or who is spoken of.
 package enum OutputSource: Sendable, Equatable, CustomStringConvertible {
-    case worker(WorkerNumber)
+    case worker(WorkerNumber, of: GenerationNumber)
     case preloader(GenerationNumber)
     case companion(CompanionID)
 
     package var description: String {
         switch self {
-        case .worker(let number): "\(number)"
+        case .worker(let number, _): "\(number)"
         case .preloader(let generation): "\(generation) preloader"
         case .companion(let id): "\(id)"
         }

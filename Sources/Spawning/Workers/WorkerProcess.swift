@@ -197,13 +197,16 @@ final class WorkerProcess: ChildHandler {
 
     var tag: ChildTag? { state.withLock { $0.tag } }
 
+    /// What its boot is at; nil before its process says anything.
+    var step: String? { state.withLock { $0.pid == nil ? nil : $0.isReady ? "health" : $0.handshake.step } }
+
     func stopReading() { output.stop() }
 
     // MARK: Output
 
     private func lines(_ lines: [String], _ stream: StandardStream) {
         state.withLock { $0.tail.append(lines) }
-        for line in lines { parts.output(spec.app, .worker(worker), stream, line) }
+        for line in lines { parts.output(spec.app, .worker(worker, of: generation), stream, line) }
     }
 
     // MARK: Handshake
@@ -301,7 +304,7 @@ final class WorkerProcess: ChildHandler {
     }
 
     private func makeTeller(_ prover: WorkerProver) -> PhaseTeller {
-        let (path, parts, app, worker) = (socketPath, parts, spec.app, worker)
+        let (path, parts, app, source) = (socketPath, parts, spec.app, OutputSource.worker(worker, of: generation))
         return PhaseTeller(
             run: { pause, body in
                 if pause == .zero { return parts.runBlocking(body) }
@@ -313,7 +316,7 @@ final class WorkerProcess: ChildHandler {
                 return prover.tell(phase, at: .unix(path: path))
             },
             failed: {
-                parts.notice(app, .worker(worker), "its handler of the event `state` (\($0.rawValue)) failed")
+                parts.notice(app, source, "its handler of the event `state` (\($0.rawValue)) failed")
             })
     }
 

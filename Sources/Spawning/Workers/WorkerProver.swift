@@ -131,7 +131,9 @@ final class WorkerProver: Sendable {
             }
         case .proved(let weak, let note):
             if round.isNew {
-                if let note { parts.notice(endpoint.settings.name, .worker(endpoint.worker), note) }
+                if let note {
+                    parts.notice(endpoint.settings.name, .worker(endpoint.worker, of: endpoint.generation), note)
+                }
                 warmUp(round, endpoint.settings.health.warmup[...]) { [self] in
                     forget(endpoint.worker)
                     pool.workerProved(endpoint.worker, weak: weak)
@@ -173,7 +175,8 @@ final class WorkerProver: Sendable {
         parts.runBlocking { [self] in
             guard let result = ask(round, request, limit) else { return }
             if let problem = result.problem {
-                parts.notice(settings.name, .worker(round.endpoint.worker), "warm-up: \(problem)")
+                parts.notice(
+                    settings.name, .worker(round.endpoint.worker, of: round.endpoint.generation), "warm-up: \(problem)")
             }
             warmUp(round, paths.dropFirst(), then: done)
         }

@@ -84,6 +84,9 @@ package final class WorkerSpawner: Sendable {
         state.withLock { $0.preloaders[GenerationKey(app: app, generation: generation)] }
     }
 
+    /// The step of the boot that a worker is at, for `status`.
+    package func step(of worker: WorkerNumber) -> String? { state.withLock { $0.processes[worker] }?.step }
+
     package func prove(_ endpoint: WorkerEndpoint) { prover.prove(endpoint) }
 
     /// A worker of an earlier core.
