@@ -202,7 +202,7 @@ let package = Package(
         tests(
             "CoreTests",
             ["Model", "Linux", "AdminAPI", "AdminServer", "Pool", "Spawning", "Deploys", "Watching", "Core"]),
-        tests("CommandsTests", ["Model", "AdminAPI", "Commands", "Terminal"]),
+        tests("CommandsTests", ["Model", "Linux", "AdminAPI", "Commands", "Terminal"]),
         tests(
             "SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "Deploys", "passenger", "passenger-launch"]),
     ] + fuzzer + benchmarks

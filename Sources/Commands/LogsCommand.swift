@@ -33,7 +33,8 @@ struct LogsCommand: ParsableCommand {
             throw ValidationError("--lines is a number from 0 to \(LogQuery.mostLines).")
         }
         if generation != nil, generationNumber == nil { throw ValidationError("A generation is a number, such as 7.") }
-        if let worker, !worker.utf8.allSatisfy({ (0x2D...0x7A).contains($0) }) {
+        let isName = worker?.utf8.allSatisfy { $0.isNameByte } ?? true
+        if !isName {
             throw ValidationError("A worker is a number, such as w12.")
         }
     }
@@ -52,5 +53,17 @@ struct LogsCommand: ParsableCommand {
         query.source = worker.map { UInt32($0) == nil ? $0 : "w\($0)" }
         let app = try context.app(named.options, acceptsOnlyInstance: true)
         try LogScreen(context: context, app: app).show(query)
+    }
+}
+
+extension UInt8 {
+    /// Of a worker's or companion's name.
+    fileprivate var isNameByte: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
     }
 }

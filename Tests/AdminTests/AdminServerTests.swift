@@ -214,6 +214,36 @@ struct AdminServerTests {
         }
     }
 
+    @Test func `Logs are lines of JSON, and what is asked of them is checked`() async throws {
+        let plane = FakeControlPlane()
+        try await withServer(plane) { path in
+            let answer = try await raw(path, "GET", "/apps/blog/logs?lines=5&follow=true&generation=7&source=w1")
+            #expect(answer.status == 200 && answer.body == "{\"event\":\"skipped\",\"lines\":3}\n")
+            #expect(
+                plane.requests.withLock { $0 } == ["logs blog lines=5&follow=true&generation=7&source=w1"])
+            for query in ["lines=-1", "lines=x", "lines=99999999", "generation=x", "generation=-1"] {
+                #expect(try await raw(path, "GET", "/apps/blog/logs?\(query)").status == 400, "\(query)")
+            }
+        }
+    }
+
+    @Test(.enabled(if: getuid() == 0))
+    func `Whoever may look sees logs, and only who may run anything the environment of processes`() async throws {
+        let nobody = try #require(try lookUpUser(name: "nobody"))
+        for (role, context) in [(AppRole.view, "403"), (.operate, "403"), (.shell, "200")] {
+            var roles = AppRoles()
+            roles[role] = ["nobody"]
+            let access = AppAccess(app: blog, owners: [], roles: roles)
+            try await withServer(FakeControlPlane(access: [access])) { path in
+                let logs = try await blocking { try curl(path, "/apps/blog/logs", asUser: nobody.name) }
+                #expect(logs.hasPrefix("200"), "\(role): \(logs)")
+                let answer = try await blocking { try curl(path, "/apps/blog/context", asUser: nobody.name) }
+                #expect(
+                    answer.hasPrefix(context) && answer.contains("SECRET") == (context == "200"), "\(role): \(answer)")
+            }
+        }
+    }
+
     @Test func `livez answers always, readyz only when requests may be sent`() async throws {
         let plane = FakeControlPlane()
         try await withServer(plane) { path in

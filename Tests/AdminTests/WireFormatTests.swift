@@ -48,6 +48,24 @@ struct WireFormatTests {
         }
     }
 
+    @Test func `Lines of logs are written as documented, and read again`() throws {
+        let line = LogLine(
+            time: WallTime(millisecondsSince1970: 0), generation: GenerationNumber(7), worker: WorkerNumber(12),
+            source: "w12", stream: "stderr", text: "boom")
+        let lines: [(LogEvent, String)] = [
+            (
+                .line(line),
+                #"{"event":"line","generation":7,"source":"w12","stream":"stderr","text":"boom","time":"1970-01-01T00:00:00.000Z","worker":12}"#
+            ), (.skipped(lines: 3), #"{"event":"skipped","lines":3}"#),
+        ]
+        for (event, text) in lines {
+            let bytes = try WireJSON.encode(event)
+            #expect(String(decoding: bytes, as: UTF8.self) == text)
+            #expect(try WireJSON.decode(LogEvent.self, from: bytes) == event)
+        }
+        #expect(try WireJSON.decode(LogEvent.self, from: Array(#"{"event":"new"}"#.utf8)) == .unknown(event: "new"))
+    }
+
     @Test func `Outcomes, codes and exit statuses keep their names`() {
         #expect(
             OperationOutcome.allCases.map { "\($0.rawValue) \($0.exitStatus)" } == [

@@ -58,7 +58,10 @@ struct SSHGateTests {
             "passenger deploy --host root@db", "passenger deploy --app shop", "passenger deploy --instance other",
             "passenger stop", "passenger start /tmp", "passenger api POST /stop", "passenger config /etc",
             "passenger ssh-gate --app shop --role shell", "passenger integrate github", "passenger restart shop",
-            "passenger scale 4", "passenger pause", "passenger resume", "passenger detach-process 7",
+            "passenger exec -- id", "passenger exec blog -- sh", "passenger console", "passenger check /etc",
+            "passenger init /tmp", "passenger reopen-logs", "passenger logs shop", "passenger logs --root /",
+            "passenger memory-stats --app shop", "passenger scale 4", "passenger pause", "passenger resume",
+            "passenger detach-process 7",
             "passenger deploys show 1 --root /", "passenger rollback --root /", "passenger status --app shop",
             "passenger status --root /",
         ] as [String?])
@@ -70,6 +73,7 @@ struct SSHGateTests {
         let commands: [(String, AppRole)] = [
             ("passenger deploy", .deploy), ("passenger rollback", .deploy), ("passenger restart", .deploy),
             ("passenger pause", .operate), ("passenger resume", .operate), ("passenger status", .view),
+            ("passenger logs -f --worker w1", .view), ("passenger logs blog", .view), ("passenger memory-stats", .view),
         ]
         for role in AppRole.allCases {
             for (line, needed) in commands {

@@ -29,19 +29,51 @@ struct AppShell {
         guard user != nil else { throw ControlError(.failed, "User id \(owner) of \(app.app) has no name.") }
     }
 
-    /// By the kernel's word about a process that the supervisor started for the app, and not by what anybody says: root is
-    /// about to become that user. Without one, whoever owns the app's directory.
+    /// Whose processes the app's are, by the kernel's word: root is about to become that user, with an environment that the core
+    /// tells. So a core that lies must not be able to name a user whom it may not start processes as anyway: only children of
+    /// the supervisor count, and that is who listens, or its parent, and runs this program.
     private static func owner(_ app: AppTarget) throws(ControlError) -> UInt32 {
-        let report = try app.client.status()
-        let status = report.apps.first { $0.name == app.app }
-        let pids = status?.generations.reversed().flatMap(\.workers).compactMap(\.pid) ?? []
-        for pid in pids where processParent(pid: pid) == report.server.supervisorPid {
-            if let owner = Self.owner(of: "/proc/\(pid)") { return owner }
+        let supervisor = try supervisor(app)
+        guard let starter = owner(of: "/proc/\(supervisor)") else { throw untold(app) }
+        let status = try app.client.status().apps.first { $0.name == app.app }
+        let generations = status?.generations.reversed() ?? []
+        let pids = generations.flatMap { $0.workers.compactMap(\.pid) + [$0.preloader?.pid].compactMap { $0 } }
+        for pid in pids where processParent(pid: pid) == supervisor {
+            // One that is not root's starts nobody else's processes: what looks so is none of an app's.
+            if let owner = owner(of: "/proc/\(pid)"), starter == 0 || owner == starter { return owner }
         }
-        guard let root = status?.root, let owner = Self.owner(of: root) else {
-            throw ControlError(.failed, "Whose \(app.app) is cannot be told.")
+        throw untold(app)
+    }
+
+    private static func supervisor(_ app: AppTarget) throws(ControlError) -> Int32 {
+        guard let connection = try? connectUnix(path: app.client.socketPath),
+            let listener = try? peerCredentials(connection.number).pid
+        else { throw ControlError(.notRunning, "No server answers at \(app.client.socketPath).") }
+        // The core listens too, on the same socket, and is the supervisor's child.
+        let candidates = [processParent(pid: listener), listener].compactMap { $0 }
+        let own = program(of: "self")
+        // Whoever is not root becomes nobody.
+        guard let found = candidates.first(where: { isFirst($0) && (geteuid() != 0 || program(of: "\($0)") == own) })
+        else {
+            throw ControlError(
+                .refused, "The server of \(app.app) is not this program.",
+                hint: "As root, use the one that it was started with; or run the command as the app's user.")
         }
-        return owner
+        return found
+    }
+
+    private static func isFirst(_ pid: Int32) -> Bool {
+        ProcessEntry(pid: pid)?.command.contains("_supervise") ?? false
+    }
+
+    private static func program(of process: String) -> String? {
+        readLink("/proc/\(process)/exe").map { $0.hasSuffix(" (deleted)") ? String($0.dropLast(10)) : $0 }
+    }
+
+    private static func untold(_ app: AppTarget) -> ControlError {
+        ControlError(
+            .refused, "\(app.app) has no process now, so whose it is cannot be told.",
+            hint: "Send it a request, or see what keeps it from starting: passenger status")
     }
 
     private static func owner(of path: String) -> UInt32? {
