@@ -173,7 +173,7 @@ final class TestServer: @unchecked Sendable {
             else { return false }
             let states = Set(written.pool.apps.flatMap(\.generations).map { "\($0.number) \($0.state)" })
             let pids = Set(written.workers.map(\.process.pid))
-            return kept.allSatisfy { states.contains("\($0.number) \($0.state)") }
+            return kept.allSatisfy { states.contains("\($0.number.rawValue) \($0.state.rawValue)") }
                 && kept.flatMap(\.workers).compactMap(\.pid).allSatisfy(pids.contains)
         }
     }
