@@ -121,7 +121,12 @@ let package = Package(
         room("Deploys", ["Model", "Linux", "Pool", logging]),
         room("AdminAPI", ["Model"]),
         room("AdminClient", ["Model", "Linux", "AdminAPI"]),
-        room("AdminServer", ["Model", "Linux", "AdminAPI", "Telemetry", hummingbird, logging] + nio),
+        room(
+            "AdminServer",
+            [
+                "Model", "Linux", "AdminAPI", "Telemetry", hummingbird, logging,
+                .product(name: "Crypto", package: "swift-crypto"),
+            ] + nio),
         room(
             "Core",
             [

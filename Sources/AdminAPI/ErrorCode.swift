@@ -19,6 +19,10 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable {
     case superseded
     /// Not for this caller.
     case forbidden
+    /// Who asks is not known: no token, or one that nobody has.
+    case unauthorized
+    /// Too many wrong tokens came from there; `Retry-After` says when to try again.
+    case tooManyAttempts = "too_many_attempts"
     /// It was switched to, and switched back from.
     case rolledBack = "rolled_back"
     case timedOut = "timed_out"
@@ -28,7 +32,7 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable {
         case .failed, .internalError, .notFound: 1
         case .usage, .bodyTooLarge, .unknownApp: 2
         case .notRunning: 3
-        case .refused, .superseded, .forbidden: 4
+        case .refused, .superseded, .forbidden, .unauthorized, .tooManyAttempts: 4
         case .rolledBack: 5
         case .timedOut: 6
         }
@@ -37,11 +41,13 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable {
     package var httpStatus: Int {
         switch self {
         case .usage: 400
+        case .unauthorized: 401
         case .forbidden: 403
         case .unknownApp, .notFound: 404
         case .refused, .superseded: 409
         case .bodyTooLarge: 413
         case .failed, .rolledBack: 422
+        case .tooManyAttempts: 429
         case .internalError: 500
         case .notRunning: 503
         case .timedOut: 504

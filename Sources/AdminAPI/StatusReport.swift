@@ -23,6 +23,8 @@ package struct ServerStatus: Sendable, Codable, Equatable {
     package var warnings: [String]?
     /// Workers that all apps together may have; nil from an older server.
     package var maxPoolSize: Int?
+    /// Where the admin API and the dashboard are over TCP: `https://192.0.2.1:3200`; nil when they are not.
+    package var adminAddress: String?
     /// Where the control groups of generations are, or why there are none.
     package var controlGroups: String?
     package init(

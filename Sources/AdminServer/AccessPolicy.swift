@@ -74,7 +74,7 @@ package struct AccessPolicy: Sendable, Equatable {
         let holders = access.map { $0.roles.holders(of: role) } ?? []
         let others = holders.isEmpty ? "" : ", and \(holders.joined(separator: ", "))"
         return ControlError(
-            .forbidden, "User id \(caller.uid) may not \(AccessPolicy.deed(role)) \(app).",
+            .forbidden, "\(caller.subject) may not \(AccessPolicy.deed(role)) \(app).",
             hint: "Root, the user that the server runs as and the app's owner may\(others): 'roles' in the server file."
         )
     }

@@ -15,6 +15,7 @@ struct AdminRoutes {
 
     func responder() -> some HTTPResponder<AdminContext> {
         let router = Router(context: AdminContext.self)
+        router.add(middleware: AuditTrail())
         router.add(middleware: ErrorAnswers())
         router.add(middleware: AccessCheck(standing: standing))
         addServerRoutes(router)
@@ -53,7 +54,7 @@ struct AdminRoutes {
     private func requireAll(_ context: AdminContext, to deed: String) throws {
         guard standing != .all else { return }
         throw ControlError(
-            .forbidden, "User id \(context.caller.uid) may not \(deed) this server.",
+            .forbidden, "\(context.caller.subject) may not \(deed) this server.",
             hint: "Run the command as root or as the user that the server runs as.")
     }
 

@@ -13,15 +13,15 @@ import Synchronization
 /// Hummingbird's own server unlinks and binds its path again, which would take the socket away from the supervisor; so
 /// its HTTP channel is driven over NIO's bootstrap here.
 package struct AdminServer: Sendable {
-    private let controlPlane: any ControlPlane
+    let controlPlane: any ControlPlane
     private let access: AccessPolicy
-    private let logger: Logger
+    let logger: Logger
     private let connections: ConnectionLimit
-    private let uploads = ArchiveUpload()
-    private let listening = ListeningChannel()
+    let uploads = ArchiveUpload()
+    let listening = ListeningChannels()
 
     /// An idle connection is closed after this long; one that streams events is not idle.
-    private static let idleTimeout = TimeAmount.seconds(60)
+    static let idleTimeout = TimeAmount.seconds(60)
     /// How long a peer may take to read the end of its answer when the server stops.
     private static let farewell = TimeAmount.seconds(1)
 
@@ -38,7 +38,7 @@ package struct AdminServer: Sendable {
         let server = try await ServerBootstrap(group: group).bind(listener) { [logger] channel in
             http.setup(channel: channel, logger: logger).map { AdminConnection(http: $0, caller: caller(on: channel)) }
         }
-        listening.set(server.channel)
+        listening.add(server.channel)
         try await withThrowingDiscardingTaskGroup { tasks in
             try await server.executeThenClose { inbound in
                 for try await connection in inbound {
@@ -51,8 +51,7 @@ package struct AdminServer: Sendable {
     /// Somebody else does from now on. Connections that are there are served until they end, or `run` is cancelled. The socket is
     /// closed only then: one that is being accepted would be lost with it, and NIO ends the process for that.
     package func stopAccepting() async {
-        guard let channel = listening.channel else { return }
-        try? await channel.setOption(.autoRead, value: false).get()
+        for channel in listening.all { try? await channel.setOption(.autoRead, value: false).get() }
     }
 
     private func serve(_ connection: AdminConnection) async {
@@ -65,7 +64,13 @@ package struct AdminServer: Sendable {
         }
         defer { connections.leave(place) }
         let standing = await standing(of: caller)
-        let task = Task { await makeHTTP(for: caller, standing).handle(value: connection.http, logger: logger) }
+        await handle(connection.http, by: makeHTTP(for: caller, standing))
+    }
+
+    /// Until the connection ends.
+    func handle(_ connection: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, by http: HTTP1Channel) async {
+        let channel = connection.channel
+        let task = Task { await http.handle(value: connection, logger: logger) }
         // A client that goes away while an operation is silent is noticed here, and not at the next event.
         channel.closeFuture.whenComplete { _ in task.cancel() }
         await withTaskCancellationHandler {
@@ -98,11 +103,11 @@ package struct AdminServer: Sendable {
     }
 }
 
-/// The one that accepts, once there is one.
-private final class ListeningChannel: Sendable {
-    private let stored = Mutex<(any Channel)?>(nil)
-    var channel: (any Channel)? { stored.withLock { $0 } }
-    func set(_ channel: any Channel) { stored.withLock { $0 = channel } }
+/// Those that accept.
+final class ListeningChannels: Sendable {
+    private let stored = Mutex<[any Channel]>([])
+    var all: [any Channel] { stored.withLock { $0 } }
+    func add(_ channel: any Channel) { stored.withLock { $0.append(channel) } }
 }
 
 private struct AdminConnection: Sendable {

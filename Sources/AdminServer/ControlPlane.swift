@@ -1,14 +1,27 @@
 package import AdminAPI
 package import Model
 
-/// Who is at the other end of an admin connection, as the kernel says (SO_PEERCRED).
-package struct Caller: Sendable, Equatable {
+/// Who is at the other end of an admin connection, as the kernel says (SO_PEERCRED), or as a token does.
+package struct Caller: Sendable, Equatable, CustomStringConvertible {
+    /// Over TCP, the server's own.
     package var uid: UInt32
     package var pid: Int32
+    /// Name of the token, over TCP.
+    package var token: String?
     package init(uid: UInt32, pid: Int32) {
         self.uid = uid
         self.pid = pid
     }
+
+    package init(token: String, uid: UInt32) {
+        self.init(uid: uid, pid: 0)
+        self.token = token
+    }
+
+    /// For people: `user id 1000`, `token ci`.
+    package var description: String { token.map { "token \($0)" } ?? "user id \(uid)" }
+    /// At the beginning of a sentence.
+    var subject: String { token.map { "Token \($0)" } ?? "User id \(uid)" }
 }
 
 /// What the admin API can ask for; the core implements it. Routes parse, check the caller, call one of these, and print.

@@ -16,7 +16,11 @@ extension ControlError {
         body.append(UInt8(ascii: "\n"))
         var headers: HTTPFields = [.contentType: "application/json"]
         // What is left of such a request is not worth reading.
-        if code == .forbidden || code == .bodyTooLarge { headers[.connection] = "close" }
+        if [.forbidden, .bodyTooLarge, .unauthorized, .tooManyAttempts].contains(code) {
+            headers[.connection] = "close"
+        }
+        if code == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+        if code == .tooManyAttempts { headers[.retryAfter] = "\(AttemptLimit.ofPeer.every.components.seconds)" }
         let status = HTTPResponse.Status(code: code.httpStatus)
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body)))
     }
@@ -50,18 +54,31 @@ struct ErrorAnswers: RouterMiddleware {
 struct AccessCheck: RouterMiddleware {
     typealias Context = AdminContext
     /// For whatever looks after the machine's servers, under any user.
-    private static let open: Set = ["/livez", "/readyz"]
+    static let open: Set = ["/livez", "/readyz"]
     let standing: Standing
 
     func handle(
         _ request: Request, context: AdminContext, next: @concurrent (Request, AdminContext) async throws -> Response
     ) async throws -> Response {
+        // Only browsers send these, and no page has any business here: it might be anybody's, and the connection an operator's
+        // own through ssh.
+        guard request.headers[.origin] == nil, request.isOfThisSite else {
+            throw ControlError(.forbidden, "The admin API is not for pages of other sites.")
+        }
         guard !standing.isStranger || AccessCheck.open.contains(request.uri.path) else {
             throw ControlError(
-                .forbidden, "User id \(context.caller.uid) may not control this server.",
+                .forbidden, "\(context.caller.subject) may not control this server.",
                 hint: "Run the command as root, as the user that the server runs as, as an app's owner, or as somebody "
                     + "who has a role with one: 'roles' in the server file.")
         }
         return try await next(request, context)
+    }
+}
+
+extension Request {
+    /// False when a browser says that a page of another site has sent it there.
+    var isOfThisSite: Bool {
+        guard let name = HTTPField.Name("Sec-Fetch-Site"), let site = headers[name] else { return true }
+        return site == "same-origin" || site == "none"
     }
 }

@@ -75,7 +75,8 @@ struct WireFormatTests {
         #expect(
             ErrorCode.allCases.map { "\($0.rawValue) \($0.exitStatus)" } == [
                 "failed 1", "internal_error 1", "usage 2", "body_too_large 2", "unknown_app 2", "not_found 1",
-                "not_running 3", "refused 4", "superseded 4", "forbidden 4", "rolled_back 5", "timed_out 6",
+                "not_running 3", "refused 4", "superseded 4", "forbidden 4", "unauthorized 4", "too_many_attempts 4",
+                "rolled_back 5", "timed_out 6",
             ])
         var late = OperationResult(.failed, failure: WireFormatTests.failure)
         #expect(late.exitStatus == 1)

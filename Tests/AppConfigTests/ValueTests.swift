@@ -47,8 +47,10 @@ struct ValueTests {
     func examples(name: String) throws {
         let key = try #require(KeyTable.all.first { $0.name == name })
         // Some make sense only together.
-        let pair = ["ssl_certificate: /c", "ssl_certificate_key: /k"].filter { !$0.hasPrefix("\(name):") }
-        let rest = name.hasPrefix("ssl") ? pair : []
+        let pair = ["ssl_certificate: /c", "ssl_certificate_key: /k", "admin_tokens: /t"].filter {
+            !$0.hasPrefix("\(name):")
+        }
+        let rest = name.hasPrefix("ssl") || name == "admin_port" ? pair : []
         let loaded = try load(([key.nestedExample] + rest).joined(separator: "\n"))
         #expect(loaded.origins[name]?.line == 1)
     }

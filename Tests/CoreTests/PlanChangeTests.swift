@@ -70,7 +70,7 @@ import Testing
         ]
         let refused: Set = [
             "instanceName", "socketBacklog", "pidFile", "logFormat", "coreUser", "runtimeDirectory", "stateDirectory",
-            "eventLoops", "proxyProtocol", "cacheMemoryLimit",
+            "eventLoops", "proxyProtocol", "cacheMemoryLimit", "remoteAdmin",
         ]
         let all = Set(Mirror(reflecting: ServerSettings()).children.compactMap(\.label))
         #expect(all == taken.union(refused))

@@ -2,7 +2,7 @@ import Model
 
 extension KeyTable {
     /// Keys of the server: listeners, users, files, directories, ceilings. An app's own file may not set them.
-    static let serverKeys: [ConfigKey] = listenKeys + tlsKeys + processKeys + userKeys + placeKeys
+    static let serverKeys: [ConfigKey] = listenKeys + tlsKeys + adminKeys + processKeys + userKeys + placeKeys
 
     private static let listenKeys: [ConfigKey] = [
         ConfigKey(
@@ -49,6 +49,24 @@ extension KeyTable {
         ConfigKey(
             "ssl_redirect", .server, .boolean, \.server.tls.redirect, by: .reload,
             "Send clients of the plain port to https"),
+    ]
+
+    private static let adminKeys: [ConfigKey] = [
+        ConfigKey(
+            "admin_port", .server, .integer(0...65535, 3200), \.adminPort, by: .upgrade,
+            "TCP port for the admin API and the dashboard (without it: only the Unix socket)"),
+        ConfigKey(
+            "admin_address", .server, .name("an IP address", "127.0.0.1"), \.adminAddress, by: .upgrade,
+            "Address of admin_port; one that other machines reach needs TLS"),
+        ConfigKey(
+            "admin_tokens", .server, .path("/etc/passenger/tokens"), \.adminTokens, by: .upgrade,
+            "File of who may use admin_port: a name, what it may do, and a token on each line; mode 0600"),
+        ConfigKey(
+            "admin_ssl_certificate", .server, .path("/etc/ssl/admin.pem"), \.adminCertificate, by: .upgrade,
+            "Certificate and chain of admin_port, PEM"),
+        ConfigKey(
+            "admin_ssl_certificate_key", .server, .path("/etc/ssl/admin.key"), \.adminCertificateKey, by: .upgrade,
+            "Private key of admin_ssl_certificate, PEM"),
     ]
 
     /// Of one app each, but about places that its own files may not open up.

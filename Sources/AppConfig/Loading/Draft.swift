@@ -17,6 +17,12 @@ struct Draft: Sendable {
     var sslPort: Int?
     var certificates: [String] = []
     var certificateKeys: [String] = []
+    // And these `ServerSettings.remoteAdmin`.
+    var adminPort: Int?
+    var adminAddress: String?
+    var adminTokens: String?
+    var adminCertificate: String?
+    var adminCertificateKey: String?
 
     // Together with the files that there are, these become kind, startup file and command (`Startup`).
     var kind: AppKind?

@@ -22,13 +22,14 @@ struct ServerAssembly {
             server.listen = speaksTLS ? [] : [plain]
             server.tls.listen = speaksTLS ? [plain] : []
         }
+        server.remoteAdmin = try AdminAssembly.settings(merge)
         server.runtimeDirectory = try runtimeDirectory(merge)
         server.pidFile = server.pidFile ?? standardPidFile(server)
         return server
     }
 
     func warnings(_ merge: Merge) -> [ConfigProblem] {
-        var warnings = TLSAssembly.warnings(merge)
+        var warnings = TLSAssembly.warnings(merge) + AdminAssembly.warnings(merge)
         guard merge.draft.socketFile != nil else { return warnings }
         let usesAddress = TLSAssembly.isOn(merge.draft) && merge.draft.sslPort != nil
         for key in usesAddress ? ["port"] : ["address", "port"] {

@@ -175,7 +175,9 @@ extension ControlError {
     fileprivate var mayPass: Bool {
         switch code {
         case .failed, .internalError, .notRunning, .superseded, .timedOut: true
-        case .usage, .bodyTooLarge, .unknownApp, .notFound, .refused, .forbidden, .rolledBack: false
+        case .usage, .bodyTooLarge, .unknownApp, .notFound, .refused, .forbidden, .rolledBack, .unauthorized,
+            .tooManyAttempts:
+            false
         }
     }
 }

@@ -2,14 +2,15 @@ import AppConfig
 import Foundation
 import Model
 
-/// Which certificate and key files the supervisor may open for the core. A root supervisor opens only what root alone
-/// decides about: in a directory that others may write in, a link could lead it to any file of the machine.
+/// Which files (certificates, keys, the tokens of the admin API) the supervisor may open for the core. A root supervisor
+/// opens only what root alone decides about: in a directory that others may write in, a link could lead it to any file of
+/// the machine.
 struct CertificatePaths {
     private(set) var trusted: [String] = []
     private(set) var warnings: [String] = []
 
-    init(_ certificates: [CertificateFiles], isRoot: Bool) {
-        for path in certificates.flatMap({ [$0.chain, $0.key] }) where !trusted.contains(path) {
+    init(_ certificates: [CertificateFiles], and others: [String] = [], isRoot: Bool) {
+        for path in certificates.flatMap({ [$0.chain, $0.key] }) + others where !trusted.contains(path) {
             guard isRoot, let objection = Self.objection(path) else {
                 trusted.append(path)
                 continue

@@ -20,6 +20,7 @@ struct StartPlans {
         if request.isTransient {
             server.listen = []
             server.tls.listen = []
+            server.remoteAdmin = nil
         }
         core = CoreBootPlan(
             programVersion: ProductVersion.current, server: server, apps: apps, refused: refused,
@@ -31,7 +32,10 @@ struct StartPlans {
             ownUser: geteuid(),
             coreUser: users.core?.uid ?? geteuid(), openFilesSoft: openFiles.soft, openFilesHard: openFiles.hard,
             lowersNiceness: canLowerNiceness())
-        let certificates = CertificatePaths(server.tls.certificates, isRoot: geteuid() == 0)
+        let admin = server.remoteAdmin
+        let certificates = CertificatePaths(
+            server.tls.certificates + [admin?.certificate].compactMap { $0 }, and: [admin?.tokens].compactMap { $0 },
+            isRoot: geteuid() == 0)
         core.warnings += certificates.warnings + warnings
         supervisor = SupervisorPlan()
         supervisor.readableFiles = certificates.trusted
@@ -83,7 +87,8 @@ struct StartPlans {
                 }
             }
         }
-        return [admin] + plans(server.listen, .http) + plans(server.tls.listen, .https)
+        let remote = server.remoteAdmin.map { ListenerPlan(name: "admin-tcp", address: $0.listen, backlog: 128) }
+        return [admin] + plans(server.listen, .http) + plans(server.tls.listen, .https) + [remote].compactMap { $0 }
     }
 }
 

@@ -28,7 +28,7 @@ struct SettingsList: Sendable {
         "static_files_directory": "static_files_dir", "base_u_r_i": "base_uri", "cache.is_on": "turbocaching",
         "cache.vary_by_cookie": "vary_turbocache_by_cookie", "cache_memory_limit": "turbocaching_memory",
         "tls.http2": "http2", "tls.redirect": "ssl_redirect", "tls.certificates": "ssl_certificate",
-        "asset_overlap_releases": "deploy.asset_overlap",
+        "remote_admin": "admin_port", "asset_overlap_releases": "deploy.asset_overlap",
     ]
 
     /// Nil for a struct of further settings.

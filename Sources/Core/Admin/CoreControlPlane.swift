@@ -15,10 +15,12 @@ struct CoreControlPlane: ControlPlane {
     let pool: Pool
     let archives: ArchiveClient
     let certificates: CertificateKeeper?
+    let remote: RemoteAdmin?
     let supervisorPid: Int32
     let reload: ConfigurationReload
     let upgrades: UpgradeRequests
     let listeners: @Sendable () -> [String]
+    let adminAddress: String?
     let controlGroupNote: String
     let collector: MetricsCollector
     let startedAt: WallTime
@@ -63,6 +65,7 @@ struct CoreControlPlane: ControlPlane {
             listeners: listeners())
         server.controlGroups = controlGroupNote
         server.maxPoolSize = plan.maxPoolSize
+        server.adminAddress = adminAddress
         let snapshot = pool.snapshot()
         let shown = Dictionary(snapshot.apps.map { ($0.index, $0) }, uniquingKeysWith: { $1 })
         var apps: [AppStatus] = []
@@ -72,7 +75,9 @@ struct CoreControlPlane: ControlPlane {
             apps.append(status)
         }
         apps += table.refused.map { AppStatus($0) }
-        let ours = plan.warnings + (certificates?.warnings ?? []) + [table.directoryNote].compactMap { $0 }
+        let ours =
+            plan.warnings + (certificates?.warnings ?? []) + (remote?.warnings ?? [])
+            + [table.directoryNote].compactMap { $0 }
         if plan.servesMany {
             server.warnings = ours
         } else if !apps.isEmpty {

@@ -22,7 +22,7 @@ extension WallTime {
 extension Requester {
     init(_ caller: Caller, _ origin: RequestOrigin?, _ command: String) {
         // A name is a courtesy; the uid is what counts.
-        let user = (try? lookUpUser(uid: caller.uid))?.name
+        let user = caller.token == nil ? (try? lookUpUser(uid: caller.uid))?.name : caller.description
         self.init(
             uid: caller.uid, pid: caller.pid, user: user, command: origin?.command ?? command, ci: origin?.ci ?? [:])
     }

@@ -218,7 +218,7 @@ final class Core: Sendable {
             core: self, gateway: gateway, roster: roster, certificates: certificates, entries: entries)
         let reloading = Task { [reloadNews] in await reload.follow(reloadNews) }
         let listeners = try boundAddresses()
-        let admin = startAdmin(certificates, reload, metricsCollector(gateway))
+        let admin = startAdmin(certificates, reload, metricsCollector(gateway), try await makeRemoteAdmin())
         let apps = table.all.filter { app in
             adopted.contains(app.name) || !ServedApp.startsOnDemand(app.plan) || !runners.records(of: app.name).isEmpty
         }
@@ -304,32 +304,6 @@ final class Core: Sendable {
                 isTLS: scheme == .https,
                 proxyProtocol: proxied)
         }
-    }
-
-    private func startAdmin(
-        _ certificates: CertificateKeeper?, _ reload: ConfigurationReload, _ collector: MetricsCollector
-    ) -> (server: AdminServer, task: Task<Void, Never>) {
-        let requestShutdown = self.requestShutdown
-        let plane = CoreControlPlane(
-            plans: plans, table: table, pool: pool, archives: ArchiveClient(tools: tools), certificates: certificates,
-            supervisorPid: inheritance.supervisorPid, reload: reload, upgrades: upgrades,
-            listeners: { [self] in (try? boundAddresses()) ?? [] },
-            controlGroupNote: inheritance.controlGroupNote, collector: collector, startedAt: startedAt.wall,
-            phase: { [phase] in phase.withLock { $0 } },
-            shutDown: { requestShutdown.yield($0) })
-        let server = AdminServer(
-            controlPlane: plane, access: AccessPolicy(instanceUsers: [plan.ownUser]), logger: logger)
-        let listener = inheritance.listeners.first { $0.name == "admin" }
-        let task = Task { [group, logger] in
-            guard let listener else { return logger.error("admin: no listener was handed over") }
-            do {
-                try await server.run(listener: listener.descriptor, group: group)
-            } catch is CancellationError {
-            } catch {
-                logger.error("admin: \(error)")
-            }
-        }
-        return (server, task)
     }
 }
 

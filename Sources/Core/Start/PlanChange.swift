@@ -91,6 +91,7 @@ package struct PlanChange: Sendable {
         compare("proxy_protocol") { $0.proxyProtocol }
         compare("http2") { $0.tls.http2 }
         compare("turbocaching_memory") { $0.cacheMemoryLimit }
+        compare("admin_port") { $0.remoteAdmin }
         return changed.map { "'\($0)' cannot be changed while the server runs: restart it" }
     }
 }

@@ -51,7 +51,25 @@ package struct ServerSettings: Sendable, Codable, Equatable {
     package var cacheMemoryLimit: Int = 64 << 20
     /// How long requests are still accepted after the server was told to stop.
     package var shutdownDelay: Duration = .zero
+    /// Nil: the admin API is at its Unix socket only.
+    package var remoteAdmin: RemoteAdminSettings?
     package init() {}
+}
+
+/// The admin API and the dashboard over TCP.
+package struct RemoteAdminSettings: Sendable, Codable, Equatable, CustomStringConvertible {
+    package var listen: ListenAddress
+    /// Nil only where `listen` is an address of this machine alone.
+    package var certificate: CertificateFiles?
+    /// File of those who may ask.
+    package var tokens: String
+    package init(listen: ListenAddress, certificate: CertificateFiles? = nil, tokens: String) {
+        self.listen = listen
+        self.certificate = certificate
+        self.tokens = tokens
+    }
+
+    package var description: String { "\(listen)\(certificate == nil ? "" : " with TLS")" }
 }
 
 /// Of the server's own log.

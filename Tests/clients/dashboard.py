@@ -1,0 +1,93 @@
+"""Looks at the dashboard in a headless Chromium, driven over WebDriver's own HTTP protocol.
+
+usage: dashboard.py URL TOKEN DIRECTORY ORDER...
+
+Prints `ready` after signing in, then each order when it is done; the first that cannot be done ends it with 1.
+  wait TEXT          until the page shows it (30 s)
+  click SELECTOR     the first that matches
+  shot NAME          DIRECTORY/NAME.png
+"""
+import base64
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Browser:
+    def __init__(self):
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+        for line in self.driver.stdout:
+            if "on port " in line and "successfully" in line:
+                self.base = "http://127.0.0.1:" + line.rsplit("port ", 1)[1].strip().rstrip(".")
+                break
+        options = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,1000",
+                   "--disable-gpu", "--no-proxy-server"]
+        answer = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": {
+            "acceptInsecureCerts": True, "goog:chromeOptions": {"args": options}}}})
+        self.session = "/session/" + answer["sessionId"]
+
+    def ask(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base + path, data=data, method=method)
+        with opener.open(request, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def do(self, method, path, body=None):
+        return self.ask(method, self.session + path, body)
+
+    def text(self):
+        return self.do("POST", "/execute/sync", {"script": "return document.body.innerText", "args": []})
+
+    def find(self, selector):
+        found = self.do("POST", "/element", {"using": "css selector", "value": selector})
+        return "/element/" + next(iter(found.values()))
+
+    def wait(self, text, limit=30):
+        end = time.monotonic() + limit
+        while text not in (seen := self.text()):
+            if time.monotonic() > end:
+                raise RuntimeError(f"no {text!r} in {seen!r}")
+            time.sleep(0.05)
+
+    def shoot(self, path):
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self.do("GET", "/screenshot")))
+
+    def end(self):
+        try:
+            self.do("DELETE", "")
+        finally:
+            self.driver.terminate()
+            self.driver.wait(10)
+
+
+def main():
+    url, token, directory, *orders = sys.argv[1:]
+    browser = Browser()
+    try:
+        browser.do("POST", "/url", {"url": url})
+        browser.do("POST", browser.find("#token") + "/value", {"text": token})
+        browser.do("POST", browser.find("form button") + "/click", {})
+        browser.wait("Sign out")
+        print("ready", flush=True)
+        for order in orders:
+            what, _, rest = order.partition(" ")
+            if what == "wait":
+                browser.wait(rest)
+            elif what == "click":
+                browser.do("POST", browser.find(rest) + "/click", {})
+            else:
+                browser.shoot(f"{directory}/{rest}.png")
+            print(order, flush=True)
+    except Exception:
+        browser.shoot(f"{directory}/dashboard-failure.png")
+        raise
+    finally:
+        browser.end()
+
+
+main()
