@@ -55,16 +55,20 @@ package struct AdminServer: Sendable {
     }
 
     private func serve(_ connection: AdminConnection) async {
-        let channel = connection.http.channel
         guard let caller = connection.caller,
             let place = connections.enter(uid: caller.uid, isMember: access.hasAll(caller))
         else {
             logger.debug("admin connection refused: too many, or a peer without credentials")
-            return channel.close(promise: nil)
+            return await refuse(connection.http)
         }
         defer { connections.leave(place) }
         let standing = await standing(of: caller)
         await handle(connection.http, by: makeHTTP(for: caller, standing))
+    }
+
+    /// Not by `close` alone: NIO ends the process when what reads and writes is let go of before it has heard of that.
+    func refuse(_ connection: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) async {
+        try? await connection.executeThenClose { _, _ in }
     }
 
     /// Until the connection ends.

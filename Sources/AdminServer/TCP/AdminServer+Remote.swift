@@ -64,7 +64,7 @@ extension AdminServer {
         let channel = arrival.http.channel
         guard arrival.isReady, access.enter(arrival.peer) else {
             logger.debug("admin connection from \(arrival.peer) refused: too many, or no certificate")
-            return channel.close(promise: nil)
+            return await refuse(arrival.http)
         }
         let connection = RemoteConnection(
             peer: arrival.peer, access: access, plane: controlPlane, uploads: uploads, dashboard: dashboard,
