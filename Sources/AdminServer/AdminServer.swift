@@ -35,21 +35,35 @@ package struct AdminServer: Sendable {
     /// Runs until its task is cancelled. Takes ownership of `listener`, a listening Unix stream socket.
     package func run(listener: Int32, group: MultiThreadedEventLoopGroup) async throws {
         let http = makeHTTP(for: nil)
-        let server = try await ServerBootstrap(group: group).bind(listener) { [logger] channel in
-            http.setup(channel: channel, logger: logger).map { AdminConnection(http: $0, caller: caller(on: channel)) }
-        }
-        listening.add(server.channel)
-        try await withThrowingDiscardingTaskGroup { tasks in
-            try await server.executeThenClose { inbound in
-                for try await connection in inbound {
-                    tasks.addTask { await serve(connection) }
-                }
+        try await accept(on: listener, group: group) { channel, tasks in
+            http.setup(channel: channel, logger: logger).map { connection in
+                let arrival = AdminConnection(http: connection, caller: caller(on: channel))
+                tasks.start { await serve(arrival) }
             }
         }
     }
 
+    /// Until this task is cancelled; then ends what `arrive` has started.
+    func accept(
+        on listener: Int32, group: MultiThreadedEventLoopGroup,
+        arrive: @escaping @Sendable (any Channel, ConnectionTasks) -> EventLoopFuture<Void>
+    ) async throws {
+        let tasks = ConnectionTasks()
+        let server = try await ServerBootstrap(group: group)
+            .childChannelInitializer { arrive($0, tasks) }
+            .withBoundSocket(listener).get()
+        listening.add(server)
+        let end = await withTaskCancellationHandler {
+            await Task { try await server.closeFuture.get() }.result
+        } onCancel: {
+            server.close(promise: nil)
+        }
+        await tasks.end()
+        try end.get()
+    }
+
     /// Somebody else does from now on. Connections that are there are served until they end, or `run` is cancelled. The socket is
-    /// closed only then: one that is being accepted would be lost with it, and NIO ends the process for that.
+    /// closed only then: one that is being accepted would be lost with it.
     package func stopAccepting() async {
         for channel in listening.all { try? await channel.setOption(.autoRead, value: false).get() }
     }

@@ -14,21 +14,14 @@ extension AdminServer {
         group: MultiThreadedEventLoopGroup
     ) async throws {
         let dashboard = files.map { Dashboard(files: $0, plane: controlPlane, access: access, logger: logger) }
-        let server = try await ServerBootstrap(group: group).bind(listener) { [logger] channel in
-            // Must not fail: that would end the listener. What could not be secured is closed before anything is read.
+        try await accept(on: listener, group: group) { channel, tasks in
+            // What could not be secured is closed before anything is read.
             var isReady = true
             do { try access.secure?(channel) } catch { isReady = false }
             let peer = RemoteAccess.peer(channel.remoteAddress)
-            return Self.set(up: channel, logger: logger).map { [isReady] in
-                Arrival(http: $0, peer: peer, isReady: isReady)
-            }
-        }
-        listening.add(server.channel)
-        try await withThrowingDiscardingTaskGroup { tasks in
-            try await server.executeThenClose { inbound in
-                for try await arrival in inbound {
-                    tasks.addTask { await serve(arrival, access, dashboard) }
-                }
+            return Self.set(up: channel, logger: logger).map { [isReady] connection in
+                let arrival = Arrival(http: connection, peer: peer, isReady: isReady)
+                tasks.start { await serve(arrival, access, dashboard) }
             }
         }
     }
