@@ -77,7 +77,6 @@ extension SystemTests {
             try eventually("another core", evidence: { server.log }) {
                 (try? server.status().server.corePid).map { $0 != core } ?? false
             }
-            usleep(500_000)
             let before = follower.log.split(separator: "\n").count { $0.contains("asked to raise") }
             #expect(try server.get("/raise").status == 500)
             try eventually("its lines", evidence: { follower.log }) {

@@ -53,17 +53,16 @@ struct AppShell {
         let candidates = [processParent(pid: listener), listener].compactMap { $0 }
         let own = program(of: "self")
         // Whoever is not root becomes nobody.
-        guard let found = candidates.first(where: { isFirst($0) && (geteuid() != 0 || program(of: "\($0)") == own) })
+        guard
+            let found = candidates.first(where: {
+                SupervisorProcess.isSupervisor($0) && (geteuid() != 0 || program(of: "\($0)") == own)
+            })
         else {
             throw ControlError(
                 .refused, "The server of \(app.app) is not this program.",
                 hint: "As root, use the one that it was started with; or run the command as the app's user.")
         }
         return found
-    }
-
-    private static func isFirst(_ pid: Int32) -> Bool {
-        ProcessEntry(pid: pid)?.command.contains("_supervise") ?? false
     }
 
     private static func program(of process: String) -> String? {

@@ -17,7 +17,14 @@ struct SupervisorProcess {
         guard let connection = try? connectUnix(path: instance.adminSocket, nonBlocking: true),
             let listener = try? peerCredentials(connection.number).pid
         else { return nil }
-        return listener == instance.pid || processParent(pid: listener) == instance.pid
+        return listener == instance.pid
+            || processParent(pid: listener) == instance.pid && Self.isSupervisor(instance.pid)
+    }
+
+    /// Whether a process is a supervisor by its command line. Anybody's own process can have one like it; but whoever has a child listen,
+    /// started by cron or by the first process of the machine, must not have those signalled.
+    static func isSupervisor(_ pid: Int32) -> Bool {
+        ProcessEntry(pid: pid)?.command.contains("_supervise") ?? false
     }
 
     func signal(_ number: Int32) throws(ControlError) {
