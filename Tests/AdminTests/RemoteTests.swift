@@ -26,7 +26,7 @@ struct RemoteTests {
         #expect(!arguments.contains { $0.lowercased().contains("stricthostkeychecking") })
     }
 
-    @Test func `A shell takes quoted words apart as they were, and so do we`() throws {
+    @Test func `A shell takes quoted words apart as they were, and so do we`() async throws {
         let words = [
             "passenger", "", "it's", "a b", "$(id)", "`id`", "a\"b", "\\", "*", "~", "a;b", "-x", "ü", "new\nline", "#",
             "!x",
@@ -34,14 +34,16 @@ struct RemoteTests {
         ]
         let line = ShellWords.quoted(words)
         #expect(ShellWords.split(line) == words)
-        let shell = Process()
-        let output = Pipe()
-        shell.executableURL = URL(filePath: "/bin/sh")
-        shell.arguments = ["-c", "printf '%s\\0' \(line)"]
-        shell.standardOutput = output
-        try shell.run()
-        let bytes = output.fileHandleForReading.readDataToEndOfFile()
-        shell.waitUntilExit()
+        let bytes = try await blocking {
+            let shell = Process()
+            let output = Pipe()
+            shell.executableURL = URL(filePath: "/bin/sh")
+            shell.arguments = ["-c", "printf '%s\\0' \(line)"]
+            shell.standardOutput = output
+            try shell.run()
+            defer { shell.waitUntilExit() }
+            return output.fileHandleForReading.readDataToEndOfFile()
+        }
         #expect(
             bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast().map {
                 String(decoding: $0, as: UTF8.self)

@@ -48,18 +48,11 @@ final class Certificates {
     }
 
     private func openssl(_ arguments: [String]) throws {
-        var process: pid_t = 0
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for (number, flags) in [(Int32(0), O_RDONLY), (1, O_WRONLY), (2, O_WRONLY)] {
-            posix_spawn_file_actions_addopen(&actions, number, "/dev/null", flags, 0)
-        }
-        var words: [UnsafeMutablePointer<CChar>?] = (["openssl"] + arguments).map { strdup($0) }
-        words.append(nil)
-        defer { words.forEach { free($0) } }
-        let error = posix_spawnp(&process, "openssl", &actions, nil, words, environ)
-        guard error == 0 else { throw SystemError(call: "posix_spawnp", errno: error) }
+        let nothing = try openFile("/dev/null", flags: O_RDWR)
+        // It gets no other descriptor: pipes of the tests beside this one would not end before it does.
+        let process = try spawnProcess(
+            path: "/usr/bin/openssl", arguments: ["openssl"] + arguments, environment: [],
+            moves: (0...2).map { DescriptorMove(source: nothing.number, target: $0) })
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         guard status == 0 else { throw SystemError(call: "openssl \(arguments[0])", errno: EINVAL) }

@@ -35,19 +35,26 @@ func startTool(_ words: [String], in directory: String) throws -> RunningTool {
     guard output >= 0 else { throw SystemError(call: "mkstemp") }
     defer { close(output) }
     let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_adddup2(&actions, output, 1)
-    posix_spawn_file_actions_adddup2(&actions, output, 2)
-    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
-    arguments.append(nil)
-    defer { arguments.forEach { free($0) } }
-    var process: pid_t = 0
-    let error = posix_spawnp(&process, words[0], &actions, nil, arguments, environ)
-    guard error == 0 else { throw SystemError(call: "posix_spawnp \(words[0])", errno: error) }
+    let input = try openFile("/dev/null", flags: O_RDONLY)
+    // It gets no other descriptor: pipes of the tests beside this one would not end before it does.
+    let process = try spawnProcess(
+        path: "/usr/bin/env", arguments: ["env"] + words,
+        environment: currentEnvironment(),
+        moves: [
+            DescriptorMove(source: input.number, target: 0), DescriptorMove(source: output, target: 1),
+            DescriptorMove(source: output, target: 2),
+        ])
     return RunningTool(process: process, outputPath: path)
+}
+
+private func currentEnvironment() -> [String] {
+    var variables: [String] = []
+    var next = environ
+    while let variable = next.pointee {
+        variables.append(String(cString: variable))
+        next += 1
+    }
+    return variables
 }
 
 /// Self-signed pairs, made by the `openssl` command.
