@@ -5,25 +5,16 @@ import NIOPosix
 import Sockets
 import Synchronization
 
-/// How a gateway comes to its end: because the server stops, or because another core goes on.
+/// How a gateway comes to its end, when the server stops. (When another core goes on: `HandOver`.)
 extension Gateway {
     /// Stops accepting, ends idle connections, lets busy ones finish (their answers say `Connection: close`).
     package func drain() async {
-        for acceptor in acceptors.withLock({ take(&$0) }) { await acceptor.close() }
+        await stopAccepting()
         for loop in loops { loop.eventLoop.execute { loop.context.value.beginDrain() } }
     }
 
-    /// Another core goes on: stops accepting. Whoever is connected gets the answers to what is under way and to one more
-    /// request, each with the end of the connection; an idle one is waited for as long as any idle one. No connection to a
-    /// worker is kept.
-    package func retire() async {
+    func stopAccepting() async {
         for acceptor in acceptors.withLock({ take(&$0) }) { await acceptor.close() }
-        for loop in loops { loop.eventLoop.execute { loop.context.value.beginRetirement() } }
-    }
-
-    /// After `retire`: idle connections end now.
-    package func endIdle() {
-        for loop in loops { loop.eventLoop.execute { loop.context.value.beginDrain() } }
     }
 
     /// When nothing is served any more: hands over the last lines and waits for them to be written, for at most so long.
@@ -33,7 +24,7 @@ extension Gateway {
         _ = try? await parts.threads.runIfActive { log.close(within: time) }
     }
 
-    /// After a drain: returns when no client is left, or after `time`.
+    /// After a drain or a hand-over: returns when no client is left, or after `time`.
     package func waitUntilEmpty(within time: Duration) async {
         await withCheckedContinuation { done in
             connections.whenNone { done.resume() }

@@ -181,7 +181,7 @@ package final class Gateway: Sendable {
         for loop in loops { loop.eventLoop.execute { remaining.step() } }
     }
 
-    private func anyLoop() -> Loop {
+    func anyLoop() -> Loop {
         let turn = nextLoop.wrappingAdd(1, ordering: .relaxed).oldValue
         return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
     }
@@ -213,7 +213,8 @@ package final class Gateway: Sendable {
             transport.attach(socket)
             guard let ends = SocketEnds(socket) else { return socket.close() }
             if ends.peer != nil { socket.setNoDelay() }
-            let peer = PeerFacts(peer: ends.peer, local: ends.local, isSecure: false, trusted: context.trusted)
+            let origin = ConnectionOrigin(listener: listener.name, peer: ends.peer, local: ends.local)
+            let peer = PeerFacts(origin, trusted: context.trusted)
             _ = ClientConnection(loop: context, peer: peer, transport: transport)
         } catch {
             connections.remove(from: count)

@@ -26,8 +26,8 @@ final class LoopContext {
     private(set) var answerFields: AnswerFields
     var router = Router([])
     private(set) var isDraining = false
-    /// Another core goes on: a client that was told that its connection is kept may use it once more.
-    private(set) var isRetiring = false
+    /// Another core goes on, and takes connections on which nothing is under way.
+    private(set) var nextCore: NextCore?
     let lingerTime: TimeAmount
     /// How long an answer of unknown length may go on before it counts as a stream.
     let streamAge: TimeAmount
@@ -175,16 +175,16 @@ final class LoopContext {
         carriers.sweep(now)
     }
 
-    func beginRetirement() {
-        isDraining = true
-        isRetiring = true
+    func beginRetirement(_ next: @escaping NextCore) {
+        nextCore = next
         upstreams.keepNone()
+        for connection in connections { connection.moveOn() }
         carriers.beginDrain()
     }
 
     func beginDrain() {
         isDraining = true
-        isRetiring = false
+        nextCore = nil
         for connection in connections { connection.beginDrain() }
         carriers.beginDrain()
     }

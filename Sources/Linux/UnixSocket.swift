@@ -49,6 +49,14 @@ package func connectUnix(path: String, nonBlocking: Bool = false) throws(SystemE
     return socket
 }
 
+/// Two connected stream sockets that never block.
+package func streamPair() throws(SystemError) -> SocketPair {
+    var two: [Int32] = [-1, -1]
+    let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+    _ = try checked("socketpair") { socketpair(AF_UNIX, type, 0, &two) }
+    return SocketPair(first: Descriptor(owning: two[0]), second: Descriptor(owning: two[1]))
+}
+
 /// Runs with another user's rights on files and ownership of what is created (setfsuid(2)). For a process with one
 /// thread that runs as root.
 package func asFileUser<Result: ~Copyable>(

@@ -149,7 +149,9 @@ extension SupervisorLoop {
         for entry in entries {
             try connection.send(.child(entry), descriptors: children[entry.pid]?.outputDescriptors ?? [])
         }
-        try connection.send(.begin)
+        // It is kept until a core has it: whatever becomes of the one that was to.
+        try connection.send(.begin, descriptors: clientSockets.map { [$0.receiving] } ?? [])
+        clientSockets = nil
     }
 
     func tellStory(_ connection: CoreConnection) throws(SystemError) {

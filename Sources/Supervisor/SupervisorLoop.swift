@@ -36,6 +36,8 @@ final class SupervisorLoop {
     var connection: CoreConnection?
     var successorConnection: CoreConnection?
     var retiringConnection: CoreConnection?
+    /// From the order to retire until a core that goes on has its end.
+    var clientSockets: ClientSockets?
     var drain = OutputDrain()
     let groupGuard: GroupGuard
     let apps: AppsWatcher?

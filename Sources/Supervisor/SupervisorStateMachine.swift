@@ -280,8 +280,6 @@ package struct SupervisorStateMachine: Sendable {
         case .spawn, .fork, .openFile, .startMeter, .requestReload, .reloadAnswer, .requestUpgrade, .prepared,
             .handedOver, .loads:
             return []
-        case .endRetirement:
-            return retiring == nil ? [] : [.sendToRetiring(.endRetirement)]
         case .signal(let tag, let signal, let scope):
             guard (1...64).contains(signal) else { return [] }
             if let ticket = pendingFork(tag, of: life.number) { return giveUp(ticket, "it was given up") }

@@ -117,36 +117,6 @@ extension SocketTests {
             try await server.stop()
         }
 
-        @Test(
-            "a gateway that retires answers once more over a kept connection, and ends it with that; idle ones on order"
-        )
-        func retirement() async throws {
-            let server = try await TestGateway(TestGateway.Options(), Self.naming)
-            let clients = try await blocking {
-                let clients = try (0..<3).map { _ in try server.client() }
-                for client in clients { #expect(try client.get().endsConnection == false) }
-                return Held(clients)
-            }
-            await server.gateway.retire()
-            try await blocking {
-                #expect(throws: TestFailure.self) { try server.client() }
-                for client in clients.value.prefix(2) {
-                    let answer = try client.get()
-                    #expect(answer.status == 200 && answer.endsConnection)
-                    #expect(client.isEnded())
-                    client.stream.end()
-                }
-                #expect(eventually { server.gateway.connectionCount == 1 })
-            }
-            server.gateway.endIdle()
-            try await blocking {
-                #expect(clients.value[2].isEnded())
-                clients.value[2].stream.end()
-            }
-            #expect(eventually { server.gateway.connectionCount == 0 })
-            try await server.stop()
-        }
-
         @Test("the end waits for the last answers, and not a moment longer; at its limit it waits for none")
         func finishing() async throws {
             let server = try await TestGateway(TestGateway.Options(lingerTime: .seconds(20)), Self.naming)

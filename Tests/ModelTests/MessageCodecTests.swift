@@ -20,7 +20,7 @@ struct MessageCodecTests {
         .requestReload(ticket: .max), .reloadAnswer(refusal: nil), .reloadAnswer(refusal: "certificate"),
         .pong, .requestUpgrade(ticket: 5), .prepared(version: "1.2.3"),
         .handedOver([ChildTag(1), ChildTag(.max)], refusal: nil), .handedOver([], refusal: "a deploy runs"),
-        .loads([WorkerLoad(tag: ChildTag(3), requests: .max, streams: 0)]), .loads([]), .endRetirement,
+        .loads([WorkerLoad(tag: ChildTag(3), requests: .max, streams: 0)]), .loads([]),
     ]
 
     static let supervisorMessages: [SupervisorMessage] = [
@@ -48,7 +48,7 @@ struct MessageCodecTests {
         .apps(.unreachable(name: "x", reason: "")),
         .apps(.reachable(name: nil)), .apps(.refused(name: "x", reason: "r")), .apps(.listed),
         .ping, .prepare, .retire, .upgraded(ticket: 1, version: "2"), .upgradeRefused(ticket: .max, reason: "no"),
-        .loads([WorkerLoad(tag: ChildTag(3), requests: 0, streams: 7)]), .loads([]), .endRetirement, .stay,
+        .loads([WorkerLoad(tag: ChildTag(3), requests: 0, streams: 7)]), .loads([]), .stay,
     ]
 
     static var supervisorPlan: SupervisorPlan {
@@ -115,6 +115,26 @@ struct MessageCodecTests {
         }
         for report in [StartReport.ready(summary: "ok"), .failed(reason: "no", exitCode: 2)] {
             #expect(try MessageCodec.decodeStartReport(MessageCodec.encode(report)) == report)
+        }
+    }
+
+    @Test("a client's connection comes back as it was sent")
+    func handedConnectionRoundTrip() throws {
+        let end = HandedConnection.End(address: "2001:db8::1", port: 4711)
+        for connection in [
+            HandedConnection(
+                listener: "https:0", peer: end, local: end, isSecure: true, isKnown: false, isRelayed: true,
+                isNew: false,
+                unread: Array("GET / HT".utf8)),
+            HandedConnection(
+                listener: "", peer: nil, local: nil, isSecure: false, isKnown: true, isRelayed: false, isNew: true,
+                unread: []),
+        ] {
+            let bytes = MessageCodec.encode(connection)
+            #expect(try MessageCodec.decodeClient(bytes) == connection)
+            for length in 0..<bytes.count {
+                #expect(throws: CodecError.self) { try MessageCodec.decodeClient(Array(bytes[..<length])) }
+            }
         }
     }
 

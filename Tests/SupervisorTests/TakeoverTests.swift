@@ -67,13 +67,11 @@ struct TakeoverTests {
         #expect(end(&machine, 201) == [.sendToRetiring(exited(2, 201))])
     }
 
-    @Test func `loads go to the owner, the order to end to the other one`() {
+    @Test func `loads of the core before go to the owner`() {
         var machine = promoted()
         let loads = [WorkerLoad(tag: ChildTag(1), requests: 1, streams: 0)]
         #expect(machine.received(.loads(loads), from: 1, now: at(5)) == [.send(.loads(loads))])
         #expect(machine.received(.loads(loads), from: 2, now: at(5)).isEmpty)
-        #expect(machine.received(.endRetirement, from: 2, now: at(5)) == [.sendToRetiring(.endRetirement)])
-        #expect(machine.received(.endRetirement, from: 1, now: at(5)).isEmpty)
     }
 
     @Test func `with the retiring core its own children end, and no load is left`() {
@@ -83,7 +81,7 @@ struct TakeoverTests {
         #expect(actions.contains(.signalGroup(pid: 202, signal: Signal.terminate)))
         #expect(!actions.contains(.signalGroup(pid: 200, signal: Signal.terminate)))
         #expect(actions.last == .send(.loads([])))
-        #expect(machine.retiring == nil && machine.received(.endRetirement, from: 2, now: at(6)).isEmpty)
+        #expect(machine.retiring == nil)
     }
 
     @Test func `an owner that dies beside a retiring core leaves its workers to the next, and nothing of the other's`()

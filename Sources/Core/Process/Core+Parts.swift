@@ -124,9 +124,7 @@ extension Core {
             measurements: Measurements(
                 spawner: spawner, meter: meter, controlGroups: inheritance.controlGroups),
             appLog: log, watchers: watchers, serverUser: plan.ownUser, logger: self.logger,
-            log: { [events, link, tallies, name = app.name] handle in
-                // Whoever is still connected to the core before is not to get the version before for long.
-                try? link.send(.endRetirement)
+            log: { [events, tallies, name = app.name] handle in
                 Task {
                     for await logged in handle.events() {
                         if case .finished(let outcome) = logged.event {

@@ -60,10 +60,10 @@ final class Core: Sendable {
     let succession: AsyncStream<SuccessionNews>
     private let tellSuccession: AsyncStream<SuccessionNews>.Continuation
     /// That another core takes its place, and what to do about its last clients.
-    let retirements: AsyncStream<Void>
-    private let tellRetirement: AsyncStream<Void>.Continuation
-    let retirementOrders: AsyncStream<RetirementOrder>
-    private let orderRetirement: AsyncStream<RetirementOrder>.Continuation
+    let retirements: AsyncStream<ClientSender?>
+    private let tellRetirement: AsyncStream<ClientSender?>.Continuation
+    let hurriedRetirements: AsyncStream<Void>
+    private let hurryRetirement: AsyncStream<Void>.Continuation
     /// It was to retire, and is not any more.
     let isToStay = Shared(false)
     private let loads = Shared<@Sendable ([WorkerLoad]) -> Void>({ _ in })
@@ -115,7 +115,7 @@ final class Core: Sendable {
         upgrades = UpgradeRequests(link: link)
         (succession, tellSuccession) = AsyncStream.makeStream()
         (retirements, tellRetirement) = AsyncStream.makeStream()
-        (retirementOrders, orderRetirement) = AsyncStream.makeStream()
+        (hurriedRetirements, hurryRetirement) = AsyncStream.makeStream()
     }
 
     func run() async {
@@ -125,18 +125,17 @@ final class Core: Sendable {
             switch request {
             case .ping: answerPing()
             case .shutdown(let hurry):
-                if phase.value == .retired {
-                    orderRetirement.yield(hurry ? .hurry : .endIdle)
-                } else {
+                if phase.value != .retired {
                     requestShutdown.yield(hurry)
+                } else if hurry {
+                    hurryRetirement.yield()
                 }
             case .child(let child): tellSuccession.yield(.child(child))
-            case .begin: tellSuccession.yield(.begin)
-            case .retire:
+            case .begin(let clients): tellSuccession.yield(.begin(clients: clients))
+            case .retire(let clients):
                 isToStay.withLock { $0 = false }
-                tellRetirement.yield()
+                tellRetirement.yield(clients.map { ClientSender(Descriptor(owning: $0)) })
             case .stay: isToStay.withLock { $0 = true }
-            case .endRetirement: orderRetirement.yield(.endIdle)
             case .upgraded(let ticket, let version): upgrades.upgraded(ticket, version: version)
             case .upgradeRefused(let ticket, let reason): upgrades.refused(ticket, reason: reason)
             case .loads(let changed): loads.value(changed)
@@ -210,8 +209,10 @@ final class Core: Sendable {
         let entries = directoryApps(roster)
         let following = await follow(entries, routes)
         if !plan.servesMany, let refused = table.refused.first { throw StartFailure(description: refused.reason) }
-        let children = inheritance.isSuccessor ? try await waitForHandOver() : inheritance.children
-        let adopted = await adopt(children, with: spawner)
+        let inherited =
+            inheritance.isSuccessor
+            ? try await waitForHandOver() : Succession(children: inheritance.children, clients: inheritance.clients)
+        let adopted = await adopt(inherited.children, with: spawner)
         loads.replace { [self] in take($0, spawner) }
         startTicking()
         let reload = ConfigurationReload(
@@ -228,6 +229,9 @@ final class Core: Sendable {
         if isServing, let gateway { try await open(gateway) }
         await roster.start(apps)
         if !isServing, let gateway { try await open(gateway) }
+        if let clients = inherited.clients, let gateway {
+            takeClients(Descriptor(owning: clients), gateway, logger)
+        }
         snapshots?.begin()
         certificates?.startWatching(group)
         try writeInstanceRecord(listeners)

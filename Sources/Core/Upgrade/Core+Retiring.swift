@@ -15,10 +15,12 @@ extension Core {
     /// So long may operations that cannot be gone on with by another core hold an upgrade up.
     private static let patience = Duration.seconds(600)
     private static let pause = Duration.milliseconds(100)
+    /// For taking the last connections.
+    private static let patienceWithNextCore = Duration.seconds(10)
     private static let reportInterval = Duration.milliseconds(10)
     private static let farewell = Duration.milliseconds(500)
-    /// Who is asked to connect anew has this much time to send the request with whose answer it hears so.
-    private static let idleTime = Duration.seconds(20)
+    /// When no app says how long it gives its requests.
+    private static let answerTime = Duration.seconds(20)
 
     struct Retirement: Sendable {
         var gateway: Gateway
@@ -31,10 +33,11 @@ extension Core {
 
     /// Does not return once it has handed over.
     func followRetirement(_ parts: Retirement) async {
-        for await _ in retirements {
+        for await clients in retirements {
             do {
-                let (pool, loads) = try await handOver(parts)
+                let (pool, loads) = try await handOver(parts, clients)
                 await answerTheLast(parts, pool, loads)
+                await clients?.settled(within: Self.patienceWithNextCore)
                 writer.flush()
                 exit(0)
             } catch is Stays {
@@ -58,7 +61,7 @@ extension Core {
     /// Nobody waits for an answer.
     private struct Stays: Error {}
 
-    private func handOver(_ parts: Retirement) async throws -> (PoolRecord, WorkerLoads) {
+    private func handOver(_ parts: Retirement, _ clients: ClientSender?) async throws -> (PoolRecord, WorkerLoads) {
         for app in table.all { await app.operations.hold() }
         try await waitForRest()
         do {
@@ -77,12 +80,19 @@ extension Core {
         await withTaskGroup(of: Void.self) { group in
             for app in table.all { group.addTask { await app.operations.shutDown() } }
         }
-        await parts.gateway.retire()
+        await leave(parts.gateway, to: clients)
         let snapshot = try parts.snapshots.finish(pool.retire())
         let loads = handOverChildren(snapshot, parts)
         try link.send(.handedOver(loads.children, refusal: nil))
         logger.info("another core takes over; this one answers its last clients")
         return (snapshot.pool, loads.loads)
+    }
+
+    /// Without a way to the next core, or when that one is gone, idle clients have to connect anew.
+    private func leave(_ gateway: Gateway, to next: ClientSender?) async {
+        guard let next else { return await gateway.drain() }
+        next.whenNobodyTakes { Task { await gateway.drain() } }
+        await gateway.retire { next.send($0, $1) }
     }
 
     private func handOverChildren(
@@ -136,21 +146,11 @@ extension Core {
         let reports = Task { await report(loads) }
         async let companions: Void = stopCompanions(within: plan.server.shutdownTimeout)
         endStreams(record, parts.gateway)
-        let idle = Task {
-            try await Task.sleep(for: Self.idleTime)
-            parts.gateway.endIdle()
-        }
-        let orders = Task {
-            // The server stops, or traffic is about to change hands.
-            for await order in retirementOrders {
-                parts.gateway.endIdle()
-                if order == .hurry { parts.gateway.closeAll() }
-            }
-        }
+        // The server stops, and somebody is in a hurry.
+        let hurry = Task { for await _ in hurriedRetirements { parts.gateway.closeAll() } }
         await parts.gateway.waitUntilEmpty(within: Self.longestAnswer(record))
         await parts.gateway.finish(within: .milliseconds(500))
-        idle.cancel()
-        orders.cancel()
+        hurry.cancel()
         await parts.gateway.closeLogs(within: .seconds(1))
         await companions
         // Whoever asked for the upgrade has the answer before the process ends.
@@ -175,7 +175,7 @@ extension Core {
     /// What any of the apps gives its requests, or its streams, when it drains.
     private static func longestAnswer(_ record: PoolRecord) -> Duration {
         let settings = record.apps.flatMap(\.generations).map(\.spec.settings.deploy)
-        return settings.map { max($0.drainTimeout, $0.streamDrain) }.max() ?? idleTime
+        return settings.map { max($0.drainTimeout, $0.streamDrain) }.max() ?? answerTime
     }
 
     private func report(_ known: WorkerLoads) async {
@@ -186,9 +186,4 @@ extension Core {
             try? await Task.sleep(for: Self.reportInterval)
         }
     }
-}
-
-/// What a retiring core is told.
-enum RetirementOrder: Sendable {
-    case endIdle, hurry
 }

@@ -5,16 +5,18 @@ import Spawning
 /// This core takes the place of another one.
 extension Core {
     /// Until that one has handed over; returns what it had.
-    func waitForHandOver() async throws -> [InheritedChild] {
+    func waitForHandOver() async throws -> Succession {
         try link.send(.prepared(version: plan.programVersion))
-        var children: [InheritedChild] = []
+        var inherited = Succession(children: [])
         for await news in succession {
             switch news {
-            case .child(let child): children.append(child)
-            case .begin: return children
+            case .child(let child): inherited.children.append(child)
+            case .begin(let clients):
+                inherited.clients = clients
+                return inherited
             }
         }
-        return children
+        return inherited
     }
 
     /// What the core before still does at our workers.
@@ -29,7 +31,14 @@ extension Core {
     }
 }
 
+/// What a core has from the one before.
+struct Succession: Sendable {
+    var children: [InheritedChild]
+    /// A packet socket on which its clients come.
+    var clients: Int32?
+}
+
 enum SuccessionNews: Sendable {
     case child(InheritedChild)
-    case begin
+    case begin(clients: Int32?)
 }

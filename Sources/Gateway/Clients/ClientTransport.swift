@@ -39,6 +39,17 @@ class ClientTransport {
     func pauseReading() {}
     /// Nothing is read before this returns.
     func resumeReading() {}
+
+    /// Gives the connection away, of which nothing may be under way or queued: the descriptor that its bytes come from and go
+    /// to from here on. Its `ClientConnection` hears nothing more of it. Nil when it cannot be given away.
+    func release() -> Released? { nil }
+}
+
+/// What is left of a connection that its transport has let go of.
+struct Released {
+    var descriptor: Int32
+    /// It is one end of a pair: the transport stays, and passes on what comes.
+    var isRelay: Bool
 }
 
 /// HTTP/1 straight over a socket.
@@ -82,4 +93,12 @@ final class PlainTransport: ClientTransport, StreamSocketOwner {
     override func close(resetting: Bool) { socket?.close(resetting: resetting) }
     override func pauseReading() { socket?.pauseReading() }
     override func resumeReading() { socket?.resumeReading() }
+
+    override func release() -> Released? {
+        guard let descriptor = socket?.release() else { return nil }
+        connection = nil
+        socket = nil
+        whenClosed()
+        return Released(descriptor: descriptor, isRelay: false)
+    }
 }

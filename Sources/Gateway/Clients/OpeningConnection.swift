@@ -105,18 +105,16 @@ final class OpeningConnection: Carrier, StreamSocketOwner {
     /// Behind a balancer that does not say whose the connection is, somebody's own words follow: that they come by way of one
     /// that is trusted, or over a Unix socket, does not make them true.
     private func peer(_ origin: ProxyOrigin) -> PeerFacts {
-        var client = ends?.peer
-        var local = ends?.local
-        var isKnown = true
+        var from = ConnectionOrigin(
+            listener: listener.name, peer: ends?.peer, local: ends?.local, isSecure: listener.isTLS)
         switch origin {
         case .client(let address, let port, let destination, let destinationPort):
-            client = (address, Int(port))
-            local = ("\(destination)", Int(destinationPort))
-        case .unixClient, .unknown: isKnown = !listener.proxyProtocol
+            from.peer = (address, Int(port))
+            from.local = ("\(destination)", Int(destinationPort))
+        case .unixClient, .unknown: from.isKnown = !listener.proxyProtocol
         case .local: break
         }
-        return PeerFacts(
-            peer: client, local: local, isSecure: listener.isTLS, trusted: loop.trusted, isKnown: isKnown)
+        return PeerFacts(from, trusted: loop.trusted)
     }
 
     func socketDrained() {}

@@ -74,12 +74,15 @@ final class SecureConnection: Carrier, PipelineChannelOwner {
 
     private func beginHTTP1() throws {
         guard let channel else { return }
-        let transport = SecureTransport(channel)
+        let transport = SecureTransport(channel) { [weak self] in self?.relayEnded() }
         try channel.pipeline.syncOperations.addHandler(transport)
         self.transport = transport
         deadline = .distantFuture
         _ = ClientConnection(loop: loop, peer: peer, transport: transport)
     }
+
+    /// As after HTTP/2: the client has a moment for its farewell.
+    private func relayEnded() { deadline = loop.deadline(after: Self.handshakeLimit) }
 
     private func beginHTTP2() throws {
         guard let channel else { return }
@@ -88,7 +91,7 @@ final class SecureConnection: Carrier, PipelineChannelOwner {
             eventLoop.executeLater { connection.flushNow() }
         }
         deadline = loop.deadline(after: TimeAmount(loop.router.defaults.headerTimeout))
-        if loop.isDraining { http2?.beginDrain() }
+        if loop.isDraining || loop.nextCore != nil { http2?.beginDrain() }
     }
 
     // MARK: The channel

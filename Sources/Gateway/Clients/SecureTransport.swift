@@ -15,8 +15,14 @@ final class SecureTransport: ClientTransport, ChannelInboundHandler {
     private var wantsEnd = false
     private var hasEnded = false
     private var isWaitingForTurn = false
+    /// Set once another core answers the requests.
+    private var relay: Relay?
+    private let whenRelayEnds: () -> Void
 
-    init(_ channel: PipelineChannel) { self.channel = channel }
+    init(_ channel: PipelineChannel, whenRelayEnds: @escaping () -> Void) {
+        self.channel = channel
+        self.whenRelayEnds = whenRelayEnds
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -24,7 +30,7 @@ final class SecureTransport: ClientTransport, ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        bytes.withUnsafeReadableBytes { connection?.received($0) }
+        bytes.withUnsafeReadableBytes { if let relay { relay.received($0) } else { connection?.received($0) } }
     }
 
     /// The end follows by itself when there is one (RFC 8446 section 6); a client that goes without a farewell has nothing
@@ -40,6 +46,8 @@ final class SecureTransport: ClientTransport, ChannelInboundHandler {
         let connection = self.connection
         self.connection = nil
         connection?.closed()
+        relay?.clientIsGone()
+        relay = nil
     }
 
     // MARK: To the client
@@ -102,14 +110,18 @@ final class SecureTransport: ClientTransport, ChannelInboundHandler {
             guard let self else { return }
             isWaitingForTurn = false
             moveParts()
-            if queuedBytes == 0 { connection?.outputDrained() }
+            if queuedBytes == 0 { tellDrained() }
         }
     }
 
     /// All that was written is with the kernel.
     func drained() {
         moveParts()
-        connection?.outputDrained()
+        tellDrained()
+    }
+
+    private func tellDrained() {
+        if let relay { relay.clientTookAll() } else { connection?.outputDrained() }
     }
 
     override func endOutput() {
@@ -127,4 +139,22 @@ final class SecureTransport: ClientTransport, ChannelInboundHandler {
     override func close(resetting: Bool) { channel?.abort(resetting: resetting) }
     override func pauseReading() { channel?.pauseReading() }
     override func resumeReading() { channel?.resumeReading() }
+
+    // MARK: Another core's
+
+    override func release() -> Released? {
+        guard let channel, !wantsEnd, parts.isEmpty,
+            let (relay, descriptor) = Relay.start(self, loop: channel.loop.eventLoop)
+        else { return nil }
+        connection = nil
+        self.relay = relay
+        resumeReading()
+        return Released(descriptor: descriptor, isRelay: true)
+    }
+
+    /// The next core has said all.
+    func endRelayed() {
+        endOutput()
+        whenRelayEnds()
+    }
 }

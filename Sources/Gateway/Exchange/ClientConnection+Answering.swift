@@ -123,7 +123,7 @@ extension ClientConnection {
     func beginAnswer(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer, age: Int?) -> Bool {
         let compression = compress(response, bytes)
         let framing = clientFraming(response)
-        answer.keepClient = head.keepAlive && !answer.endsByClose && !loop.isDraining
+        answer.keepClient = head.keepAlive && !answer.endsByClose && keepsClient
         answer.headIsPending = writeAnswerHead(response, bytes, framing, compression, age)
         return answer.headIsPending
     }
@@ -262,7 +262,7 @@ extension ClientConnection {
         changed.framing = .none
         changed.contentLength = nil
         answer.status = changed.status
-        answer.keepClient = head.keepAlive && !loop.isDraining
+        answer.keepClient = head.keepAlive && keepsClient
         let dropping = ClientConnection.ownFields.union([.eTag, .lastModified, .acceptRanges])
         let said = FieldSet(bits: response.known.bits & ClientConnection.appKnowsBetter.bits)
         let size = AnswerHead.encodedSize(
@@ -303,7 +303,7 @@ extension ClientConnection {
         guard transport.isOpen else { return }
         // What the client still sends of a streamed body must not be taken for a request.
         let bodyIsTaken = !streamsBody || bodyIsComplete
-        answer.keepClient = keepAlive && head.keepAlive && bodyIsTaken && !loop.isDraining
+        answer.keepClient = keepAlive && head.keepAlive && bodyIsTaken && keepsClient
         answer.status = failure.status
         answer.source = .gateway
         countFailure(failure.reason)
@@ -332,8 +332,9 @@ extension ClientConnection {
 
     func nextRequest() {
         endRequest()
+        if loop.nextCore != nil { return moveOnLater() }
         resumeReading()
-        if loop.isDraining, !loop.isRetiring, inbound.isEmpty { return closeIdle() }
+        if loop.isDraining, inbound.isEmpty { return closeIdle() }
         startTimer(transport.queuedBytes == 0 && spool.isEmpty ? .keepAlive : .stall)
         advance()
     }

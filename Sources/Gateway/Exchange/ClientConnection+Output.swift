@@ -144,6 +144,7 @@ extension ClientConnection {
             return startTimer(transport.isMessageFramed ? .stall : .linger)
         }
         if timer.kind == .stall { stopTimer() }
+        if isMovingOn { return moveOn() }
         resumeUpstream()
         // Pipelined requests wait for this, too.
         if case .idle = exchange.state {

@@ -57,7 +57,7 @@ extension ClientConnection {
     }
 
     /// Answers that a pipelining client does not take must not pile up.
-    private var isReadyForRequest: Bool { transport.queuedBytes == 0 && spool.isEmpty }
+    private var isReadyForRequest: Bool { transport.queuedBytes == 0 && spool.isEmpty && !isMovingOn }
 
     /// The next request waits for this one's answer; its bytes stay within a limit.
     private func holdPipeline() {

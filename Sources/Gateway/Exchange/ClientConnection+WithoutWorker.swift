@@ -39,7 +39,7 @@ extension ClientConnection {
     /// The head that `write` writes, with the fields that every answer has, and the file's part behind it.
     func send(_ plan: FileAnswer, _ write: (inout ByteWriter) -> Void) {
         answer.status = plan.status
-        answer.keepClient = head.keepAlive && !loop.isDraining
+        answer.keepClient = head.keepAlive && keepsClient
         guard writeOwnHead(FileAnswer.largestHead, known: FieldSet(), write) else { return }
         sendOwn(plan)
     }
@@ -146,7 +146,7 @@ extension ClientConnection {
     private func serve(_ hit: CacheHit) {
         answer.source = .cache
         answer.status = hit.head.status
-        answer.keepClient = head.keepAlive && !loop.isDraining
+        answer.keepClient = head.keepAlive && keepsClient
         let isWritten = hit.headBytes.withUnsafeBytes { bytes in beginAnswer(hit.head, bytes, age: hit.age) }
         guard isWritten else { return transport.close(resetting: false) }
         let body = hit.sendsBody ? hit.answer.body : []

@@ -74,6 +74,8 @@ final class ClientConnection {
     /// Who worked on the request, for the access log.
     var lastEndpoint: WorkerEndpoint?
     var isReadPaused = false
+    /// No further request is begun here: the next core is to have it.
+    var isMovingOn = false
     var isLingering = false
 
     init(loop: LoopContext, peer: PeerFacts, transport: ClientTransport) {
@@ -85,6 +87,7 @@ final class ClientConnection {
         transport.connection = self
         loop.add(self)
         startTimer(.head)
+        if loop.nextCore != nil { loop.eventLoop.executeLater { self.moveOn() } }
     }
 
     /// The transport is gone; nothing can be sent any more.

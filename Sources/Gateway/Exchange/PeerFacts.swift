@@ -1,7 +1,22 @@
 import HTTP1
 
+/// Where a connection comes from.
+struct ConnectionOrigin {
+    /// Name of the listener that took it.
+    var listener = ""
+    /// Nil is one on a Unix socket; it is on this machine, and believed.
+    var peer: (address: IPAddress, port: Int)?
+    var local: (address: String, port: Int)?
+    var isSecure = false
+    /// False: what comes is passed on for somebody of whom nothing is known, and nothing that he says of himself is believed.
+    var isKnown = true
+    /// Another core takes it out of TLS and will soon be gone: the next answer is its last.
+    var isRelayed = false
+}
+
 /// Who a connection comes from and what is told to apps about it; made once for a connection.
 final class PeerFacts {
+    let origin: ConnectionOrigin
     let fields: ForwardedFields
     /// As text, for logs.
     let address: String
@@ -12,13 +27,10 @@ final class PeerFacts {
     private let port: Int
     private let serverName: String
 
-    /// `peer` nil is one on a Unix socket; it is on this machine, and believed. `isKnown` false: what comes is passed on for
-    /// somebody of whom nothing is known, and nothing that he says of himself is believed.
-    init(
-        peer: (address: IPAddress, port: Int)?, local: (address: String, port: Int)?, isSecure: Bool,
-        trusted: AddressRanges, isKnown: Bool = true
-    ) {
-        let isTrusted = isKnown && (peer.map { trusted.contains($0.address) } ?? true)
+    init(_ origin: ConnectionOrigin, trusted: AddressRanges) {
+        self.origin = origin
+        let (peer, local, isSecure) = (origin.peer, origin.local, origin.isSecure)
+        let isTrusted = origin.isKnown && (peer.map { trusted.contains($0.address) } ?? true)
         address = peer?.address.description ?? "127.0.0.1"
         port = peer?.port ?? 0
         serverName = local?.address ?? "localhost"

@@ -214,6 +214,15 @@ package final class StreamSocket: SocketLoop.Watched {
         if isOpen { self.owner = owner }
     }
 
+    /// Gives the descriptor away, open as it is; the owner hears nothing more. Nil when it is closed, or something is queued.
+    package func release() -> Int32? {
+        guard isOpen, queue.isEmpty, !endsOutputWhenDrained, !isOutputBroken else { return nil }
+        defer { fd = -1 }
+        owner = nil
+        loop.unwatch(fd, slot: slot, isShared: true)
+        return fd
+    }
+
     func readOut() {
         isOutputBroken = true
         queue.removeAll()

@@ -1,7 +1,7 @@
 extension MessageCodec {
     private enum Kind: UInt8 {
         case hello = 1, spawn, signal, ready, status, failed, done, openFile, startMeter, serves, fork,
-            requestReload, reloadAnswer, pong, requestUpgrade, prepared, handedOver, loads, endRetirement
+            requestReload, reloadAnswer, pong, requestUpgrade, prepared, handedOver, loads
     }
 
     package static func encode(_ message: CoreMessage) -> [UInt8] {
@@ -64,8 +64,6 @@ extension MessageCodec {
         case .loads(let loads):
             writer.integer(Kind.loads.rawValue)
             writer.loads(loads)
-        case .endRetirement:
-            writer.integer(Kind.endRetirement.rawValue)
         }
         return writer.bytes
     }
@@ -106,7 +104,6 @@ extension MessageCodec {
                     try reader.list { reader throws(CodecError) in ChildTag(try reader.integer()) },
                     refusal: try reader.optional { reader throws(CodecError) in try reader.text() })
             case .loads: return .loads(try reader.loads())
-            case .endRetirement: return .endRetirement
             }
         }
     }

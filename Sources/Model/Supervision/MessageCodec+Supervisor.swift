@@ -3,7 +3,7 @@ extension MessageCodec {
         case welcome = 1, listener, child, begin, spawned, spawnRefused, exited, shutdown, reload, reopenLogs,
             fileOpened, apps, meterStarted, controlGroups, reloadRefused, ping, prepare, retire, upgraded,
             upgradeRefused,
-            loads, endRetirement, stay
+            loads, stay
     }
 
     package static func encode(_ message: SupervisorMessage) -> [UInt8] {
@@ -79,8 +79,6 @@ extension MessageCodec {
         case .loads(let loads):
             writer.integer(Kind.loads.rawValue)
             writer.loads(loads)
-        case .endRetirement:
-            writer.integer(Kind.endRetirement.rawValue)
         case .stay:
             writer.integer(Kind.stay.rawValue)
         }
@@ -121,7 +119,6 @@ extension MessageCodec {
             case .upgraded: return .upgraded(ticket: try reader.integer(), version: try reader.text())
             case .upgradeRefused: return .upgradeRefused(ticket: try reader.integer(), reason: try reader.text())
             case .loads: return .loads(try reader.loads())
-            case .endRetirement: return .endRetirement
             case .stay: return .stay
             case .meterStarted: return .meterStarted(errno: try reader.integer())
             }

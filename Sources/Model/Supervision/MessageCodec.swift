@@ -1,4 +1,4 @@
-/// The bytes of everything that crosses between core, supervisor and `passenger-launch`: a family letter, the protocol
+/// The bytes of everything that crosses between cores, supervisor and `passenger-launch`: a family letter, the protocol
 /// version, then the fields in the order of their declaration, integers big-endian, text and lists with a 32-bit length.
 ///
 /// Decoding never traps, whatever it is given; the supervisor reads what an unprivileged process sent.
@@ -14,6 +14,7 @@ package enum MessageCodec {
         case apps = 0x41  // A
         case compiledPlan = 0x4E  // N
         case supervisorState = 0x54  // T
+        case client = 0x48  // H
     }
 
     static func writer(_ family: Family) -> ByteWriter {

@@ -109,8 +109,6 @@ package enum CoreMessage: Sendable, Equatable {
     case handedOver([ChildTag], refusal: String?)
     /// How busy this core still keeps workers that it has handed over: those that changed since the last time.
     case loads([WorkerLoad])
-    /// The traffic is about to change: the core before, if it still has clients, is to take no further request of them.
-    case endRetirement
 }
 
 /// What one core has under way at one worker.
@@ -184,10 +182,11 @@ package enum SupervisorMessage: Sendable, Equatable {
     /// To a core that takes the place of another, instead of `begin`: make everything ready that needs no child, and say
     /// `prepared`. Children and `begin` come when the other has handed over.
     case prepare
-    /// Nothing more is handed over: start.
+    /// Nothing more is handed over: start. One descriptor, if a core has retired: of a packet socket on which its clients come
+    /// (`HandedConnection`), until it has ended.
     case begin
-    /// Another core takes the pool over: see to it that nothing is lost, and answer `handedOver`. From then on only what was
-    /// accepted before is answered, then the process exits.
+    /// Another core takes the pool over: see to it that nothing is lost, and answer `handedOver`. From then on only what is
+    /// under way is answered, then the process exits. One descriptor: where clients' connections go (`HandedConnection`).
     case retire
     /// The order to retire is taken back: there is no other core. One that has handed over nevertheless is followed by a new one.
     case stay
@@ -197,8 +196,6 @@ package enum SupervisorMessage: Sendable, Equatable {
     case upgradeRefused(ticket: UInt64, reason: String)
     /// What the core before still has under way at workers of this one: those that changed. All is over when it has ended.
     case loads([WorkerLoad])
-    /// To a retiring core: take no further request.
-    case endRetirement
     /// Descriptors: stdout, stderr read ends when asked for.
     case spawned(ChildEntry)
     /// Nothing runs. `reason` is for people.

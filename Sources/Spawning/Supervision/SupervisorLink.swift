@@ -25,6 +25,8 @@ package struct Inheritance: Sendable {
     package var children: [InheritedChild] = []
     /// It takes the place of a core that serves: `begin` and the children come when that one has handed over.
     package var isSuccessor = false
+    /// The receiver's own: on which clients of a core that has retired come (`HandedConnection`).
+    package var clients: Int32?
 }
 
 /// The core's own copy of a listening descriptor of the supervisor's.
@@ -47,11 +49,11 @@ package enum ControlRequest: Sendable {
     case apps(AppsMessage)
     /// To a successor.
     case child(InheritedChild)
-    case begin
+    /// The descriptors are the receiver's: a packet socket for `HandedConnection`.
+    case begin(clients: Int32?)
     /// To be answered by `handedOver`.
-    case retire
+    case retire(clients: Int32?)
     case stay
-    case endRetirement
     case upgraded(ticket: UInt64, version: String)
     case upgradeRefused(ticket: UInt64, reason: String)
     /// What the core before still has under way; empty: nothing, it has ended.
@@ -104,6 +106,7 @@ package final class SupervisorLink: Sendable {
                 inheritance.children.append(
                     keep(InheritedChild(entry: entry, link: self, descriptors: descriptors)))
             case .begin:
+                inheritance.clients = descriptors.first
                 return inheritance
             case .prepare:
                 inheritance.isSuccessor = true
@@ -247,10 +250,15 @@ package final class SupervisorLink: Sendable {
         case .child(let entry):
             control(.child(keep(InheritedChild(entry: entry, link: self, descriptors: descriptors))))
             return
-        case .begin: control(.begin)
-        case .retire: control(.retire)
+        case .begin:
+            control(.begin(clients: descriptors.first))
+            for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
+            return
+        case .retire:
+            control(.retire(clients: descriptors.first))
+            for number in descriptors.dropFirst() { _ = Descriptor(owning: number) }
+            return
         case .stay: control(.stay)
-        case .endRetirement: control(.endRetirement)
         case .upgraded(let ticket, let version): control(.upgraded(ticket: ticket, version: version))
         case .upgradeRefused(let ticket, let reason): control(.upgradeRefused(ticket: ticket, reason: reason))
         case .loads(let loads): control(.loads(loads))

@@ -35,7 +35,7 @@ extension SupervisorLoop {
         case .killCompiler(let pid): try? signalGroup(pid, Signal.kill)
         case .startSuccessor: startSuccessor()
         case .endSuccessor(let reason): perform(machine.endSuccessor(reason))
-        case .retireCore: send(.retire)
+        case .retireCore: orderRetirement()
         case .keepCore: send(.stay)
         case .replaceCore(let children): replaceCore(children)
         case .promote(let children): promote(children)
@@ -140,6 +140,16 @@ extension SupervisorLoop {
             send(.spawnRefused(tag: request.tag, reason: "another core serves"), to: connection)
         case .startMeter: send(.meterStarted(errno: EAGAIN), to: connection)
         default: break
+        }
+    }
+
+    /// The same sockets as before, if it was told to stay meanwhile: it may have begun to use them.
+    private func orderRetirement() {
+        guard let connection else { return }
+        // Without them (no descriptor is left) clients' connections end when they are idle.
+        clientSockets = clientSockets ?? (try? ClientSockets())
+        ignoringClosedCore(connection) { [clientSockets] () throws(SystemError) in
+            try connection.send(.retire, descriptors: clientSockets.map { [$0.sending] } ?? [])
         }
     }
 

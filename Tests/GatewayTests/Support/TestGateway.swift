@@ -38,6 +38,8 @@ final class TestGateway: Sendable {
         /// Server names of the certificates; none is a plain listener.
         var tls: [String] = []
         var proxyProtocol = false
+        /// As the supervisor does, so that another gateway can go on with it.
+        var keepsListener = false
         var redirectPort: Int?
         var settings: @Sendable (inout AppSettings) -> Void = { _ in }
         var cacheMemory = 0
@@ -56,6 +58,7 @@ final class TestGateway: Sendable {
     let gateway: Gateway
     let fleet: FakeFleet
     let port: UInt16
+    let listener: Int32?
     let directory: String
     let budget: BufferBudget
     let events: EventRecorder
@@ -134,6 +137,7 @@ final class TestGateway: Sendable {
         let socket = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
         try startListening(socket.number, backlog: 128, subject: "test")
         port = try boundPort(socket.number)
+        listener = options.keepsListener ? try duplicateDescriptor(socket.number).release() : nil
         try await gateway.open([
             GatewayListener(
                 descriptor: socket.release(), isShared: options.loops > 1, isTLS: !options.tls.isEmpty,
