@@ -36,6 +36,11 @@ import Testing
         #expect(count + seen.count - 1 == 10_002)
     }
 
+    @Test func `several requests that are answered with one operation have one report of it`() {
+        let log = log()
+        #expect((0..<3).map { _ in log.claimReport() } == [true, false, false])
+    }
+
     @Test func `a follower that goes away does not wait for ever`() async {
         let log = log()
         let follower = Task { await Array(log.follow()).count }

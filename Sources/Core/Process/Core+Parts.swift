@@ -125,6 +125,7 @@ extension Core {
                 spawner: spawner, meter: meter, controlGroups: inheritance.controlGroups),
             appLog: log, watchers: watchers, serverUser: plan.ownUser, logger: self.logger,
             log: { [events, tallies, name = app.name] handle in
+                guard handle.log.claimReport() else { return }
                 Task {
                     for await logged in handle.events() {
                         if case .finished(let outcome) = logged.event {

@@ -19,6 +19,7 @@ package final class OperationLog: Sendable {
         var outcome: OperationOutcome?
         var waiters: [Waiter] = []
         var nextWaiter: UInt64 = 0
+        var hasReporter = false
     }
 
     private let state = Mutex(State())
@@ -37,6 +38,14 @@ package final class OperationLog: Sendable {
 
     /// Nil until the operation is over.
     package var outcome: OperationOutcome? { state.withLock { $0.outcome } }
+
+    /// True once: several requests are answered with one operation, and what is counted of it and written down is so once.
+    package func claimReport() -> Bool {
+        state.withLock { state in
+            defer { state.hasReporter = true }
+            return !state.hasReporter
+        }
+    }
 
     /// Secrets never get in: whoever follows, from wherever, cannot be shown them.
     package func append(_ event: OperationEvent) {
