@@ -102,6 +102,7 @@ struct CoreControlPlane: ControlPlane {
         _ name: AppName, _ request: AdminAPI.DeployRequest, caller: Caller
     ) async throws(ControlError) -> DeployPlan {
         let app = try await started(name)
+        guard app.builder != nil else { throw ControlError(OperationRefusal.notADeployRoot) }
         let ours = try deployRequest(request, caller)
         do throws(DeployFailure) {
             return DeployPlan(name, try await app.operations.forecast(ours))

@@ -119,7 +119,7 @@ extension ControlError {
         case .frozen:
             self.init(.refused, "Nothing is deployed: \(refusal)", hint: "`passenger unlock` lets deploys go on.")
         case .notADeployRoot:
-            self.init(.usage, "\(refusal)", hint: "`passenger deploy --root DIR --repo URL` makes a deploy root.")
+            self.init(.refused, "\(refusal)", hint: "`passenger deploy --root DIR --repo URL` makes a deploy root.")
         case .noSuchDeploy: self.init(.notFound, "\(refusal)")
         case .invalid(let failure):
             self.init(.refused, failure.summary, hint: failure.hint, details: failure.details.map { [$0] } ?? [])
