@@ -203,7 +203,9 @@ let package = Package(
         tests("DeploysTests", ["Model", "Linux", "Deploys", "Watching", "Pool", logging]),
         tests("WebhooksTests", ["Webhooks"]),
         tests("TerminalTests", ["Model", "Terminal"]),
-        tests("AdminTests", ["Model", "Linux", "AdminAPI", "AdminClient", "AdminServer", logging] + nio),
+        tests(
+            "AdminTests",
+            ["Model", "Linux", "AdminAPI", "AdminClient", "AdminServer", logging, hummingbird, yams] + nio),
         tests(
             "CoreTests",
             ["Model", "Linux", "AdminAPI", "AdminServer", "Pool", "Spawning", "Deploys", "Watching", "Core"]),

@@ -60,7 +60,7 @@ package struct DetachRequest: Sendable, Codable, Equatable {
 
 /// Answer to it.
 package struct DetachAnswer: Sendable, Codable, Equatable {
-    package enum Outcome: String, Sendable, Codable {
+    package enum Outcome: String, Sendable, Codable, CaseIterable {
         /// It gets no more requests, and ends when it has answered those that it has; another one boots.
         case detached
         /// It is the only one that serves: it goes when another one has taken its place.

@@ -11,6 +11,8 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable {
     case unknownApp = "unknown_app"
     /// An app, a deploy, a release or an operation of that number does not exist.
     case notFound = "not_found"
+    /// The path is there, and takes other methods: `Allow` names them.
+    case methodNotAllowed = "method_not_allowed"
     /// No server, or one that is going down.
     case notRunning = "not_running"
     /// Not now, or not for this target: another operation runs, nothing to roll back to, frozen.
@@ -30,7 +32,7 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable {
     package var exitStatus: Int32 {
         switch self {
         case .failed, .internalError, .notFound: 1
-        case .usage, .bodyTooLarge, .unknownApp: 2
+        case .usage, .bodyTooLarge, .unknownApp, .methodNotAllowed: 2
         case .notRunning: 3
         case .refused, .superseded, .forbidden, .unauthorized, .tooManyAttempts: 4
         case .rolledBack: 5
@@ -44,6 +46,7 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable {
         case .unauthorized: 401
         case .forbidden: 403
         case .unknownApp, .notFound: 404
+        case .methodNotAllowed: 405
         case .refused, .superseded: 409
         case .bodyTooLarge: 413
         case .failed, .rolledBack: 422

@@ -20,7 +20,7 @@ package enum OperationEvent: Sendable, Equatable {
     /// From a newer server; skipped by whoever does not know it.
     case unknown(event: String)
 
-    package enum NoticeLevel: String, Sendable, Codable { case info, warning, alarm }
+    package enum NoticeLevel: String, Sendable, Codable, CaseIterable { case info, warning, alarm }
 }
 
 /// The last word about an operation.

@@ -41,7 +41,7 @@ package struct ServerStatus: Sendable, Codable, Equatable {
     }
 }
 
-package enum RootMode: String, Sendable, Codable {
+package enum RootMode: String, Sendable, Codable, CaseIterable {
     /// The code runs where it lies.
     case inPlace = "in_place"
     /// A directory with `releases/` and `.passenger/`.

@@ -9,6 +9,8 @@ struct AdminRoutes {
     private static let maxBody = 64 * 1024
     /// The whole file twice: as it was and as it is to be.
     private static let maxEnvironment = 4 << 20
+    /// Thirty years: what is longer is a mistake.
+    private static let longestBake = 1e9
     let controlPlane: any ControlPlane
     let standing: Standing
     let uploads: ArchiveUpload
@@ -16,14 +18,25 @@ struct AdminRoutes {
     func responder() -> some HTTPResponder<AdminContext> {
         let router = Router(context: AdminContext.self)
         router.add(middleware: AuditTrail())
-        router.add(middleware: ErrorAnswers())
+        router.add(middleware: ErrorAnswers(table: table))
         router.add(middleware: AccessCheck(standing: standing))
-        addServerRoutes(router)
-        addAppRoutes(router.group("apps/:app"))
+        addRoutes(router)
         return router.buildResponder()
     }
 
-    private func addServerRoutes(_ router: Router<AdminContext>) {
+    /// Made when it is asked for: hardly any request needs it.
+    func table() -> RouteTable {
+        let table = RouteTable()
+        addRoutes(table)
+        return table
+    }
+
+    private func addRoutes(_ router: some RouterMethods<AdminContext>) {
+        addServerRoutes(router)
+        addAppRoutes(router.group("apps/:app"))
+    }
+
+    private func addServerRoutes(_ router: some RouterMethods<AdminContext>) {
         let plane = controlPlane
         router.get("livez") { _, _ in try json(HealthAnswer(status: "live")) }
         router.get("readyz") { _, _ in
@@ -67,15 +80,12 @@ struct AdminRoutes {
         }
         group.post("deploys") { request, context in
             let app = try await app(context, .deploy)
-            let order = try await body(DeployRequest.self, of: request)
-            // Another repository than the configured one is any program at all.
-            if order.repo != nil { try await require(.shell, app, context) }
+            let order = try await deployOrder(request, app, context)
             return try json(await plane.startDeploy(app, order, caller: context.caller), .accepted)
         }
         group.post("deploys/plan") { request, context in
             let app = try await app(context, .deploy)
-            let order = try await body(DeployRequest.self, of: request)
-            if order.repo != nil { try await require(.shell, app, context) }
+            let order = try await deployOrder(request, app, context)
             return try json(await plane.planDeploy(app, order, caller: context.caller))
         }
         group.post("deploys/:n/abort") { _, context in
@@ -83,21 +93,21 @@ struct AdminRoutes {
             return try json(await plane.abort(app, deploy: number, caller: context.caller), .accepted)
         }
         group.post("deploys/:n/resume") { request, context in
-            let order = try await body(DeployOrder.self, of: request)
             let (app, number) = (try await app(context, .deploy), try deployNumber(context))
+            let order = try await body(DeployOrder.self, of: request)
             return try json(
                 await plane.resumeDeploy(app, deploy: number, order, caller: context.caller), .accepted)
         }
         group.post("deploys/:n/approve") { request, context in
-            let order = try await body(DeployOrder.self, of: request)
             let (app, number) = (try await app(context, .deploy), try deployNumber(context))
+            let order = try await body(DeployOrder.self, of: request)
             return try json(await plane.approve(app, deploy: number, order, caller: context.caller), .accepted)
         }
         group.post("lock") { request, context in
             let app = try await app(context, .deploy)
             let order = try await body(LockRequest.self, of: request)
             let isText = order.message.unicodeScalars.allSatisfy { !CharacterClass.isControl($0) }
-            guard !order.message.isEmpty, order.message.count <= 1000, isText else {
+            guard !order.message.isEmpty, order.message.unicodeScalars.count <= 1000, isText else {
                 throw ControlError(.usage, "message is a line of text of at most 1000 characters.")
             }
             return try json(await plane.lock(app, order, caller: context.caller))
@@ -140,11 +150,23 @@ struct AdminRoutes {
         }
     }
 
+    private func deployOrder(
+        _ request: Request, _ app: AppName, _ context: AdminContext
+    ) async throws -> DeployRequest {
+        let order = try await body(DeployRequest.self, of: request)
+        // Another repository than the configured one is any program at all.
+        if order.repo != nil { try await require(.shell, app, context) }
+        if let bake = order.bakeSeconds, !(0...AdminRoutes.longestBake).contains(bake) {
+            throw ControlError(.usage, "bake_seconds is a number from 0 to \(Int(AdminRoutes.longestBake)).")
+        }
+        return order
+    }
+
     private func addEnvironmentRoutes(_ group: RouterGroup<AdminContext>) {
         let plane = controlPlane
         group.get("env") { request, context in
             let app = try await app(context, .shell)
-            let values = request.uri.queryParameters["values"] == "true"
+            let values = try flag("values", of: request)
             return try json(await plane.environment(app, values: values))
         }
         group.get("context") { _, context in
@@ -182,7 +204,7 @@ struct AdminRoutes {
         group.post("workers/:pid/detach") { _, context in
             let app = try await app(context, .operate)
             let text = try context.parameters.require("pid")
-            guard let pid = Int32(text), pid > 0 else {
+            guard text.first != "+", let pid = Int32(text), pid > 0 else {
                 throw ControlError(.notFound, "No worker has the process id \"\(text)\".")
             }
             return try json(await plane.detach(app, pid: pid, caller: context.caller))
@@ -230,7 +252,7 @@ struct AdminRoutes {
 
     private func deployNumber(_ context: AdminContext) throws -> DeployNumber {
         let text = try context.parameters.require("n")
-        guard let number = Int(text), number > 0 else {
+        guard text.first != "+", let number = Int(text), number > 0 else {
             throw ControlError(.notFound, "There is no deploy \"\(text)\".", hint: "Deploys are numbered from 1.")
         }
         return DeployNumber(number)
@@ -261,10 +283,19 @@ struct AdminRoutes {
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
+    /// `true`, or `false` as it is without it. Other words are refused, and not taken for the one that was not meant.
+    private func flag(_ name: String, of request: Request) throws(ControlError) -> Bool {
+        switch request.uri.queryParameters[Substring(name)] {
+        case nil, "false": return false
+        case "true": return true
+        default: throw ControlError(.usage, "\(name) is true or false.")
+        }
+    }
+
     private func logQuery(_ request: Request) throws(ControlError) -> LogQuery {
         let asked = request.uri.queryParameters
         var query = LogQuery()
-        query.follows = asked["follow"] == "true"
+        query.follows = try flag("follow", of: request)
         query.source = asked["source"].map(String.init)
         if let text = asked["lines"] {
             guard let lines = Int(text), (0...LogQuery.mostLines).contains(lines) else {

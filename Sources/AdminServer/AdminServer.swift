@@ -114,11 +114,15 @@ package struct AdminServer: Sendable {
                 guard let caller, let routes else { return }
                 let context = AdminContext(source: AdminContextSource(logger: logger, caller: caller))
                 let response = try await routes.respond(to: request, context: context)
-                let head = response.head
-                try await writer.write(response: head, body: response.body)
+                try await writer.write(response: response.head, body: response.body(for: request))
                 if response.headers[.connection] == "close" { channel.close(promise: nil) }
             }, configuration: .init(idleTimeout: AdminServer.idleTimeout))
     }
+}
+
+extension Response {
+    /// After an answer to HEAD it would be taken for the beginning of the next answer (RFC 9110 section 9.3.2).
+    func body(for request: Request) -> ResponseBody { request.method == .head ? ResponseBody() : body }
 }
 
 /// Those that accept.

@@ -29,6 +29,7 @@ extension ControlError {
 /// Turns whatever a route throws, and what the router itself refuses, into an answer.
 struct ErrorAnswers: RouterMiddleware {
     typealias Context = AdminContext
+    let table: @Sendable () -> RouteTable
 
     func handle(
         _ request: Request, context: AdminContext, next: @concurrent (Request, AdminContext) async throws -> Response
@@ -39,6 +40,8 @@ struct ErrorAnswers: RouterMiddleware {
             return error.answer()
         } catch let error as HTTPError where error.status == .notFound {
             let path = request.uri.path
+            let methods = table().methods(at: path)
+            guard methods.isEmpty else { return ErrorAnswers.notAllowed(request, methods) }
             return ControlError(.notFound, "There is nothing at \(request.method) \(path).", hint: "See GET /status.")
                 .answer()
         } catch let error as any HTTPResponseError where error.status.code < 500 {
@@ -47,6 +50,18 @@ struct ErrorAnswers: RouterMiddleware {
             context.logger.error("admin request failed", metadata: ["error": "\(error)"])
             return ControlError(.internalError, "The server could not answer: \(error).").answer()
         }
+    }
+}
+
+extension ErrorAnswers {
+    /// RFC 9110 section 15.5.6: with the methods that there are.
+    private static func notAllowed(_ request: Request, _ methods: [HTTPRequest.Method]) -> Response {
+        let names = methods.map(\.rawValue).joined(separator: ", ")
+        var answer = ControlError(
+            .methodNotAllowed, "\(request.method) is not for \(request.uri.path).", hint: "There is: \(names)."
+        ).answer()
+        answer.headers[.allow] = names
+        return answer
     }
 }
 

@@ -104,7 +104,7 @@ struct AdminServerTests {
 
     @Test(arguments: [
         ("GET", "/apps/shop/deploys", 404, "unknown_app"), ("GET", "/apps/%2e%2e/deploys", 404, "unknown_app"),
-        ("GET", "/nothing", 404, "not_found"), ("DELETE", "/status", 404, "not_found"),
+        ("GET", "/nothing", 404, "not_found"), ("DELETE", "/nothing", 404, "not_found"),
         ("GET", "/apps/blog/deploys/9", 404, "not_found"), ("GET", "/apps/blog/deploys/x", 404, "not_found"),
         ("GET", "/apps/blog/operations/deploy-404/events", 404, "not_found"),
         ("GET", "/apps/blog/operations/a.b/events", 404, "not_found"),
@@ -118,6 +118,21 @@ struct AdminServerTests {
             let answer = try await raw(socketPath, method, path)
             #expect(answer.status == status)
             #expect(answer.body.contains("\"code\" : \"\(code)\""))
+        }
+    }
+
+    @Test func `Nothing follows the head of an answer to HEAD but the next answer`() async throws {
+        try await withServer(FakeControlPlane()) { path in
+            let text = try await blocking { () throws in
+                let connection = try connectUnix(path: path)
+                let requests =
+                    "HEAD /nothing HTTP/1.1\r\nHost: x\r\n\r\nGET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                try writeAll(connection.number, Array(requests.utf8))
+                return String(decoding: try readAll(connection.number, limit: 1 << 16), as: UTF8.self)
+            }
+            let answers = text.split(separator: "\r\n\r\n")
+            #expect(answers.count == 3 && answers[0].hasPrefix("HTTP/1.1 404"), "\(text)")
+            #expect(answers.count > 1 && answers[1].hasPrefix("HTTP/1.1 200"), "\(text)")
         }
     }
 

@@ -12,7 +12,7 @@ struct WireFormatTests {
         return failure
     }()
 
-    private static let lines: [(OperationEvent, String)] = [
+    static let lines: [(OperationEvent, String)] = [
         (.stepStarted(step: "build", title: "npm ci"), #"{"event":"step_started","step":"build","title":"npm ci"}"#),
         (.output(step: "build", line: "ok"), #"{"event":"output","line":"ok","step":"build"}"#),
         (.progress(step: "fetch", text: "3 objects"), #"{"event":"progress","step":"fetch","text":"3 objects"}"#),
@@ -75,7 +75,8 @@ struct WireFormatTests {
         #expect(
             ErrorCode.allCases.map { "\($0.rawValue) \($0.exitStatus)" } == [
                 "failed 1", "internal_error 1", "usage 2", "body_too_large 2", "unknown_app 2", "not_found 1",
-                "not_running 3", "refused 4", "superseded 4", "forbidden 4", "unauthorized 4", "too_many_attempts 4",
+                "method_not_allowed 2", "not_running 3", "refused 4", "superseded 4", "forbidden 4", "unauthorized 4",
+                "too_many_attempts 4",
                 "rolled_back 5", "timed_out 6",
             ])
         var late = OperationResult(.failed, failure: WireFormatTests.failure)

@@ -6,7 +6,7 @@ import NIOCore
 import Telemetry
 
 extension AdminRoutes {
-    func addMetricsRoutes(_ router: Router<AdminContext>) {
+    func addMetricsRoutes(_ router: some RouterMethods<AdminContext>) {
         router.get("metrics") { request, _ in
             let report = try await seenMetrics(request)
             return Response(

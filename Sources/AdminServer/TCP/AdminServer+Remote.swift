@@ -43,8 +43,7 @@ extension AdminServer {
         HTTP1Channel(
             responder: { request, writer, channel in
                 let response = try await answer(request)
-                let head = response.head
-                try await writer.write(response: head, body: response.body)
+                try await writer.write(response: response.head, body: response.body(for: request))
                 if response.headers[.connection] == "close" { channel.close(promise: nil) }
             },
             configuration: .init(

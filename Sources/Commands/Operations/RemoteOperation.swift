@@ -175,8 +175,8 @@ extension ControlError {
     fileprivate var mayPass: Bool {
         switch code {
         case .failed, .internalError, .notRunning, .superseded, .timedOut: true
-        case .usage, .bodyTooLarge, .unknownApp, .notFound, .refused, .forbidden, .rolledBack, .unauthorized,
-            .tooManyAttempts:
+        case .usage, .bodyTooLarge, .unknownApp, .notFound, .methodNotAllowed, .refused, .forbidden, .rolledBack,
+            .unauthorized, .tooManyAttempts:
             false
         }
     }
