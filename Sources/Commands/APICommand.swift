@@ -5,7 +5,10 @@ import ArgumentParser
 struct APICommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "api", abstract: "Send a request to the admin API and print the raw answer.",
-        discussion: "For example: passenger api GET /status")
+        discussion: """
+            For example: passenger api GET /status
+            templates/openapi.yaml, beside the program's other files, describes all paths, requests and answers.
+            """)
 
     @Argument(help: "GET, POST, …")
     var method: String
