@@ -18,6 +18,10 @@ extension SystemTests {
         /// One of an app in place, `app`, and a deploy root with a release, `site`; small, so that there are few processes.
         private func serve(in place: Place, owner: String? = nil) throws -> TestServer {
             let app = try place.copyApp(.python, as: "app")
+            // So that its log has lines.
+            let code = "\(app)/\(Language.python.startupFile)"
+            try (text(of: code) + "\nprint('loaded', flush=True)\n").write(
+                toFile: code, atomically: false, encoding: .utf8)
             if let owner { try OtherUsers.own(app, by: owner) }
             let repository = try TestRepository(.python, in: place)
             try repository.write(

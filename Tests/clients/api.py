@@ -100,9 +100,9 @@ def finish(description, url, token):
     def order(path, body):
         """And what becomes of it, event by event."""
         accepted = call("POST", "/apps/{app}/" + path, path_parameters={"app": "site"}, body=body).json()
-        parameters = {"app": "site", "id": accepted["operation"]}
-        events = call("GET", "/apps/{app}/operations/{id}/events", path_parameters=parameters).text.splitlines()
-        last = json.loads(events[-1])
+        events = "/apps/{app}/operations/{id}/events"
+        answer = call("GET", events, path_parameters={"app": "site", "id": accepted["operation"]})
+        last = validate(schema.raw_schema, events, answer.text)[-1]
         assert last["event"] == "finished" and "failure" not in last["result"], f"{path}: {last}"
 
     for app in ("app", "site"):
@@ -127,14 +127,28 @@ def finish(description, url, token):
         entry = tarfile.TarInfo("passenger_wsgi.py")
         file.addfile(entry)
     call("PUT", "/apps/{app}/archive", path_parameters={"app": "site"}, body=archive.getvalue())
+    logs = call("GET", "/apps/{app}/logs", path_parameters={"app": "app"}).text
+    assert validate(schema.raw_schema, "/apps/{app}/logs", logs), "the app has written something"
     with requests.get(f"{url}/apps/app/logs?follow=true", headers=headers, stream=True, timeout=30) as log:
         assert log.status_code == 200 and log.headers["Content-Type"] == "application/x-ndjson", log.headers
     for path in LAST:
         call("POST", path)
 
 
-def register():
+def validate(description, path, text):
+    """Lines of a stream, each by itself. Returns them."""
     import jsonschema_rs
+
+    content = description["paths"][path]["get"]["responses"]["200"]["content"]
+    schema = content["application/x-ndjson"]["schema"] | {"components": description["components"]}
+    validator = jsonschema_rs.validator_for(schema)
+    lines = [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        validator.validate(line)
+    return lines
+
+
+def register():
     import schemathesis
 
     @schemathesis.hook
@@ -171,11 +185,7 @@ def register():
         """Each line of a stream is what the description says of one."""
         if response.status_code != 200 or "ndjson" not in response.headers.get("content-type", [""])[0]:
             return
-        content = case.operation.schema.raw_schema["paths"][case.operation.path]["get"]["responses"]["200"]["content"]
-        schema = content["application/x-ndjson"]["schema"] | {"components": case.operation.schema.raw_schema["components"]}
-        validator = jsonschema_rs.validator_for(schema)
-        for line in response.text.splitlines():
-            validator.validate(json.loads(line))
+        validate(case.operation.schema.raw_schema, case.operation.path, response.text)
 
     @schemathesis.check
     def is_allowed(context, response, case):
