@@ -226,12 +226,9 @@ final class Core: Sendable {
         // Not earlier: who comes while nothing is booting yet would be told that nothing is live. Until here connections
         // wait in the kernel's queue, those that a core before this one could not take on too.
         let isServing = !apps.isEmpty && apps.allSatisfy { adopted.contains($0.name) }
-        if isServing, let gateway { try await open(gateway) }
+        if isServing, let gateway { try await open(gateway, inherited.clients) }
         await roster.start(apps)
-        if !isServing, let gateway { try await open(gateway) }
-        if let clients = inherited.clients, let gateway {
-            takeClients(Descriptor(owning: clients), gateway, logger)
-        }
+        if !isServing, let gateway { try await open(gateway, inherited.clients) }
         snapshots?.begin()
         certificates?.startWatching(group)
         try writeInstanceRecord(listeners)
@@ -293,9 +290,11 @@ final class Core: Sendable {
         }
     }
 
-    private func open(_ gateway: Gateway) async throws {
+    /// `clients`: where those of a core before come from.
+    private func open(_ gateway: Gateway, _ clients: Int32?) async throws {
         try await gateway.open(gatewayListeners(inheritance.listeners))
         phase.withLock { $0 = .serving }
+        if let clients { takeClients(Descriptor(owning: clients), gateway, logger) }
     }
 
     func gatewayListeners(_ listeners: [InheritedListener]) -> [GatewayListener] {
