@@ -101,7 +101,12 @@ import Testing
 
     @Test func aPathWithoutARepositoryIsUnreachable() throws {
         _ = try builder(.prepareRoot(root: sandbox.root))
-        for url in ["\(sandbox.path)/nowhere", "file://\(sandbox.path)", "https://127.0.0.1:1/a.git"] {
+        // A path is no answer of a web server.
+        let numbers = "\(sandbox.path)/401-403-404"
+        try FileManager.default.createDirectory(atPath: numbers, withIntermediateDirectories: true)
+        for url in [
+            "\(sandbox.path)/nowhere", "file://\(sandbox.path)", "file://\(numbers)", "https://127.0.0.1:1/a.git",
+        ] {
             let error = try failure { _ = try builder(.fetch(root: sandbox.root, url: url, ref: nil)) }
             #expect(error.code == .unreachable, "\(url): \(error)")
         }

@@ -5,7 +5,7 @@ enum FetchDiagnosis {
     static func failure(status: Int32, errorClass: Int32, message: String, url: RemoteURL) -> BuilderFailure {
         if let want = BuilderFailure.want(message, "cannot store the fetched objects: \(message)") { return want }
         if isOwnership(status, message) { return otherOwner(url) }
-        if status == GIT_EAUTH.rawValue || message.contains("401") || message.contains("403") {
+        if status == GIT_EAUTH.rawValue || isHTTP(401, message) || isHTTP(403, message) {
             return BuilderFailure(
                 .authenticationFailed, "\(url) refused access: \(message)",
                 hint: "give the user that deploys a git credential helper, or use an ssh:// URL with a deploy key")
@@ -26,7 +26,7 @@ enum FetchDiagnosis {
                     "the server's certificate must be valid for this machine's certificate authorities, or for those in "
                     + "the file that GIT_SSL_CAINFO names")
         }
-        if message.contains("404") {
+        if isHTTP(404, message) {
             return BuilderFailure(
                 .unreachable, "there is no repository at \(url)",
                 hint: "check the URL; private repositories look like this without credentials, too")
@@ -39,6 +39,9 @@ enum FetchDiagnosis {
             return BuilderFailure(.git, "cannot fetch from \(url): \(message)")
         }
     }
+
+    /// As libgit2 puts it. The number alone could be a part of somebody's path.
+    private static func isHTTP(_ status: Int, _ message: String) -> Bool { message.contains("status code: \(status)") }
 
     /// libgit2 1.5 loses the code on the way up, and without any `safe.directory` entry complains of that instead. It also
     /// knows no `*`: each repository has to be named, which is the safer half of git's rules.
