@@ -71,6 +71,8 @@ package protocol ControlPlane: Sendable {
     /// All events of an operation from its first, then live ones; the stream ends after `finished`. The stream must be
     /// bounded by what an operation can emit, not by how fast its reader is.
     func events(_ app: AppName, operation: OperationID) async throws(ControlError) -> AsyncStream<OperationEvent>
+    /// Those that are there now; nobody waits for more.
+    func eventsUntilNow(_ app: AppName, operation: OperationID) async throws(ControlError) -> [OperationEvent]
 
     /// What the app's processes wrote, and write, in batches that are made when the reader asks for them: a slow one is told
     /// what it missed.

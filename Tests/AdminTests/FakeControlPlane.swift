@@ -139,6 +139,8 @@ final class FakeControlPlane: ControlPlane {
         return DetachAnswer(app: app, worker: WorkerNumber(1), pid: pid, outcome: .detached)
     }
 
+    func eventsUntilNow(_ app: AppName, operation: OperationID) async throws(ControlError) -> [OperationEvent] { [] }
+
     func events(_ app: AppName, operation: OperationID) async throws(ControlError) -> AsyncStream<OperationEvent> {
         guard operation != OperationID("deploy-404") else {
             throw ControlError(.notFound, "There is no operation \"deploy-404\".")

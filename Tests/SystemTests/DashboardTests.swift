@@ -85,17 +85,35 @@ extension SystemTests {
             #expect(try server.run("deploy", "--root", server.directory).status == 0)
             try end(browser)
 
+            // A deploy's own page follows it, without being loaded again.
+            let build = "echo built-by-a-hook; while [ ! -e \(place.path)/go ]; do sleep 0.1; done"
+            try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: ['\(build)']"))
+            try repository.commitVersion(3)
+            browser = try watch(
+                "wait Now: deploy 3", "click table.deploys tbody tr a", "mark", "wait built-by-a-hook",
+                "shot dashboard-following", "wait State stable", "marked", "shot dashboard-followed")
+            let deploy = try server.begin(["deploy", "--root", server.directory])
+            try eventually("the page of the deploy", within: .seconds(30), evidence: { browser.log }) {
+                browser.hasEnded || browser.log.contains("dashboard-following")
+            }
+            #expect(FileManager.default.createFile(atPath: "\(place.path)/go", contents: nil))
+            #expect(try deploy.wait(within: .seconds(60)).status == 0)
+            try end(browser)
+            try repository.write("Passengerfile.yml", repository.passengerfile())
+
             try repository.write(repository.language.startupFile, repository.language.syntaxError)
             try repository.commit("<script>alert(1)</script>")
-            browser = try watch("wait Release 2-", "wait Failed:", "shot dashboard-failed")
+            browser = try watch("wait Release 3-", "wait Failed:", "shot dashboard-failed")
             #expect(try server.run("deploy", "--root", server.directory).status != 0)
             try end(browser)
 
             browser = try watch(
-                "wait Release 2-", "click #rollback-root", "wait rollback is ordered", "wait Release 1-",
-                "shot dashboard-rolled-back", "click table.deploys tbody tr a", "wait Steps", "shot dashboard-deploy")
+                "wait Release 3-", "click #rollback-root", "wait rollback is ordered", "wait Release 2-",
+                "shot dashboard-rolled-back", "click table.deploys tbody tr a", "wait Steps", "shot dashboard-deploy",
+                "dark", "shot dashboard-deploy-dark", "open /", "wait Release 2-", "shot dashboard-dark", "narrow",
+                "shot dashboard-dark-narrow")
             try end(browser)
-            #expect(try server.version() == "1")
+            #expect(try server.version() == "2")
             try server.stop()
         }
     }

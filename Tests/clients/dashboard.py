@@ -6,6 +6,10 @@ Prints `ready` after signing in, then each order when it is done; the first that
   wait TEXT          until the page shows it (30 s)
   click SELECTOR     the first that matches
   shot NAME          DIRECTORY/NAME.png
+  mark, marked       leaves a mark in the page; that it is still there: the page was not loaded again
+  open PATH          another page
+  dark               as for somebody who prefers dark colours
+  narrow             as wide as a phone; nothing may be wider
 """
 import base64
 import json
@@ -39,8 +43,11 @@ class Browser:
     def do(self, method, path, body=None):
         return self.ask(method, self.session + path, body)
 
+    def run(self, script):
+        return self.do("POST", "/execute/sync", {"script": script, "args": []})
+
     def text(self):
-        return self.do("POST", "/execute/sync", {"script": "return document.body.innerText", "args": []})
+        return self.run("return document.body.innerText")
 
     def find(self, selector):
         found = self.do("POST", "/element", {"using": "css selector", "value": selector})
@@ -80,6 +87,24 @@ def main():
                 browser.wait(rest)
             elif what == "click":
                 browser.do("POST", browser.find(rest) + "/click", {})
+            elif what == "mark":
+                browser.run("window.mark = true")
+            elif what == "marked":
+                if not browser.run("return window.mark === true"):
+                    raise RuntimeError("the page was loaded again")
+            elif what == "open":
+                browser.do("POST", "/url", {"url": url + rest})
+            elif what == "dark":
+                browser.do("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {
+                    "features": [{"name": "prefers-color-scheme", "value": "dark"}]}})
+                if not browser.run("return matchMedia('(prefers-color-scheme: dark)').matches"):
+                    raise RuntimeError("it is not dark")
+            elif what == "narrow":
+                browser.do("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": {
+                    "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}})
+                width = browser.run("return document.documentElement.scrollWidth")
+                if width > 390:
+                    raise RuntimeError(f"the page is {width} wide")
             else:
                 browser.shoot(f"{directory}/{rest}.png")
             print(order, flush=True)

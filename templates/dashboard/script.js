@@ -41,6 +41,7 @@
 
   const events = new EventSource(state.dataset.live);
   events.addEventListener("state", (event) => show(JSON.parse(event.data)));
+  events.addEventListener("end", () => events.close());
   events.addEventListener("error", () => {
     // Refused, and not only away: the session is over.
     if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 3000);

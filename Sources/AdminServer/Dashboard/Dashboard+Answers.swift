@@ -4,6 +4,7 @@ import Hummingbird
 import Linux
 import Model
 import NIOCore
+import Synchronization
 
 extension Dashboard {
     /// Nothing from elsewhere, nothing inline, in no frame, and no other site learns of it.
@@ -42,6 +43,9 @@ extension Dashboard {
     }
 
     private static let heartbeat = Duration.seconds(15)
+    /// A command that writes without end is not to be drawn anew for each line.
+    private static let pause = Duration.milliseconds(250)
+    static let mostDeployReaders = 32
 
     /// Server-sent events: sections that are not as they were when this reader was last written to. It is written to when it
     /// has taken what came before, and then gets the newest state.
@@ -72,4 +76,70 @@ extension Dashboard {
         }
         return Response(status: .ok, headers: Self.headers("text/event-stream"), body: body)
     }
+
+    /// The same for the page of one deploy, until that is over.
+    func events(of app: AppName, _ number: DeployNumber, _ visitor: Visitor) async throws -> Response {
+        let first = try await plane.deploy(app, number)
+        guard let operation = first.operation else { throw ControlError(.notFound, "This deploy is over.") }
+        guard deployReaders.enter(limit: Self.mostDeployReaders) else {
+            throw ControlError(.notRunning, "Too many pages are open.", hint: "The page can be loaded again by hand.")
+        }
+        let events = try await plane.events(app, operation: operation)
+        let body = ResponseBody { [self] writer in
+            defer { deployReaders.leave() }
+            // What came meanwhile is drawn once.
+            let (news, teller) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+            let following = Task {
+                for await _ in events { teller.yield() }
+                teller.finish()
+            }
+            let beating = Task {
+                while (try? await Task.sleep(for: Self.heartbeat)) != nil { teller.yield() }
+            }
+            defer {
+                following.cancel()
+                beating.cancel()
+            }
+            var shown = ""
+            var isOver = false
+            var changes = news.makeAsyncIterator()
+            while !isOver {
+                isOver = await changes.next() == nil
+                guard isStill(visitor) else { break }
+                let section = await section(app, try await plane.deploy(app, number))
+                try await writer.write(try Self.update(section, unless: shown))
+                shown = section.html
+                if isOver {
+                    try await writer.write(ByteBuffer(string: "event: end\ndata: \n\n"))
+                } else {
+                    try? await Task.sleep(for: Self.pause)
+                }
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: Self.headers("text/event-stream"), body: body)
+    }
+
+    private static func update(_ section: DashboardPage.Section, unless shown: String) throws -> ByteBuffer {
+        guard section.html != shown else { return ByteBuffer(string: ":\n\n") }
+        var bytes = ByteBuffer(string: "event: state\ndata: ")
+        bytes.writeBytes(try WireJSON.encode(Update(order: [section.id], sections: [section])))
+        bytes.writeString("\n\n")
+        return bytes
+    }
+}
+
+/// How many pages of one kind are open.
+final class ReaderCount: Sendable {
+    private let count = Mutex(0)
+
+    func enter(limit: Int) -> Bool {
+        count.withLock { count in
+            guard count < limit else { return false }
+            count += 1
+            return true
+        }
+    }
+
+    func leave() { count.withLock { $0 -= 1 } }
 }

@@ -10,12 +10,12 @@ import Synchronization
 /// The page for people, and its forms. Whoever signs in with a token has a session; its cookie opens nothing else than this.
 final class Dashboard: Sendable {
     private static let maxForm = 4096
-    private static let mostLines = 2000
     static let cookie = "passenger_session"
 
     private let files: DashboardFiles
     let plane: any ControlPlane
     let feed: StateFeed
+    let deployReaders = ReaderCount()
     private let access: RemoteAccess
     private let logger: Logger
     private let sessions = Mutex(SessionTable())
@@ -71,6 +71,8 @@ final class Dashboard: Sendable {
         case (.get, 1) where path == "/login": return Self.goTo("/")
         case (.get, 1) where path == "/events": return try await events(visitor)
         case (.get, 5) where parts[1] == "apps" && parts[3] == "deploys": return try await deploy(parts, visitor)
+        case (.get, 6) where parts[1] == "apps" && parts[3] == "deploys" && parts[5] == "events":
+            return try await events(of: try app(parts[2], visitor), try number(parts[4]), visitor)
         case (.post, 1) where path == "/logout":
             _ = try await form(request, visitor)
             sessions.withLock { $0.close(visitor.secret) }
@@ -208,53 +210,34 @@ final class Dashboard: Sendable {
 
     private func deploy(_ parts: [String], _ visitor: Visitor) async throws -> Response {
         let app = try app(parts[2], visitor)
-        guard let number = Int(parts[4]) else { throw ControlError(.notFound, "There is no such deploy.") }
-        let detail = try await plane.deploy(app, DeployNumber(number))
-        let summary = detail.summary
-        let lines = await log(app, detail)
-        let commit = detail.commit.map { "<p>Commit \($0.id), \($0.author): \($0.subject)</p>" as HTML } ?? ""
+        let number = try number(parts[4])
+        let detail = try await plane.deploy(app, number)
+        let section = HTML(trusted: await section(app, detail).html)
+        // One that is over does not change any more.
+        let live: HTML =
+            detail.isRunning
+            ? " data-live=\"/dashboard/apps/\(app.rawValue)/deploys/\(number.rawValue)/events\"" : ""
         return page(
-            "\(app) deploy \(number)",
+            "\(app) deploy \(number.rawValue)",
             """
-            <header><h1>\(app.rawValue), deploy \(number)</h1><p><a href="/">All apps</a></p></header>
-            <main><section class="app" aria-label="Deploy"><p>State <b class="state \(summary.state)">\(summary.state)</b>, \
-            by \(summary.by ?? "-"), from \(detail.previous ?? "nothing") to \(summary.release ?? "-")</p>\(commit)\
-            \(detail.failure.map { DashboardPage.failure($0) } ?? "")<h2>Steps</h2>\(DashboardPage.steps(detail))\
-            <h2>Log</h2>\(DashboardPage.output(lines, "Log"))</section></main>
+            <header><h1>\(app.rawValue), deploy \(number.rawValue)</h1><p><a href="/">All apps</a></p></header>
+            <p id="notice" role="status" aria-live="polite"></p><main id="state"\(live)>\(section)</main>
             """)
     }
 
-    /// What its commands wrote, as far as it is known by now; of a deploy that runs it is not waited for.
-    private func log(_ app: AppName, _ detail: DeployDetail) async -> [String] {
-        guard let operation = detail.operation, let events = try? await plane.events(app, operation: operation) else {
-            return detail.failure?.outputTail ?? []
+    private func number(_ text: String) throws(ControlError) -> DeployNumber {
+        guard let number = Int(text) else { throw ControlError(.notFound, "There is no such deploy.") }
+        return DeployNumber(number)
+    }
+
+    /// The page of a deploy, as it is now.
+    func section(_ app: AppName, _ detail: DeployDetail) async -> DashboardPage.Section {
+        var log = DeployLog()
+        if let operation = detail.operation {
+            for event in (try? await plane.eventsUntilNow(app, operation: operation)) ?? [] { log.add(event) }
         }
-        return await withTaskGroup(of: [String].self) { group in
-            let reading = Task {
-                var lines: [String] = []
-                for await event in events {
-                    switch event {
-                    case .stepStarted(let step, let title): lines.append("== \(title ?? step)")
-                    case .output(_, let line): lines.append(line)
-                    case .notice(_, let text): lines.append(text)
-                    default: break
-                    }
-                    if lines.count > Self.mostLines { lines.removeFirst() }
-                }
-                return lines
-            }
-            group.addTask { await reading.value }
-            group.addTask {
-                try? await Task.sleep(for: .milliseconds(300))
-                reading.cancel()
-                return []
-            }
-            for await lines in group where !lines.isEmpty {
-                group.cancelAll()
-                return lines
-            }
-            return detail.failure?.outputTail ?? []
-        }
+        let lines = log.lines.isEmpty ? detail.failure?.outputTail ?? [] : log.lines
+        return DashboardPage.deploy(detail, lines)
     }
 
     private static func signInForm(_ problem: String) -> HTML {

@@ -84,6 +84,21 @@ struct DashboardPage: Sendable {
             """
     }
 
+    /// One deploy's own page.
+    static func deploy(_ detail: DeployDetail, _ lines: [String]) -> Section {
+        let summary = detail.summary
+        let commit = detail.commit.map { "<p>Commit \($0.id), \($0.author): \($0.subject)</p>" as HTML } ?? ""
+        return Section(
+            "deploy",
+            """
+            <section id="deploy" class="app" aria-label="Deploy" data-news="deploy \(summary.number.rawValue): \(summary.state)">\
+            <p>State <b class="state \(summary.state)">\(summary.state)</b>, \
+            by \(summary.by ?? "-"), from \(detail.previous ?? "nothing") to \(summary.release ?? "-")</p>\(commit)\
+            \(detail.failure.map { failure($0) } ?? "")<h2>Steps</h2>\(steps(detail))\
+            <h2>Log</h2>\(output(lines.suffix(DeployLog.mostLines), "Log"))</section>
+            """)
+    }
+
     static func steps(_ detail: DeployDetail) -> HTML {
         let rows: [HTML] = detail.steps.map { step in
             let time = step.seconds.map { ", \(short($0)) s" } ?? ""

@@ -242,10 +242,7 @@ struct CoreControlPlane: ControlPlane {
     func events(
         _ name: AppName, operation: OperationID
     ) async throws(ControlError) -> AsyncStream<AdminAPI.OperationEvent> {
-        let app = try app(name)
-        guard let number = OperationNumber(operation),
-            let handle = await app.operations.attach(operation: number)
-        else { throw ControlError(.notFound, "There is no operation \(operation).") }
+        let handle = try await handle(name, operation)
         let events = handle.events()
         return AsyncStream { continuation in
             let task = Task {
@@ -256,6 +253,21 @@ struct CoreControlPlane: ControlPlane {
             }
             continuation.onTermination = { _ in task.cancel() }
         }
+    }
+
+    func eventsUntilNow(
+        _ name: AppName, operation: OperationID
+    ) async throws(ControlError) -> [AdminAPI.OperationEvent] {
+        let handle = try await handle(name, operation)
+        return handle.log.snapshot().map { AdminAPI.OperationEvent($0.event, of: handle.kind) }
+    }
+
+    private func handle(_ name: AppName, _ operation: OperationID) async throws(ControlError) -> OperationHandle {
+        let app = try app(name)
+        guard let number = OperationNumber(operation),
+            let handle = await app.operations.attach(operation: number)
+        else { throw ControlError(.notFound, "There is no operation \(operation).") }
+        return handle
     }
 
     func logs(_ name: AppName, _ query: LogQuery) async throws(ControlError) -> AsyncStream<[LogEvent]> {
