@@ -19,6 +19,11 @@ package struct ErrorAnswer: Equatable, Sendable {
         var title: String
         var message: String
         var id: String
+
+        /// What a page calls them.
+        var values: [String: String] {
+            ["status": "\(status)", "title": title, "message": message, "error_id": id]
+        }
     }
 
     package let status: Int
@@ -31,9 +36,14 @@ package struct ErrorAnswer: Equatable, Sendable {
         package let value: String
     }
 
-    init(_ words: Words, format: ErrorFormat, template: ErrorTemplate, date: String) {
+    /// `values`: more than the words, for a page that says more.
+    init(
+        _ words: Words, format: ErrorFormat, template: ErrorTemplate, date: String, values: [String: String] = [:]
+    ) {
         status = words.status
-        body = format == .json ? ErrorAnswer.json(words) : template.fill(words)
+        body =
+            format == .json
+            ? ErrorAnswer.json(words) : template.fill(words.values.merging(values, uniquingKeysWith: { $1 }))
         var fields = [
             Field(name: "Date", value: date),
             Field(

@@ -1,11 +1,17 @@
 internal import HTTP1
+internal import Model
+internal import Pool
 
-/// The answers that the gateway gives by itself, as pages from `templates/errors/error.html` or as JSON.
+/// The answers that the gateway gives by itself, as pages from `templates/errors` or as JSON.
 package struct ErrorPages: Sendable {
     private let template: ErrorTemplate
+    private let boot: ErrorTemplate?
 
-    /// `template` has the placeholders of `ErrorTemplate`.
-    package init(template: String) { self.template = ErrorTemplate(template) }
+    /// `template` is the short page, `boot` the one that tells why an app does not start; `templates/errors/README.md` has their values.
+    package init(template: String, boot: String? = nil) {
+        self.template = ErrorTemplate(template)
+        self.boot = boot.map { ErrorTemplate($0) }
+    }
 
     /// When the templates are missing, a page is still a page.
     package static let plainTemplate = """
@@ -13,13 +19,32 @@ package struct ErrorPages: Sendable {
 
         """
 
-    /// For any version of HTTP. `custom` is the app's own page.
+    /// For any version of HTTP. `custom` is the app's own page. `boot` is shown only where the app's settings say so.
     func answer(
-        _ failure: GatewayFailure, id: String, route: Route?, accepts: ErrorFormat, custom: ErrorTemplate? = nil
+        _ failure: GatewayFailure, id: String, route: Route?, accepts: ErrorFormat, custom: ErrorTemplate? = nil,
+        boot failed: BootFailure? = nil
     ) -> ErrorAnswer {
-        var message = failure.sentence
-        if case .notBooted(let summary) = failure, route?.showsDetails == true { message = summary }
-        return answer(status: failure.status, message: message, id: id, accepts: accepts, custom: custom)
+        guard case .notBooted(let summary) = failure, let route, route.showsDetails else {
+            return answer(
+                status: failure.status, message: failure.sentence, id: id, accepts: accepts, custom: custom)
+        }
+        guard custom == nil, let boot, let failed else {
+            return answer(status: failure.status, message: summary, id: id, accepts: accepts, custom: custom)
+        }
+        let words = ErrorAnswer.Words(
+            status: failure.status, title: ErrorPages.reason(failure.status), message: failed.summary, id: id)
+        return ErrorAnswer(
+            words, format: accepts, template: boot, date: HTTPDate.now(), values: ErrorPages.values(failed, route))
+    }
+
+    private static func values(_ failure: BootFailure, _ route: Route) -> [String: String] {
+        [
+            "app": route.name.rawValue, "summary": failure.summary, "hint": failure.hint ?? "", "step": failure.step,
+            "ended": failure.exit?.description ?? "", "directory": route.directory, "user": route.user ?? "",
+            "limits": failure.limits.joined(separator: ", "), "details": failure.details ?? "",
+            "output": failure.outputTail.joined(separator: "\n"),
+            "environment_names": failure.environmentNames.joined(separator: "\n"),
+        ]
     }
 
     /// Any error that has a status and a sentence for people.

@@ -1,5 +1,5 @@
-/// A page with the placeholders `{{status}}`, `{{title}}`, `{{message}}` and `{{error_id}}`, taken apart once. Values are
-/// escaped for HTML; a placeholder of any other name stands for nothing.
+/// A page with values for `{{name}}`, taken apart once. What is between `{{#name}}` and `{{/name}}` is left out when there is no such value
+/// (Mustache's sections, not one in another). Values are escaped for HTML.
 package struct ErrorTemplate: Sendable {
     /// Largest page that an app may bring along, in bytes.
     package static let limit = 256 << 10
@@ -7,6 +7,8 @@ package struct ErrorTemplate: Sendable {
     private enum Part: Sendable {
         case text(String)
         case value(String)
+        case begin(String)
+        case end
     }
     private let parts: [Part]
 
@@ -15,7 +17,12 @@ package struct ErrorTemplate: Sendable {
         var rest = template[...]
         while let open = rest.firstRange(of: "{{"), let close = rest[open.upperBound...].firstRange(of: "}}") {
             parts.append(.text(String(rest[..<open.lowerBound])))
-            parts.append(.value(String(rest[open.upperBound..<close.lowerBound])))
+            let name = rest[open.upperBound..<close.lowerBound]
+            switch name.first {
+            case "#": parts.append(.begin(String(name.dropFirst())))
+            case "/": parts.append(.end)
+            default: parts.append(.value(String(name)))
+            }
             rest = rest[close.upperBound...]
         }
         parts.append(.text(String(rest)))
@@ -29,16 +36,16 @@ package struct ErrorTemplate: Sendable {
         self.init(template)
     }
 
-    func fill(_ answer: ErrorAnswer.Words) -> String {
+    func fill(_ values: [String: String]) -> String {
         var text = ""
+        var isLeftOut = false
         for part in parts {
             switch part {
+            case .begin(let name): isLeftOut = values[name, default: ""].isEmpty
+            case .end: isLeftOut = false
+            case .text where isLeftOut, .value where isLeftOut: break
             case .text(let literal): text += literal
-            case .value("status"): text += "\(answer.status)"
-            case .value("title"): text += ErrorTemplate.escape(answer.title)
-            case .value("message"): text += ErrorTemplate.escape(answer.message)
-            case .value("error_id"): text += ErrorTemplate.escape(answer.id)
-            case .value: break
+            case .value(let name): text += ErrorTemplate.escape(values[name, default: ""])
             }
         }
         return text

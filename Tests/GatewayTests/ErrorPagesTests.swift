@@ -1,5 +1,7 @@
 import HTTP1
+import Model
 import NIOCore
+import Pool
 import Testing
 
 @testable import Gateway
@@ -42,6 +44,31 @@ import Testing
         #expect(html.body == "<p>&lt;a href=&quot;x&quot;&gt;&amp;&#39;\\\n\u{1}</p>")
         let json = pages.answer(status: 500, message: message, id: "e", accepts: .json, custom: custom)
         #expect(json.body.contains("\"message\":\"<a href=\\\"x\\\">&'\\\\\\n\\u0001\""))
+    }
+
+    @Test("why an app does not start is told whole, escaped, and only where its settings say so")
+    func boot() throws {
+        let pages = ErrorPages(
+            template: "short {{message}}",
+            boot:
+                "{{app}}|{{summary}}|{{#hint}}hint {{hint}}{{/hint}}|{{#ended}}ended{{/ended}}|{{output}}|{{environment_names}}"
+                + "|{{#limits}}limits {{limits}}{{/limits}}|{{directory}}|{{error_id}}")
+        let failure = BootFailure(
+            step: "load_app", summary: "<b>", outputTail: ["1", "{{hint}}"], hint: "a & b",
+            environmentNames: ["PATH"])
+        func page(_ friendly: Bool, _ format: ErrorFormat = .html, custom: String? = nil) throws -> String {
+            var settings = AppSettings(name: AppName("blog")!, directory: "/srv/blog", kind: .rack)
+            settings.friendlyErrorPages = friendly
+            let route = Route(app: AppIndex(0), settings: settings)
+            return pages.answer(
+                .notBooted(summary: "<b>"), id: "e1", route: route, accepts: format,
+                custom: custom.map { ErrorTemplate($0) }, boot: failure
+            ).body
+        }
+        #expect(try page(true) == "blog|&lt;b&gt;|hint a &amp; b||1\n{{hint}}|PATH||/srv/blog|e1")
+        #expect(try page(false) == "short \(GatewayFailure.notBooted(summary: "").sentence)")
+        #expect(try page(true, custom: "own {{message}}") == "own &lt;b&gt;")
+        #expect(try page(true, .json).contains("\"message\":\"<b>\""))
     }
 
     @Test("an app's own page is bounded")

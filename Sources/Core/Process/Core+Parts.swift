@@ -18,13 +18,15 @@ import Spawning
 // How the parts of this core are made from its boot plan.
 extension Core {
     func makeGateway(_ certificates: CertificateKeeper?) async throws -> Gateway {
-        let template = try? readFile("\(plan.templateDirectory)/errors/error.html")
+        let page = { [plan] (name: String) in
+            (try? readFile("\(plan.templateDirectory)/errors/\(name)")).map { String(decoding: $0, as: UTF8.self) }
+        }
         let server = plan.server
         var parts = GatewayParts(
             pool: pool, budget: BufferBudget(memoryLimit: server.bufferMemoryLimit, diskLimit: server.bufferDiskLimit),
             threads: threads, bufferDirectory: server.dataBufferDirectory,
             errorPages: ErrorPages(
-                template: template.map { String(decoding: $0, as: UTF8.self) } ?? ErrorPages.plainTemplate),
+                template: page("error.html") ?? ErrorPages.plainTemplate, boot: page("boot.html")),
             serverField: plan.serverField, trusted: AddressRanges(server.trustedProxies),
             maxConnections: server.maxConnections,
             report: { [events] in events.gateway($0) })

@@ -312,8 +312,15 @@ extension ClientConnection {
             loop.log(.answered(failure, id: id, app: route?.name, request: requestID(headBytes.bytes)))
         }
         let page = loop.errorPages.answer(
-            failure, id: id, route: route, accepts: ErrorFormat(head, headBytes.bytes), custom: route?.errorTemplate)
+            failure, id: id, route: route, accepts: ErrorFormat(head, headBytes.bytes), custom: route?.errorTemplate,
+            boot: bootFailure(failure))
         send(ByteBuffer(string: page.head), ByteBuffer(string: head.method == .head ? "" : page.body))
+    }
+
+    /// Of an app whose pages may tell it.
+    private func bootFailure(_ failure: GatewayFailure) -> BootFailure? {
+        guard case .notBooted = failure, let route, route.showsDetails else { return nil }
+        return loop.pool.lastBootFailure(route.app)
     }
 
     /// An answer of ours, whole but for the fields that every answer has.

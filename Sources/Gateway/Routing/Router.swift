@@ -21,6 +21,9 @@ package final class Route: Sendable {
     /// While two generations share the traffic: which of them the client is with.
     let version: StickyCookie?
     let errorTemplate: ErrorTemplate?
+    /// For the page that tells why the app does not start.
+    let directory: String
+    let user: String?
     /// `set_headers`: written as they are, and the app's own of the same names dropped.
     let setFields: [UInt8]
     let replaced: ReplacedFields?
@@ -50,6 +53,8 @@ package final class Route: Sendable {
         queueStatuses = (settings.queue.overflowStatusCode, settings.queue.timeoutStatusCode)
         serverNames = settings.serverNames.map { $0.lowercased() }
         showsDetails = settings.friendlyErrorPages
+        directory = settings.directory
+        user = settings.users.user
         let hasFiles = http.files.staticFilesDirectory != nil || !http.files.staticPaths.isEmpty
         site =
             hasFiles && !releases.isEmpty ? StaticSite(releases: releases, shared: shared, settings: http.files) : nil
