@@ -53,6 +53,45 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.enabled(if: Clients.isInstalled("tmux")), .timeLimit(.minutes(1)))
+        func `in tmux it is readable, follows the window's size, and gives the terminal back`() throws {
+            let place = try Place()
+            let server = try serving(in: place)
+            func tmux(_ words: String...) throws -> String {
+                try Program(
+                    ["tmux", "-S", "\(place.path)/tmux", "-f", "/dev/null"] + words,
+                    environment: server.environment.merging(["TERM": "xterm-256color", "LANG": "C.UTF-8"]) { $1 },
+                    in: place
+                ).wait().output
+            }
+            func screen() throws -> [String] {
+                try tmux("capture-pane", "-p").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            }
+            _ = try tmux("new-session", "-d", "-x", "80", "-y", "24", "sh")
+            defer { _ = try? tmux("kill-server") }
+            _ = try tmux("send-keys", "PS1='> '; clear; echo what was there", "Enter")
+            try eventually("the shell") { try screen().first == "what was there" }
+            let before = try screen()
+            _ = try tmux("send-keys", "\(server.calledAs) top --root \(server.directory) 2>&1", "Enter")
+            try eventually("the table", evidence: { (try? screen().joined(separator: "\n")) ?? "" }) {
+                let lines = try screen()
+                return lines.contains { $0.hasPrefix("app g1 live") } && lines[23].contains("q ends")
+            }
+            #expect(try screen().allSatisfy { $0.count <= 80 })
+            _ = try tmux("resize-window", "-x", "110", "-y", "35")
+            try eventually("the larger one") { try screen().dropFirst(34).first?.contains("q ends") ?? false }
+            _ = try tmux("resize-window", "-x", "80", "-y", "24")
+            try eventually("the smaller one") { try screen()[23].contains("q ends") }
+            _ = try tmux("send-keys", "q")
+            try eventually("the shell again", evidence: { (try? screen().joined(separator: "\n")) ?? "" }) {
+                let lines = try screen()
+                return lines.first == before.first && !lines.contains { $0.contains("REQ/S") }
+            }
+            _ = try tmux("send-keys", "echo and goes on", "Enter")
+            try eventually("an echo") { try screen().contains("and goes on") }
+            try server.stop()
+        }
+
         enum Leaving: CaseIterable { case controlC, term, hangUp }
 
         @Test(.timeLimit(.minutes(1)), arguments: Leaving.allCases)
