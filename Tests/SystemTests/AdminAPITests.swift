@@ -79,7 +79,8 @@ extension SystemTests {
             #expect(seen["GET /status"]?["200"] != nil && seen["POST /stop"]?.keys.sorted() == ["403"], "\(seen)")
             let strangers = try ask(server, at: address(server), as: "none", examples: 1)
             #expect(strangers["GET /status"]?.keys.sorted() == ["401"], "\(strangers)")
-            #expect(try record(server) == before)
+            let after = try record(server)
+            #expect(after == before, "\(after.difference(from: before))")
             // What only a deploy root has is not for an app in place, however it is asked for.
             let client = AdminClient(socketPath: try #require(server.instance()).adminSocket)
             for order in ["deploys", "deploys/plan", "rollback", "unlock"] {
@@ -112,6 +113,16 @@ extension SystemTests {
             var apps: [String: [String]]
             /// Of the deploy root, without what its app writes, and of the server's state directory.
             var files: [String: Data]
+
+            /// In words.
+            func difference(from other: Record) -> String {
+                let apps = apps.filter { other.apps[$0.key] != $0.value }.map {
+                    "\($0.key): \($0.value), was \(other.apps[$0.key] ?? [])"
+                }
+                let files = Set(files.keys).union(other.files.keys).filter { self.files[$0] != other.files[$0] }
+                    .sorted()
+                return (apps + files).joined(separator: "; ")
+            }
         }
 
         private func record(_ server: TestServer, only name: String? = nil) throws -> Record {
