@@ -49,6 +49,15 @@ extension SystemTests {
                     app.operation == nil && app.generations.contains { $0.state == .live }
                 }
             }
+            // The deploy's last word is still being written when it is told.
+            let journal = "\(place.path)/state/site/deploys"
+            var last = try record(server)
+            try eventually("the end of its journal", within: .seconds(30), evidence: { server.log }) {
+                let now = try record(server)
+                defer { last = now }
+                return try now == last && text(of: "\(journal)/1.json").contains("\"stable\"")
+                    && FileManager.default.contentsOfDirectory(atPath: journal) == ["1.json"]
+            }
             return server
         }
 
