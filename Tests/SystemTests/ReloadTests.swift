@@ -217,6 +217,10 @@ extension SystemTests {
             let end = try reload(server)
             #expect(end.status == 0 && end.output.contains("news is new"), "\(end.everything)")
             #expect(end.output.contains("shop is not served any more"), "\(end.everything)")
+            // A reload does not wait for a new app's settings to be read.
+            try eventually("the new app", evidence: { server.log }) {
+                try server.appStatus("news").generations.contains { $0.state == .live || $0.state == .booting }
+            }
             #expect(try server.get("/version", host: "news.test").line == "1", "\(server.log)")
             if AppUser.isSwitched {
                 #expect(try server.get("/uid", host: "news.test").text.contains("\"uid\": 5"), "\(server.log)")
