@@ -87,6 +87,18 @@ struct DashboardTests {
         #expect(form["a"] == "b c!" && form["d"] == "ä" && form["e"] == "" && form["f"] == nil && form["g"] == nil)
     }
 
+    @Test func `A page's place is given back with it, also when it was never shown`() {
+        let places = ReaderPlaces(2)
+        var first = places.take()
+        let second = places.take()
+        #expect(first != nil && second != nil && places.take() == nil)
+        first = nil
+        #expect(places.take() != nil, "and given back at once")
+        let third = places.take()
+        #expect(third != nil && places.take() == nil)
+        withExtendedLifetime((second, third)) {}
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func `A reader that takes nothing costs one state, and the others miss nothing`() async throws {
         let feed = StateFeed(plane: FakeControlPlane())

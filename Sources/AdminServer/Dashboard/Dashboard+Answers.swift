@@ -4,7 +4,6 @@ import Hummingbird
 import Linux
 import Model
 import NIOCore
-import Synchronization
 
 extension Dashboard {
     /// Nothing from elsewhere, nothing inline, in no frame, and no other site learns of it.
@@ -45,7 +44,6 @@ extension Dashboard {
     private static let heartbeat = Duration.seconds(15)
     /// A command that writes without end is not to be drawn anew for each line.
     private static let pause = Duration.milliseconds(250)
-    static let mostDeployReaders = 32
 
     /// Server-sent events: sections that are not as they were when this reader was last written to. It is written to when it
     /// has taken what came before, and then gets the newest state.
@@ -81,12 +79,13 @@ extension Dashboard {
     func events(of app: AppName, _ number: DeployNumber, _ visitor: Visitor) async throws -> Response {
         let first = try await plane.deploy(app, number)
         guard let operation = first.operation else { throw ControlError(.notFound, "This deploy is over.") }
-        guard deployReaders.enter(limit: Self.mostDeployReaders) else {
+        guard let place = deployReaders.take() else {
             throw ControlError(.notRunning, "Too many pages are open.", hint: "The page can be loaded again by hand.")
         }
         let events = try await plane.events(app, operation: operation)
         let body = ResponseBody { [self] writer in
-            defer { deployReaders.leave() }
+            // A page that is gone before this begins has given its place back with the answer.
+            defer { withExtendedLifetime(place) {} }
             // What came meanwhile is drawn once.
             let (news, teller) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
             let following = Task {
@@ -127,19 +126,4 @@ extension Dashboard {
         bytes.writeString("\n\n")
         return bytes
     }
-}
-
-/// How many pages of one kind are open.
-final class ReaderCount: Sendable {
-    private let count = Mutex(0)
-
-    func enter(limit: Int) -> Bool {
-        count.withLock { count in
-            guard count < limit else { return false }
-            count += 1
-            return true
-        }
-    }
-
-    func leave() { count.withLock { $0 -= 1 } }
 }

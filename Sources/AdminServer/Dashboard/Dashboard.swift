@@ -15,7 +15,7 @@ final class Dashboard: Sendable {
     private let files: DashboardFiles
     let plane: any ControlPlane
     let feed: StateFeed
-    let deployReaders = ReaderCount()
+    let deployReaders = ReaderPlaces(32)
     private let access: RemoteAccess
     private let logger: Logger
     private let sessions = Mutex(SessionTable())
