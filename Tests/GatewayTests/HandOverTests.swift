@@ -98,6 +98,56 @@ extension SocketTests {
             try await new.stop()
         }
 
+        @Test(
+            "who has sent more requests ahead than can go along has some of them answered where they are, and each once"
+        )
+        func farAhead() async throws {
+            let (goOn, started) = (Signal(), Signal())
+            let slow: FakeWorker.Behaviour = { connection in
+                while let (request, _) = try connection.readRequest() {
+                    if request.path == "/slow" {
+                        started.raise()
+                        goOn.wait()
+                    }
+                    try connection.answer("old \(request.path)")
+                }
+            }
+            let old = try await TestGateway(TestGateway.Options(), slow)
+            let new = try await TestGateway(TestGateway.Options(), Self.naming("new"))
+            let padding = String(repeating: "x", count: 7000)
+            let count = 60
+            let client = try await blocking {
+                let client = try old.client()
+                try client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(started.wait())
+                // The gateway takes one read (64 KiB) over its limit of 64; the rest waits in the kernel.
+                // One thread sends, another one reads.
+                let sending = Held(client)
+                startThread(name: "sender") {
+                    for number in 0..<count {
+                        try? sending.value.send("GET /\(number) HTTP/1.1\r\nHost: a\r\nX-Padding: \(padding)\r\n\r\n")
+                    }
+                }
+                #expect(eventually { old.budget.memoryInUse > HandedConnection.mostUnread })
+                return Held(client)
+            }
+            await retire(old, to: new)
+            try await blocking {
+                goOn.raise()
+                #expect(try client.value.answer().text == "old /slow")
+                var names: [String] = []
+                for number in 0..<count {
+                    let words = try client.value.answer().text.split(separator: " ").map(String.init)
+                    #expect(words[1] == "/\(number)")
+                    names.append(words[0])
+                }
+                #expect(Set(names) == ["old", "new"] && names == names.sorted().reversed(), "\(names)")
+                #expect(eventually { old.gateway.connectionCount == 0 && old.budget.memoryInUse == 0 })
+            }
+            try await old.stop()
+            try await new.stop()
+        }
+
         @Test("clients that never stop asking lose nothing, however often cores change")
         func underLoad() async throws {
             var gateways: [TestGateway] = []

@@ -23,9 +23,12 @@ extension ClientConnection {
             isMovingOn = true
             return startTimer(.stall)
         }
-        guard inbound.count <= HandedConnection.mostUnread, let released = transport.release() else {
-            return closeIdle()
+        // More than goes along: some of it is answered here first.
+        guard inbound.count <= HandedConnection.mostUnread else {
+            resumeReading()
+            return advance()
         }
+        guard let released = transport.release() else { return closeIdle() }
         let origin = peer.origin
         let handed = HandedConnection(
             listener: origin.listener,
