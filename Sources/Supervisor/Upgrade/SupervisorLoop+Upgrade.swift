@@ -146,8 +146,11 @@ extension SupervisorLoop {
     /// The same sockets as before, if it was told to stay meanwhile: it may have begun to use them.
     private func orderRetirement() {
         guard let connection else { return }
-        // Without them (no descriptor is left) clients' connections end when they are idle.
-        clientSockets = clientSockets ?? (try? ClientSockets())
+        do throws(SystemError) {
+            if clientSockets == nil { clientSockets = try ClientSockets() }
+        } catch {
+            log.write("upgrade: clients have to connect anew: \(error)")
+        }
         ignoringClosedCore(connection) { [clientSockets] () throws(SystemError) in
             try connection.send(.retire, descriptors: clientSockets.map { [$0.sending] } ?? [])
         }
