@@ -12,18 +12,23 @@ Prints `ready` after signing in, then each order when it is done; the first that
   narrow             as wide as a phone; nothing may be wider
 """
 import base64
+import ctypes
 import json
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
 
+libc = ctypes.CDLL(None)
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Browser:
     def __init__(self):
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+        # It ends its browser when it is asked to end; and it is when this program is killed (PR_SET_PDEATHSIG, prctl(2)).
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True,
+                                       preexec_fn=lambda: libc.prctl(1, signal.SIGTERM))
         for line in self.driver.stdout:
             if "on port " in line and "successfully" in line:
                 self.base = "http://127.0.0.1:" + line.rsplit("port ", 1)[1].strip().rstrip(".")
