@@ -14,9 +14,11 @@ Prints `ready` after signing in, then each order when it is done; the first that
 import base64
 import ctypes
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -26,7 +28,11 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 class Browser:
     def __init__(self):
-        # It ends its browser when it is asked to end; and it is when this program is killed (PR_SET_PDEATHSIG, prctl(2)).
+        # Each ends with its parent, also when this program is killed (PR_SET_PDEATHSIG, prctl(2)).
+        self.wrapper = tempfile.NamedTemporaryFile("w", suffix=".sh", delete=False)
+        self.wrapper.write('#!/bin/sh\nexec setpriv --pdeathsig TERM chromium "$@"\n')
+        self.wrapper.close()
+        os.chmod(self.wrapper.name, 0o700)
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True,
                                        preexec_fn=lambda: libc.prctl(1, signal.SIGTERM))
         for line in self.driver.stdout:
@@ -36,7 +42,9 @@ class Browser:
         options = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,1000",
                    "--disable-gpu", "--no-proxy-server"]
         answer = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": {
-            "acceptInsecureCerts": True, "goog:chromeOptions": {"args": options}}}})
+            "acceptInsecureCerts": True, "goog:chromeOptions": {
+                "args": options, "binary": self.wrapper.name}}}})
+        os.unlink(self.wrapper.name)
         self.session = "/session/" + answer["sessionId"]
 
     def ask(self, method, path, body=None):
