@@ -142,6 +142,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        room("StaticApp", ["Linux", "Model", "HTTP1"]),
         room("Terminal", ["Model", "Linux"]),
         room(
             "Commands",
@@ -153,7 +154,7 @@ let package = Package(
             name: "passenger",
             dependencies: [
                 "Linux", "Supervisor", "Commands", "Core", "AppConfig", "Releases", "Deploys", "Watching", "Telemetry",
-                "Webhooks",
+                "Webhooks", "StaticApp",
             ],
             exclude: ["README.md"],
             swiftSettings: settings),
@@ -202,6 +203,7 @@ let package = Package(
         tests("ReleasesTests", ["Model", "Linux", "Releases", "passenger"]),
         tests("DeploysTests", ["Model", "Linux", "Deploys", "Watching", "Pool", logging]),
         tests("WebhooksTests", ["Webhooks"]),
+        tests("StaticAppTests", ["StaticApp", "HTTP1"]),
         tests("TerminalTests", ["Model", "Terminal"]),
         tests(
             "AdminTests",

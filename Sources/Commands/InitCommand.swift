@@ -71,6 +71,7 @@ struct InitCommand: ParsableCommand {
         case .asgi: "a Python app (ASGI), \(app.startupFile ?? "")"
         case .node: "a Node.js app, \(app.startupFile ?? "")"
         case .generic: "an app that is started with \(app.startCommand ?? "")"
+        case .static: "a site without code, \(app.http.files.staticFilesDirectory ?? "public")/index.html"
         }
     }
 

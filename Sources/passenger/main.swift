@@ -5,6 +5,7 @@ import Deploys
 import Foundation
 import Glibc
 import Releases
+import StaticApp
 import Supervisor
 import Telemetry
 import Watching
@@ -28,6 +29,9 @@ case "_apps": exit(AppsProcess.run())
 case "_reload": exit(ReloadProcess.run())
 case "_upgrade": exit(UpgradeProcess.run())
 case "_watch": exit(WatcherProcess.run())
+case "_static-app":
+    guard arguments.count == 3 else { exit(2) }
+    exit(StaticAppProcess.run(directory: arguments[2]))
 case "_open-log":
     guard arguments.count == 3 else { exit(2) }
     exit(AppLogOpener.run(path: arguments[2]))

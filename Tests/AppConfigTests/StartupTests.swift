@@ -26,6 +26,24 @@ struct StartupTests {
         #expect(try startup(files) == Startup(kind: kind, file: file))
     }
 
+    @Test("An index.html among the static files is a site without code, where nothing else is")
+    func site() throws {
+        #expect(try startup(["public/index.html"]) == Startup(kind: .static))
+        #expect(try startup(["public/index.html", "app.js"]).kind == .node)
+        let built: (inout Draft) -> Void = { $0.app.http.files.staticFilesDirectory = "dist" }
+        #expect(try startup(["dist/index.html"], built) == Startup(kind: .static))
+        #expect(throws: ConfigError.self) { try startup(["public/index.html"], built) }
+        // Before it is built.
+        #expect(try startup([]) { $0.kind = .static } == Startup(kind: .static))
+    }
+
+    @Test("An index.html beside everything else is not served, and the error says where it belongs")
+    func bareIndex() throws {
+        let error = try #require(throws: ConfigError.self) { try startup(["index.html"]) }
+        #expect("\(error)".contains("public/index.html (a site without code)"))
+        #expect("\(error)".contains("static_files_dir"))
+    }
+
     @Test("A start script in package.json is run")
     func npm() throws {
         #expect(try startup(["package.json"]) == Startup(kind: .generic, file: nil, command: "npm start"))

@@ -80,6 +80,14 @@ struct WorkerLaunchTests {
         #expect(!launch(.rack).plan.environment.contains { $0.hasPrefix("PASSENGER_RELEASE") })
     }
 
+    @Test("of a site without code is this program, and names the directory of its files")
+    func site() {
+        let launch = launch(.static) { $0.http.files.staticFilesDirectory = "dist" }
+        #expect(launch.plan.arguments == ["passenger", "_static-app", "dist"] && launch.usesHandshake)
+        #expect(launch.plan.programDescriptor == ToolProcess.programTarget)
+        #expect(self.launch(.node).plan.programDescriptor == nil)
+    }
+
     @Test("offers a generic app three ways to listen, and no loader's variable")
     func generic() {
         let launch = launch(.generic, port: 4000, socketPath: "/s") { $0.startCommand = "./serve --now" }

@@ -78,7 +78,7 @@ struct AppAssembly {
         case .rack: (language, program, chosen) = (.ruby, app.ruby, interpreters.ruby(nil))
         case .wsgi, .asgi: (language, program, chosen) = (.python, app.python, interpreters.python(nil))
         case .node: (language, program, chosen) = (.nodejs, app.nodejs, interpreters.nodejs(nil))
-        case .generic: return []
+        case .generic, .static: return []
         }
         // Named by a setting, or a virtual environment: the file does not matter.
         guard program == chosen, !FilePath.isInside(program, app.directory),
@@ -100,7 +100,7 @@ struct AppAssembly {
             case .rack: ("ruby", app.ruby)
             case .wsgi, .asgi: ("python", app.python)
             case .node: ("nodejs", app.nodejs)
-            case .generic: ("", "/")
+            case .generic, .static: ("", "/")
             }
         guard !program.contains("/"), environment["PATH"] != nil else { return [] }
         return [

@@ -14,7 +14,7 @@ struct Startup: Equatable {
         }
         if let kind = draft.kind { return try configured(kind, in: directory, draft) }
         if let file = draft.startupFile { return try configured(kind(ofFile: file), in: directory, draft) }
-        return try detect(in: directory, lookedIn)
+        return try detect(in: directory, draft, lookedIn)
     }
 
     private static func configured(_ kind: AppKind, in directory: String, _ draft: Draft) throws(ConfigError) -> Startup
@@ -25,6 +25,7 @@ struct Startup: Equatable {
                     at: .standard, key: "app_type", "an app of type generic needs 'app_start_command'",
                     hint: "For example: app_start_command: ./server --port $PORT"))
         }
+        if kind == .static { return Startup(kind: .static) }
         let names = draft.startupFile.map { [$0] } ?? standardFiles(kind)
         if let file = names.first(where: { FilePath.isFile(FilePath.join(directory, $0)) }) {
             return Startup(kind: kind, file: file, command: nil)
@@ -44,7 +45,7 @@ struct Startup: Equatable {
         throw ConfigError(
             ConfigProblem(
                 at: .standard, key: "startup_file", "what starts '\(file)' cannot be told from its name",
-                hint: "Set 'app_type' to rack, wsgi, asgi or node, or use 'app_start_command'."))
+                hint: "Set 'app_type' to rack, wsgi, asgi, node or static, or use 'app_start_command'."))
     }
 
     private static func standardFiles(_ kind: AppKind) -> [String] {
@@ -53,11 +54,13 @@ struct Startup: Equatable {
         case .wsgi: ["passenger_wsgi.py"]
         case .asgi: ["passenger_asgi.py", "asgi.py"]
         case .node: ["app.js", "server.js"]
-        case .generic: []
+        case .generic, .static: []
         }
     }
 
-    private static func detect(in directory: String, _ lookedIn: [String]) throws(ConfigError) -> Startup {
+    private static func detect(in directory: String, _ draft: Draft, _ lookedIn: [String]) throws(ConfigError)
+        -> Startup
+    {
         func isThere(_ name: String) -> Bool { FilePath.isFile(FilePath.join(directory, name)) }
         if isThere("config.ru") { return Startup(kind: .rack, file: "config.ru") }
         if isThere("passenger_wsgi.py") { return Startup(kind: .wsgi, file: "passenger_wsgi.py") }
@@ -67,18 +70,22 @@ struct Startup: Equatable {
             let file = fileOfNode(scripts).flatMap { name in [name, "\(name).js"].first(where: isThere) }
             return Startup(kind: file == nil ? .generic : .node, file: file, command: file == nil ? "npm start" : nil)
         }
-        throw notFound(in: directory, lookedIn)
+        let files = draft.app.http.files.staticFilesDirectory
+        if let files, isThere(FilePath.join(files, "index.html")) { return Startup(kind: .static) }
+        throw notFound(in: directory, files, lookedIn)
     }
 
-    private static func notFound(in directory: String, _ lookedIn: [String]) -> ConfigError {
+    private static func notFound(in directory: String, _ site: String?, _ lookedIn: [String]) -> ConfigError {
         let files = lookedIn.isEmpty ? "Passengerfile.json, Passengerfile.yml" : lookedIn.joined(separator: ", ")
         return ConfigError(
             ConfigProblem(
                 at: .standard,
                 "no app found in \(directory): looked for app_start_command in \(files), and for config.ru (Ruby), "
                     + "passenger_wsgi.py, passenger_asgi.py and asgi.py (Python), app.js, server.js and package.json with "
-                    + "a \"start\" script (Node.js)",
-                hint: "Add one of these, or set 'app_start_command'."))
+                    + "a \"start\" script (Node.js), and for \(site ?? "public")/index.html (a site without code)",
+                hint: FilePath.isFile(FilePath.join(directory, "index.html"))
+                    ? "The files of a site belong in a directory of their own, such as public: 'static_files_dir'."
+                    : "Add one of these, or set 'app_start_command'."))
     }
 
     /// A start script that is `node FILE` and nothing else does not need npm, whose processes would stand between us and

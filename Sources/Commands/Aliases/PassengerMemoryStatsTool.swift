@@ -78,7 +78,7 @@ struct PassengerMemoryStatsTool: ParsableCommand {
         case .rack: "RubyApp"
         case .wsgi, .asgi: "PythonApp"
         case .node: "NodeApp"
-        case .generic, nil: "App"
+        case .generic, .static, nil: "App"
         }
     }
 

@@ -19,7 +19,7 @@ struct AppCheck {
         case .rack: interpreter("Ruby", settings.ruby, key: "ruby", oldest: [2, 5]) + gems()
         case .wsgi, .asgi: interpreter("Python", settings.python, key: "python", oldest: [3, 7]) + modules()
         case .node: interpreter("Node.js", settings.nodejs, key: "nodejs", oldest: [14]) + packages()
-        case .generic: []
+        case .generic, .static: []
         }
     }
 

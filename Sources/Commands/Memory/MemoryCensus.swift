@@ -38,11 +38,14 @@ struct MemoryCensus {
             processes: preloader + workers)
     }
 
-    /// Children of the supervisor that are this program: helpers. Whatever else there is belongs to an app.
+    /// Children of the supervisor that are this program: helpers. Whatever else there is belongs to an app, as does the worker of
+    /// a site without code.
     private func server(_ server: ServerStatus) -> [MemoryReport.Process] {
         let own: [(Int32, MemoryReport.Process.Kind, String)] =
             [(server.supervisorPid, .supervisor, "supervisor"), (server.corePid, .core, "core")]
-            + (children[server.supervisorPid] ?? []).filter { $0.pid != server.corePid && $0.isPassenger }
+            + (children[server.supervisorPid] ?? []).filter {
+                $0.pid != server.corePid && $0.isPassenger && $0.command.dropFirst().first != "_static-app"
+            }
             .map { ($0.pid, .helper, $0.shortName) }
         return own.compactMap { pid, kind, name in look(pid).map { process(pid, kind, name, $0) } }
     }

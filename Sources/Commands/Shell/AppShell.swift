@@ -127,6 +127,8 @@ struct AppConsole {
             return has("Gemfile") ? ["bundle", "exec", "irb"] : ["irb"]
         case .wsgi, .asgi: return has("manage.py") ? [context.python, "manage.py", "shell"] : [context.python]
         case .node: return [context.nodejs]
+        case .static:
+            throw ControlError(.usage, "\(context.app) is a site without code: it has no console.")
         case .generic:
             throw ControlError(
                 .usage, "What the console of \(context.app) is, is not known: it is an app of any language.",

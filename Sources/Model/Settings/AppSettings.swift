@@ -10,6 +10,8 @@ package enum AppKind: String, Sendable, Codable, Equatable, CaseIterable {
     case node
     /// Any program that serves HTTP on `$PORT`, `$PASSENGER_SOCKET` or an inherited `LISTEN_FDS` listener.
     case generic
+    /// Files of `static_files_dir` without any code; the worker is this program's own.
+    case `static`
 }
 
 /// Everything that an app's own configuration decides, merged from all sources (FEATURES section 1), for one directory of

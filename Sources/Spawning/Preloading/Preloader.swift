@@ -40,7 +40,7 @@ final class Preloader: Sendable {
     static func isUsed(for spec: GenerationSpec) -> Bool {
         switch spec.settings.kind {
         case .rack, .wsgi: spec.settings.pool.spawnMethod == .smart
-        case .asgi, .node, .generic: false
+        case .asgi, .node, .generic, .static: false
         }
     }
 

@@ -46,7 +46,7 @@ package final class ToolProcess: ChildHandler {
     }
 
     /// Where the program itself is handed to the child, so that a user who cannot reach its path can run it.
-    private static let programTarget: Int32 = 20
+    static let programTarget: Int32 = 20
     private static let maxLine = 4 << 20
 
     private struct State {

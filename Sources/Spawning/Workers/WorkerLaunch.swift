@@ -37,6 +37,8 @@ struct WorkerLaunch {
         case .wsgi: arguments = [settings.python, "\(loaders)/python/wsgi_loader.py"]
         case .asgi: arguments = [settings.python, "\(loaders)/python/asgi_loader.py"]
         case .node: arguments = [settings.nodejs, "\(loaders)/node/node_loader.js"]
+        // This program itself, which comes as a descriptor.
+        case .static: arguments = ["passenger", "_static-app", settings.http.files.staticFilesDirectory ?? ""]
         case .generic: arguments = ["/bin/sh", "-c", "exec \(settings.startCommand ?? "false")"]
         }
         usesHandshake = settings.kind != .generic
@@ -48,6 +50,7 @@ struct WorkerLaunch {
         }
         plan = LaunchPlan(arguments: arguments, environment: variables, directory: settings.directory)
         plan.setsListenPid = !usesHandshake
+        if settings.kind == .static { plan.programDescriptor = ToolProcess.programTarget }
         // The server raised its own limit; the app gets back what the server was started with.
         plan.limits = [
             ResourceLimit(resource: Int32(RLIMIT_NOFILE.rawValue), soft: openFiles.soft, hard: openFiles.hard)

@@ -88,9 +88,11 @@ final class WorkerProcess: ChildHandler {
         let launch = WorkerLaunch(
             worker: worker, generation: generation, spec: spec, environment: variables, loaders: parts.loaderDirectory,
             openFiles: parts.openFiles, bootNiceness: parts.bootNiceness, port: nil, socketPath: nil)
+        let itself = try openFile("/proc/self/exe", flags: 0)
         try spawn(
             launch.plan,
-            [(listener.number, WorkerLaunch.listenerTarget), (pipe.writer.number, WorkerLaunch.handshakeTarget)])
+            [(listener.number, WorkerLaunch.listenerTarget), (pipe.writer.number, WorkerLaunch.handshakeTarget)]
+                + (launch.plan.programDescriptor.map { [(itself.number, $0)] } ?? []))
         parts.reader.add(
             pipe.reader, receive: { [self] in handshakeBytes($0) }, ended: { [self] in handshakeEnded() })
     }
