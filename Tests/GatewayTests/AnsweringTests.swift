@@ -82,15 +82,17 @@ extension SocketTests {
             }
         }
 
-        @Test("interim answers of a worker are passed on, but 100, and to HTTP/1.0 none")
+        @Test("interim answers of a worker are passed on, but 100 and 103, and to HTTP/1.0 none")
         func interim() async throws {
-            let raw = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+            let raw =
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+                + "HTTP/1.1 102 Processing\r\nX-Progress: 1\r\n\r\n"
             let worker = Behaviours.raw(raw + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             try await TestGateway.run(worker: worker) { server in
                 let client = try server.client()
                 try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                let hints = try client.answer(toHead: true)
-                #expect(hints.status == 103 && hints.field("Link") == "x")
+                let progress = try client.answer(toHead: true)
+                #expect(progress.status == 102 && progress.field("X-Progress") == "1")
                 #expect(try client.answer().text == "ok")
                 let old = try server.client()
                 try old.send("GET / HTTP/1.0\r\n\r\n")

@@ -13,12 +13,15 @@ extension ClientConnection {
     private static let interimLimit = 16
 
     /// A 1xx answer: passed on, but 100, which the gateway has said itself, and not to HTTP/1.0 clients, who know none
-    /// (RFC 9110 section 15.2).
+    /// (RFC 9110 section 15.2). 103 goes to HTTP/2 clients only, as browsers have it: nginx before 1.29, and others between us and
+    /// them, take one for the whole answer (RFC 8297 section 3), and Rails makes one for every page that names its assets.
     func upstreamInterim(_ response: ResponseHead, _ bytes: UnsafeRawBufferPointer) {
         guard case .sent = exchange.state else { return }
         answer.interimCount += 1
         guard answer.interimCount <= Self.interimLimit else { return upstreamSentGarbage("too many 1xx answers") }
-        guard response.status != 100, head.versionMinor > 0 else { return }
+        guard response.status != 100, head.versionMinor > 0, response.status != 103 || transport.isMessageFramed else {
+            return
+        }
         loop.scratch.removeAll()
         let isWritten = loop.scratch.write(AnswerHead.encodedSize(response, headLength: bytes.count)) { memory in
             var writer = ByteWriter(memory)
