@@ -49,7 +49,11 @@ extension SystemTests {
                 [
                     "--min-instances", "\(workers)", "--max-pool-size", "\(workers)", "--health-path", "/up",
                     "--unlimited-concurrency-paths", "/cable",
-                ], in: place)
+                ], in: place
+            ) { app in
+                try Clients.run(
+                    ["sh", "-c", "cd \(app) && RAILS_ENV=production bin/rails db:migrate assets:precompile"], in: place)
+            }
             #expect(try pids(server, workers: workers).count == workers)
             #expect(!server.log.contains("threads that were started"), "\(server.log)")
 

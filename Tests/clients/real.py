@@ -122,10 +122,17 @@ async def with_cable(url):
     channel = json.dumps({'channel': 'EchoChannel'})
 
     async def receive(socket, wanted):
-        while True:
-            message = json.loads(await asyncio.wait_for(socket.recv(), 10))
-            if wanted(message):
-                return message
+        async def search():
+            while not wanted(message := json.loads(await socket.recv())):
+                heard.append(message)
+            return message
+
+        # Of all messages together: there are pings for ever.
+        heard = []
+        try:
+            return await asyncio.wait_for(search(), 20)
+        except asyncio.TimeoutError:
+            sys.exit(f'what was waited for did not come, but {heard}')
 
     async def subscribe():
         socket = await connect(url, proxy=None, subprotocols=['actioncable-v1-json'])

@@ -29,6 +29,16 @@ final class TestRepository: Sendable {
         try commit("version 1")
     }
 
+    /// Of an app of its own ways, with the settings that it has as a whole.
+    init(copying app: String, _ passengerfile: String, in place: Place) throws {
+        language = .generic
+        self.place = place
+        path = try place.copyApp(at: app, as: "repo")
+        try git("init", "-q", "-b", "main")
+        try write("Passengerfile.yml", passengerfile)
+        try commit("version 1")
+    }
+
     /// `deploy` is put into the section of that name.
     func passengerfile(deploy: String = "") -> String {
         let start = language == .generic ? text(of: "\(SourceTree.path)/Tests/apps/generic/Passengerfile.yml") : ""

@@ -45,4 +45,5 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = 'django.db.models.AutoField'
 STATIC_URL = '/static/'
-STATIC_ROOT = BASE_DIR / 'static'
+# What is below `public` is served without a worker.
+STATIC_ROOT = BASE_DIR / 'public/static'

@@ -7,5 +7,6 @@ urlpatterns = [
     path('admin/', admin.site.urls),
     path('', views.index),
     path('up', views.up),
+    path('version', views.version),
     path('process', views.process),
 ]

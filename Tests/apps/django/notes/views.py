@@ -1,5 +1,6 @@
 import os
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
@@ -7,6 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 from .models import Note
 
 LOADED_BY = os.getpid()
+# Read once: a worker tells which release it was booted from.
+VERSION = (settings.BASE_DIR / 'version.txt').read_text()
 
 
 @csrf_exempt
@@ -19,6 +22,10 @@ def index(request):
 
 def up(request):
     return HttpResponse('up\n', content_type='text/plain')
+
+
+def version(request):
+    return HttpResponse(VERSION, content_type='text/plain')
 
 
 def process(request):

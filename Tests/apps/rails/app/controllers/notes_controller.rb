@@ -12,8 +12,13 @@ class NotesController < ApplicationController
     render json: Note.find(params[:id])
   end
 
+  # Its picture, as Active Storage has it downloaded.
+  def picture
+    redirect_to rails_blob_path(Note.find(params[:id]).picture, disposition: :attachment)
+  end
+
   def create
-    note = Note.new(params.permit(:text))
+    note = Note.new(params.permit(:text, :picture))
     if note.save
       render json: note, status: :created, location: note_path(note)
     else

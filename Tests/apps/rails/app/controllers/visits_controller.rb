@@ -11,9 +11,15 @@ class VisitsController < ApplicationController
     render plain: "#{Process.pid} #{LOADED_BY}"
   end
 
+  def version
+    render plain: VERSION
+  end
+
   def fail
     raise 'asked to'
   end
 
   LOADED_BY = Process.pid
+  # Read once: a worker tells which release it was booted from.
+  VERSION = Rails.root.join('version.txt').read
 end
