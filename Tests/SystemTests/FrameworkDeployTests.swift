@@ -69,6 +69,21 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)), arguments: ["ruby", "python", "nodejs", "other-languages"])
+        func `the settings that a page of docs shows are settings`(_ page: String) throws {
+            let place = try Place()
+            let blocks = text(of: "\(SourceTree.path)/docs/\(page).md").matches(of: #/```yaml\n(?s)(.*?)```/#)
+            try #require(blocks.count > 1)
+            for (number, block) in blocks.enumerated() {
+                let directory = try place.makeAppDirectory("app\(number)")
+                for (file, contents) in [("config.ru", "run nil"), ("Passengerfile.yml", String(block.1))] {
+                    try contents.write(toFile: "\(directory)/\(file)", atomically: false, encoding: .utf8)
+                }
+                let end = try TestServer(directory, in: place).run("config", directory)
+                #expect(end.status == 0 && end.errors.isEmpty, "\(block.1)\n\(end.everything)")
+            }
+        }
+
         private func breakIt(_ repository: TestRepository, _ app: FrameworkApp) throws {
             if let contents = app.breakage.contents {
                 try repository.write(app.breakage.file, contents)
