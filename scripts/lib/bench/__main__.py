@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import checkouts
 import deploys
+import frameworks
 import memory
 import pool
 from contenders import adopt_orphans, end_orphans
@@ -22,10 +23,10 @@ from report import Report
 from scenarios import Scenarios
 from tools import Tools
 
-SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "memory", "pool", "deploy", "checkout")
+SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "frameworks", "memory", "pool", "deploy", "checkout")
 
 # Those that are not about requests per second.
-OWN = {"checkout": checkouts, "deploy": deploys, "memory": memory, "pool": pool}
+OWN = {"checkout": checkouts, "deploy": deploys, "frameworks": frameworks, "memory": memory, "pool": pool}
 
 
 class Bench:

@@ -90,7 +90,8 @@ def read_wrk(output):
     said = [line.strip() for line in output.splitlines() if "Non-2xx" in line or "Socket errors" in line]
     if not requests:
         raise StepFailed(f"wrk got no answer: {'; '.join(said) or output}")
-    latencies = dict(re.findall(r"^\s+(\d+)%\s+(\S+)$", output.partition("Latency Distribution")[2], re.M))
+    # Seconds have a space after them.
+    latencies = dict(re.findall(r"^\s+(\d+)%\s+(\S+) *$", output.partition("Latency Distribution")[2], re.M))
     return requests, {
         "requests_per_second": float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),
         "p50_ms": milliseconds_of(latencies["50"]),

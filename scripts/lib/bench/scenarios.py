@@ -77,34 +77,39 @@ class Scenarios:
     # One run, the contenders in turn: a machine that is busy for a while is so for all of them.
 
     def compare(self, comparison):
-        left_out = self.start(comparison)
+        found, left_out = self.measured(comparison.makers, comparison.load, comparison.path, comparison.expected)
+        self.bench.report.comparison(comparison.scenario, comparison.title, found, left_out, comparison.goals)
+
+    def measured(self, makers, load, path, expected=None):
+        """The measurements of each contender by its name, and why some have none."""
+        left_out = self.start(makers, load, path, expected)
         found = {name: [] for name in self.running}
         try:
             for number in range(self.bench.options.rounds):
                 for name in rotated(list(found), number):
-                    self.attempt(comparison, name, found, left_out)
+                    self.attempt(load, path, name, found, left_out)
         finally:
             self.end()
-        self.bench.report.comparison(comparison.scenario, comparison.title, found, left_out, comparison.goals)
+        return found, left_out
 
-    def start(self, comparison):
+    def start(self, makers, load, path, expected):
         """Returns the reasons of those that did not start or answer as they should."""
         left_out = {}
-        for name, make in comparison.makers.items():
+        for name, make in makers.items():
             try:
                 self.running[name] = make()
-                check(self.running[name].origin + comparison.path, comparison.expected)
+                check(self.running[name].origin + path, expected)
                 self.bench.meter.settle(self.running[name])
-                self.bench.meter.measure(self.running[name], comparison.path, comparison.load, 1)
+                self.bench.meter.measure(self.running[name], path, load, 1)
             except (StepFailed, OSError, subprocess.SubprocessError) as problem:
                 left_out[name] = str(problem)
                 if name in self.running:
                     self.running.pop(name).end()
         return left_out
 
-    def attempt(self, comparison, name, found, left_out):
+    def attempt(self, load, path, name, found, left_out):
         try:
-            found[name].append(self.bench.meter.measure(self.running[name], comparison.path, comparison.load))
+            found[name].append(self.bench.meter.measure(self.running[name], path, load))
         except (StepFailed, OSError, subprocess.SubprocessError) as problem:
             left_out[name] = str(problem)
             del found[name]
@@ -236,7 +241,7 @@ class Scenarios:
 
 
 def check(url, expected):
-    """Whether a GET is answered with so many bytes: what answers with an error is fast."""
+    """Whether a GET is answered with so many bytes (None: with any number): what answers with an error is fast."""
     status, size = fetch(url)
-    if status != 200 or size != expected:
+    if status != 200 or size != (size if expected is None else expected):
         raise StepFailed(f"answers {url} with status {status} and {size} bytes, not 200 and {expected}")
