@@ -186,7 +186,7 @@ struct ValueTests {
                 && line.dropFirst(2).drop { $0 == " " }.prefix { $0 != ":" }.allSatisfy { $0.isLetter || $0 == "_" }
         }
         let loaded = try load(settings.map { $0.dropFirst(2) }.joined(separator: "\n"))
-        #expect(loaded.origins.count == 57)
+        #expect(loaded.origins.count == 58)
         #expect(loaded.warnings.isEmpty)
     }
 }
