@@ -41,7 +41,9 @@ extension SystemTests {
             try #require(made.status == 0, "\(made.everything)")
             try server.start(behind: app.wrapper)
             try server.waitUntilServing(release: "1-")
-            let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive, .newConnection])
+            // A page of Rails takes as long as many of the sample apps'.
+            let load = try LoadGenerator(
+                port: server.port, in: place, kinds: [.keptAlive, .newConnection], pause: 20_000)
             try load.waitForTraffic()
 
             for (name, contents) in app.change { try repository.write(name, contents) }

@@ -104,6 +104,32 @@ extension SystemTests {
             #expect(load.contains("5000 succeeded, 0 failed, 0 errored"), "\(load)")
             try server.stop()
         }
+
+        /// nginx before 1.29 takes one for the answer, and a page of Rails never came through it.
+        @Test(.timeLimit(.minutes(1)))
+        func `early hints reach clients of HTTP/2, and nobody else`() throws {
+            let place = try Place()
+            let certificate = try Certificate(in: place)
+            let options = [
+                "--ssl", "--ssl-certificate", certificate.chain, "--ssl-certificate-key", certificate.key,
+            ]
+            let server = try TestServer.serving("node", options, in: place) { app in
+                try """
+                require('node:http').createServer((request, response) => {
+                  response.writeEarlyHints({ link: '</a.css>; rel=preload; as=style' });
+                  response.end('a page\\n');
+                }).listen(3000);
+                """.write(toFile: "\(app)/app.js", atomically: false, encoding: .utf8)
+            }
+            let url = "https://localhost:\(server.port)/"
+            let arguments = ["curl", "-sSi", "--max-time", "20", "--cacert", certificate.chain]
+            let page = try Clients.run(arguments + ["--http2", url], in: place).output
+            #expect(page.hasPrefix("HTTP/2 103") && page.contains("rel=preload"), "\(page)")
+            #expect(page.contains("HTTP/2 200") && page.hasSuffix("a page\n"), "\(page)")
+            let plain = try Clients.run(arguments + ["--http1.1", url], in: place).output
+            #expect(plain.hasPrefix("HTTP/1.1 200") && plain.hasSuffix("a page\n"), "\(plain)")
+            try server.stop()
+        }
     }
 }
 

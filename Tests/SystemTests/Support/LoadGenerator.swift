@@ -37,19 +37,22 @@ final class LoadGenerator: Sendable {
         }
     }
 
-    /// Between a client's requests: the machine has to deploy as well.
-    private static let pause: UInt32 = 4_000
     private static let download = 300_001
 
     private let port: Int
     private let host: String
+    private let pause: UInt32
     private let payload: Payload
     private let account = Mutex(Account())
     private let clients = Mutex((wanted: true, running: 0))
 
-    init(port: Int, in place: Place, kinds: [Kind] = Kind.allCases, host: String = "test") throws {
+    /// - Parameter pause: microseconds between a client's requests: the machine has to deploy as well.
+    init(
+        port: Int, in place: Place, kinds: [Kind] = Kind.allCases, host: String = "test", pause: UInt32 = 4_000
+    ) throws {
         self.port = port
         self.host = host
+        self.pause = pause
         payload = try Payload(in: place)
         for kind in kinds {
             clients.withLock { $0.running += 1 }
@@ -102,7 +105,7 @@ final class LoadGenerator: Sendable {
                 connection = nil
             }
             if kind == .newConnection || connection?.isOver ?? true { connection = nil }
-            usleep(Self.pause)
+            usleep(pause)
         }
     }
 
