@@ -125,6 +125,26 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `a server that has a port of its own is refused with that port`() throws {
+            let place = try Place()
+            let directory = try place.makeAppDirectory("app")
+            let code = """
+                import http.server, sys
+                server = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)
+                print('port', server.server_port, file=sys.stderr, flush=True)
+                server.serve_forever()
+                """
+            try code.write(toFile: "\(directory)/server.py", atomically: false, encoding: .utf8)
+            let server = TestServer(directory, in: place)
+            try server.start(["--app-start-command", "python3 server.py", "--start-timeout", "3s"])
+            try eventually("the reason", evidence: { server.log }) {
+                guard let port = server.log.firstMatch(of: #/port (\d+)/#)?.1 else { return false }
+                return server.log.contains("(start_timeout): the app listens on \(port), not on $PORT")
+            }
+            try server.stop()
+        }
+
         /// The first is run with npm, whose processes stand between us and the app; the second without.
         @Test(.timeLimit(.minutes(1)), arguments: ["MARK=yes node web.js", "node web.js"])
         func `the start script of package.json is run, and stopped with what it started`(_ script: String) throws {

@@ -253,7 +253,13 @@ extension BootFailure {
     func completed(by exit: BootFailure) -> BootFailure {
         var whole = exit
         whole.step = step
-        whole.summary = exit.step == "exited" ? summary : "\(summary); it was at step \(exit.step)"
+        whole.summary =
+            switch exit.step {
+            case "exited": summary
+            // The look at where the app listens instead says what is wrong.
+            case "listen": "\(summary): \(exit.summary)"
+            default: "\(summary); it was at step \(exit.step)"
+            }
         whole.hint = exit.hint ?? hint
         return whole
     }
