@@ -211,7 +211,7 @@ let package = Package(
         tests(
             "CoreTests",
             ["Model", "Linux", "AdminAPI", "AdminServer", "Pool", "Spawning", "Deploys", "Watching", "Core"]),
-        tests("CommandsTests", ["Model", "Linux", "AdminAPI", "Commands", "Terminal"]),
+        tests("CommandsTests", ["Model", "Linux", "AdminAPI", "AppConfig", "Commands", "Terminal", argumentParser]),
         tests(
             "SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "Deploys", "passenger", "passenger-launch"]),
     ] + fuzzer + benchmarks
