@@ -150,6 +150,13 @@ final class HTTPConnection {
         return Array(buffer.prefix(count))
     }
 
+    /// Everything up to the line in which this is found.
+    func readLines(until text: String) throws -> String {
+        var lines = ""
+        while !lines.contains(text) { lines += try readLine() + "\n" }
+        return lines
+    }
+
     /// False at the end of the connection.
     func receive() throws -> Bool {
         var bytes = [UInt8](repeating: 0, count: 65536)

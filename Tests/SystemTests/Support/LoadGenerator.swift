@@ -46,13 +46,20 @@ final class LoadGenerator: Sendable {
     private let account = Mutex(Account())
     private let clients = Mutex((wanted: true, running: 0))
 
+    private let renews: Bool
+
     /// - Parameter pause: microseconds between a client's requests: the machine has to deploy as well.
+    ///
+    /// When it `renews`, each request has a connection of its own: a web server that is reloaded closes idle ones, and who is about
+    /// to use such a one cannot know.
     init(
-        port: Int, in place: Place, kinds: [Kind] = Kind.allCases, host: String = "test", pause: UInt32 = 4_000
+        port: Int, in place: Place, kinds: [Kind] = Kind.allCases, host: String = "test", pause: UInt32 = 4_000,
+        renews: Bool = false
     ) throws {
         self.port = port
         self.host = host
         self.pause = pause
+        self.renews = renews
         payload = try Payload(in: place)
         for kind in kinds {
             clients.withLock { $0.running += 1 }
@@ -104,7 +111,7 @@ final class LoadGenerator: Sendable {
                 account.withLock { $0.failures.append("\(kind): \(error)") }
                 connection = nil
             }
-            if kind == .newConnection || connection?.isOver ?? true { connection = nil }
+            if renews || kind == .newConnection || connection?.isOver ?? true { connection = nil }
             usleep(pause)
         }
     }
