@@ -49,6 +49,27 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `what an app's own file says of requests counts from its start, not from its first restart`() throws {
+            let place = try Place()
+            let blog = try place.copyApp(.python, as: "blog")
+            try "set_headers: {X-Own: 'yes'}\nmax_request_body: 1KB\n".write(
+                toFile: "\(blog)/Passengerfile.yml", atomically: false, encoding: .utf8)
+            mkdir("\(blog)/public", 0o755)
+            try "a file\n".write(toFile: "\(blog)/public/file.txt", atomically: false, encoding: .utf8)
+            AppUser.own(blog)
+            let server = try TestServer(
+                serverFile: "apps:\n  blog: {root: \(blog), server_names: [test]}\n", in: place)
+            try server.start()
+            // It starts with this one.
+            #expect(try server.get("/version").line == "1")
+            #expect(try server.get("/version").headers["x-own"] == "yes")
+            #expect(
+                try HTTPConnection(port: server.port).post("/echo", [UInt8](repeating: 1, count: 2000)).status == 413)
+            #expect(try server.get("/file.txt").line == "a file")
+            try server.stop()
+        }
+
         @Test(.timeLimit(.minutes(1)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
         func `a user sees and restarts the apps that he has roles with, and no others`() throws {
             let place = try Place()

@@ -49,6 +49,16 @@ final class AppRoutes: Sendable {
         state.withLock { $0.settings[generation] = settings }
     }
 
+    /// Nothing is live, and this generation will be with its first proved worker. Nothing tells when that is, so its settings count
+    /// from now on: for the pages that answer until then, and for its first requests.
+    func starts(_ generation: GenerationNumber, _ settings: AppSettings) {
+        state.withLock { state in
+            state.settings[generation] = settings
+            state.live = generation
+        }
+        table.set(route(settings, [], []))
+    }
+
     /// The traffic goes to another generation, or one is gone.
     func refresh() {
         guard let live = pool.liveGeneration(app) else { return }

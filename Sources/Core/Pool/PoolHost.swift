@@ -38,8 +38,7 @@ struct PoolHost: GenerationHost {
         // What a boot has to say is wanted most of all.
         routes.log.use(spec.settings.appLogFile)
         let number = pool.bootLive(app, spec)
-        routes.booted(number, spec.settings)
-        routes.refresh()
+        routes.starts(number, spec.settings)
         return number
     }
 
