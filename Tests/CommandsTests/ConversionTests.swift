@@ -330,4 +330,83 @@ struct ConversionTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: output) == ["site.conf"])
         #expect(try String(contentsOfFile: "\(output)/site.conf", encoding: .utf8) == "mine")
     }
+
+    /// Statements by the hundred, of which no one makes sense with the others.
+    @Test
+    func `whatever is in a configuration, what comes of it can be read again, and nothing of Passenger's is left`()
+        throws
+    {
+        var state: UInt64 = 0x5EED
+        func any<Element>(_ elements: [Element]) -> Element {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return elements[Int(state >> 33) % elements.count]
+        }
+        let words = [
+            "on", "off", "5", "/srv/a", "'a \"b\"'", "\"x\\n y\"", "/x", "$y", "rack", "smart", "é", "-1", "{}",
+        ]
+        let nginxNames =
+            PassengerDirectives.all.compactMap(\.nginx) + ["add_header", "root", "alias", "server_name", "internal"]
+        let apacheNames =
+            PassengerDirectives.all.compactMap(\.apache) + [
+                "SetEnv", "Alias", "Header", "ServerAlias", "XSendFilePath",
+            ]
+        var converted = 0
+        for round in 0..<150 {
+            func nginx() -> String {
+                (0..<4).map { _ in "\(any(nginxNames)) \(any(words.filter { $0 != "{}" })) \(any(["", "z"]));" }.joined(
+                    separator: "\n")
+            }
+            func apache() -> String {
+                (0..<4).map { _ in "\(any(apacheNames)) \(any(words)) \(any(["", "z"]))" }.joined(separator: "\n")
+            }
+            let place = any(["/", "/cable", "~ ^/x", "= /y", "^~ /files/"])
+            try tree.write(
+                "n.conf",
+                """
+                \(nginx())
+                server { server_name a.test; root DIR/blog/public; passenger_enabled on;
+                \(nginx())
+                location \(place) { \(nginx()) } location /z { passenger_enabled on; \(nginx()) } }
+                server { root DIR/shop/public; passenger_enabled on; }
+                """)
+            try tree.write(
+                "a.conf",
+                """
+                \(apache())
+                <VirtualHost *:80>
+                DocumentRoot DIR/blog/public
+                \(apache())
+                <Location \(any(["/", "/shop", "/cable"]))>
+                \(apache())
+                </Location>
+                <Directory \(any(["DIR/blog/public", "/srv"]))>
+                \(apache())
+                </Directory>
+                </VirtualHost>
+                <VirtualHost *:81>
+                DocumentRoot DIR/shop/public
+                PassengerEnabled on
+                </VirtualHost>
+                """)
+            for (name, server) in [("n.conf", WebServer.nginx), ("a.conf", .apache)] {
+                // Where every server's directory is nonsense, there is nothing to convert, which is said.
+                guard let result = try? convert(name, server) else { continue }
+                converted += 1
+                try tree.write("passenger.yml", result.files[0].text)
+                // Values may be wrong together, which is said of an app; the file itself is one.
+                #expect(throws: Never.self, "round \(round)\n\(result.files[0].text)") {
+                    _ = try ConfigLoader(workingDirectory: tree.path).loadServer(
+                        arguments: [:], environment: ["HOME": "/home/x"], directory: nil, serverFile: "passenger.yml")
+                }
+                let statements =
+                    server == .nginx
+                    ? try NginxSyntax.statements(result.files[1].text, file: "f")
+                    : try ApacheSyntax.statements(result.files[1].text, file: "f")
+                #expect(
+                    !statements.contains { PassengerDirectives.isMentioned(in: $0) },
+                    "round \(round)\n\(result.files[1].text)")
+            }
+        }
+        #expect(converted > 150, "\(converted) of 300")
+    }
 }

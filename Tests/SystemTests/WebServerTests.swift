@@ -136,6 +136,15 @@ extension SystemTests {
                 odd.text == "no such route: /a%2Fb%3Fc%25%20d\n" || odd.text == "no such route: /a/b?c% d\n", "\(odd)")
             #expect(try web.get("/headers?a=%3Fb&c=d%20e").text.contains("\"query\":\"a=%3Fb&c=d%20e\""))
             #expect(try web.get("/status?code=404").status == 404)
+            // A path that climbs is the same one to both, or none.
+            for climbing in ["/shop/../version", "/shop/%2e%2E/version", "/x/.."] {
+                let answer = try web.get(climbing)
+                #expect(
+                    kind == .nginx
+                        ? answer.status == 400 : answer.line == (climbing == "/x/.." ? "hello from 1" : "1"),
+                    "\(climbing): \(answer)")
+            }
+            #expect(try web.get("/version?of=/../x").line == "1")
 
             // Without the server there is an answer, and with it again at once.
             try server.stop()

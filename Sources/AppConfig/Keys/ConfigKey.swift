@@ -22,6 +22,17 @@ package struct ConfigKey: Sendable {
     /// Lowers the draft's value to a limit, and says whether it had to. Nil for keys that have no order.
     let lower: (@Sendable (ConfigNode, String, inout Draft) throws(WrongForm) -> Bool)?
 
+    /// Whether this text can be the key's value.
+    package func takes(_ text: String) -> Bool {
+        var draft = Draft()
+        do throws(WrongForm) {
+            try apply(ConfigNode(.scalar(text), at: ConfigPlace(source: .standard)), "/", &draft)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     /// `--health-path`
     package var flag: String { "--" + flatName.replacing("_", with: "-") }
     /// `PASSENGER_HEALTH_PATH`

@@ -30,7 +30,7 @@ extension Conversion {
                 $0.place.file == path && !converted.contains($0.place) && !PassengerDirectives.isMentioned(in: $0)
                     && !($0.isNamed("LoadModule") && $0.words.first == "passenger_module")
             }.map { Self.apacheText($0) }
-            self.sites.append((Self.siteName(path), site))
+            add(site, from: path)
         }
         preStart(globals)
     }

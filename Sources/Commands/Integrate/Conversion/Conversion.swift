@@ -1,4 +1,5 @@
 import AdminAPI
+import AppConfig
 import Glibc
 import Model
 
@@ -7,7 +8,7 @@ import Model
 struct Conversion {
     var file: ServerFile
     /// By the name of the file that each is for.
-    var sites: [(name: String, site: Site)] = []
+    private(set) var sites: [(name: String, site: Site)] = []
     private(set) var notes: [ConversionNote] = []
 
     init(socket: String) { file = ServerFile(socket: socket) }
@@ -24,7 +25,7 @@ struct Conversion {
         for statement in statements {
             guard let directive = PassengerDirectives.find(statement) else { continue }
             if directive.isGlobal, case .key(let key, let value) = directive.counterpart {
-                guard let text = ValueWriter.text(statement.words.first ?? "", as: value, root: "/") else {
+                guard let text = ValueWriter.text(statement.words.first ?? "", as: value, of: key, root: "/") else {
                     note(statement, "\(statement.name): '\(statement.written)' cannot be '\(key)' here")
                     continue
                 }
@@ -42,7 +43,7 @@ struct Conversion {
             let word = statement.words.first ?? ""
             switch directive.counterpart {
             case .key(let key, let value):
-                guard let text = ValueWriter.text(word, as: value, root: app.root) else {
+                guard let text = ValueWriter.text(word, as: value, of: key, root: app.root) else {
                     note(statement, "\(statement.name): '\(statement.written)' cannot be '\(key)' here")
                     continue
                 }
@@ -63,7 +64,7 @@ struct Conversion {
             && name.unicodeScalars.allSatisfy {
                 $0.isASCII && ($0.properties.isAlphabetic || ("0"..."9").contains($0)) || $0 == "_"
             }
-        guard isName, !name.hasPrefix("PASSENGER_") else {
+        guard isName, !name.hasPrefix("PASSENGER_"), !("0"..."9").contains(name.prefix(1)) else {
             return note(statement, "'\(name)' cannot be the name of an environment variable here")
         }
         app.environment[name] = statement.words.count > 1 ? statement.words[1] : ""
@@ -101,13 +102,17 @@ struct Conversion {
             // nginx' short form of a domain and all below it.
             let names = word.hasPrefix(".") ? [String(word.dropFirst()), "*\(word)"] : [word]
             return names.compactMap { name in
-                guard let safe = try? SafeText.serverName(name) else {
+                guard let safe = try? SafeText.serverName(name), Self.isServerName(safe) else {
                     note(statement, "'\(name)' cannot be one of 'server_names' here")
                     return nil
                 }
                 return safe
             }
         }
+    }
+
+    private static func isServerName(_ name: String) -> Bool {
+        KeyTable.all.first { $0.name == "server_names" }?.takes(name) == true
     }
 
     /// Where its files lie, as the app's own setting when that is not `public`.
@@ -137,6 +142,13 @@ struct Conversion {
     }
 
     // MARK: Places
+
+    /// Two directories may each have a file of that name.
+    mutating func add(_ site: Site, from path: String) {
+        let name = Self.siteName(path)
+        let isFree = !sites.contains { $0.name == name }
+        sites.append((isFree ? name : "\(sites.count + 1)-\(name)", site))
+    }
 
     static func parent(_ path: String) -> String {
         let parts = path.split(separator: "/").dropLast()

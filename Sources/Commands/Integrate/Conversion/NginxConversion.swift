@@ -35,7 +35,7 @@ extension Conversion {
                 site.others = level.filter { $0.place.file == path && !converted.contains($0.place) }
                     .map { Self.nginxText($0) }
             }
-            self.sites.append((Self.siteName(path), site))
+            add(site, from: path)
         }
         preStart(globals)
     }

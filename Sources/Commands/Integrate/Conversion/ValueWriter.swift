@@ -1,14 +1,23 @@
+import AppConfig
 import Model
 
 /// A directive's argument as a value of the server file; nil when it cannot be one.
 enum ValueWriter {
-    static func text(_ word: String, as value: PassengerDirective.Value, root: String) -> String? {
+    /// As YAML: what is text is quoted.
+    static func text(_ word: String, as value: PassengerDirective.Value, of key: String, root: String) -> String? {
+        guard let plain = plain(word, value, root), KeyTable.all.first(where: { $0.name == key })?.takes(plain) == true
+        else { return nil }
         switch value {
-        case .text: word.isEmpty ? nil : JSONText.quoted(word)
-        case .name: word.isEmpty || word.contains { $0.isWhitespace } ? nil : JSONText.quoted(word)
-        case .path: word.hasPrefix("/") ? JSONText.quoted(word) : nil
-        case .program: word.isEmpty ? nil : JSONText.quoted(word)
-        case .pathInApp: pathInApp(word, root).map(JSONText.quoted)
+        case .text, .name, .path, .program, .pathInApp: return JSONText.quoted(plain)
+        case .flag, .number, .seconds, .megabytes, .bytes, .spawnMethod, .appType: return plain
+        }
+    }
+
+    private static func plain(_ word: String, _ value: PassengerDirective.Value, _ root: String) -> String? {
+        switch value {
+        case .text, .name, .program: word
+        case .path: word.hasPrefix("/") ? word : nil
+        case .pathInApp: pathInApp(word, root)
         case .flag: flag(word).map { $0 ? "true" : "false" }
         case .number, .seconds, .bytes: Int(word).map { "\($0)" }
         case .megabytes: Int(word).map { $0 == 0 ? "0" : "\($0)MB" }
