@@ -11,7 +11,9 @@ extension SystemTests {
         private static let asset = "app-0123456789abcdef0123456789abcdef.css"
 
         @Test(.timeLimit(.minutes(4)), arguments: WebServerSite.Kind.allCases)
-        func `deploys behind a web server, and its reloads, lose no request`(_ kind: WebServerSite.Kind) throws {
+        func `deploys behind a web server, its reloads, and an upgrade lose no request`(_ kind: WebServerSite.Kind)
+            throws
+        {
             let place = try Place()
             let socket = "\(place.path)/http.sock"
             let repository = try TestRepository(.ruby, in: place)
@@ -49,6 +51,8 @@ extension SystemTests {
                 try web.reload()
                 try reloads.waitForTraffic()
             }
+            #expect(try server.command("upgrade").status == 0, "\(server.log)")
+            try reloads.waitForTraffic()
             #expect(try server.workers().compactMap(\.pid).sorted() == workers)
             // Both at once.
             try repository.commitVersion(4)
