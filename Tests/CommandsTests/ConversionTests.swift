@@ -96,6 +96,7 @@ struct ConversionTests {
                 passenger_startup_file DIR/shop/bin/app.js;
             }
             location ~ \\.php$ { return 404; }
+            location ~* \\.(css|js)$ { expires 1y; }
         }
 
         """
@@ -142,6 +143,8 @@ struct ConversionTests {
             "client_max_body_size 50m;", "auth_basic \"x\";", "alias /srv/static/;", "location ~ \\.php$ {",
             "location ^~ /shop/ {", "alias \"\(tree.path)/shop/public/\";", "proxy_set_header X-Remote $remote_addr;",
             "proxy_read_timeout 300;",
+            "expires 1y;\n        try_files $passenger_blog_example_com_file @passenger_blog_example_com;",
+            "alias /srv/static/;\n    }", "return 404;\n    }",
         ] {
             #expect(site.contains(line), "\(line)\n\(site)")
         }

@@ -137,7 +137,10 @@ extension Conversion {
             guard !isMain || rootApp == nil else {
                 return note(location, "'location /' is not carried over: what is no file goes to passenger")
             }
-            return block.carried.append(Self.nginxText(location))
+            // Passenger was on in there as well: what is no file went to the app, and so did former releases' assets.
+            let isPassed = rootApp != nil && !inner.contains { Self.answers.contains($0.name) }
+            return block.carried.append(
+                isPassed ? Self.passing(location, inner, id) : Self.nginxText(location))
         }
         guard !isMain else {
             for statement in others where statement.name != "root" {
@@ -156,9 +159,22 @@ extension Conversion {
         takeLocal(own, path: prefix, into: &app)
         rootApp = app
         guard !others.isEmpty else { return }
-        let body = others.map { Self.nginxText($0) } + ["try_files $\(id)_file @\(id);"]
-        block.carried.append("location \(location.written) {\n\(Self.indented(body))\n}")
+        block.carried.append(Self.passing(location, others, id))
     }
+
+    private static func passing(_ location: Statement, _ statements: [Statement], _ id: String) -> String {
+        let body = statements.map { nginxText($0) } + ["try_files $\(id)_file @\(id);"]
+        return "location \(location.written) {\n\(indented(body))\n}"
+    }
+
+    /// Statements of a location that has answers, or files, of its own.
+    private static let answers: Set<String> = [
+        "alias", "root", "location", "try_files", "return", "rewrite", "internal", "proxy_pass", "fastcgi_pass",
+        "uwsgi_pass",
+        "scgi_pass", "grpc_pass", "memcached_pass", "stub_status", "autoindex", "empty_gif", "mp4", "flv",
+        "dav_methods",
+        "js_content", "perl", "error_page", "include",
+    ]
 
     private mutating func takeSubURI(
         _ location: Statement, _ inner: [Statement], _ scope: [Statement], _ names: [String], _ prefix: String?,
