@@ -6,12 +6,12 @@ import Model
 /// children that the supervisor started, not what those started in turn; the guard is told of every process group, and
 /// kills those that are left when its pipe ends.
 final class GroupGuard {
-    private let program: String
+    private let program: LaunchProgram
     private let log: SupervisorLog
     private(set) var pid: Int32?
     private var pipe: Int32?
 
-    init(program: String, log: SupervisorLog) {
+    init(program: LaunchProgram, log: SupervisorLog) {
         self.program = program
         self.log = log
     }
@@ -25,8 +25,8 @@ final class GroupGuard {
             let pipe = try Pipe(nonBlockingReader: false)
             // A guard that is stopped must never stop us.
             try pipe.writer.setNonBlocking()
-            pid = try spawnProcess(
-                path: program, arguments: ["passenger-guard", "guard"], environment: [],
+            pid = try program.spawn(
+                arguments: ["passenger-guard", "guard"],
                 moves: [DescriptorMove(source: pipe.reader.number, target: 0)])
             self.pipe = pipe.writer.release()
         } catch {

@@ -7,12 +7,12 @@ struct Launcher: ~Copyable {
     /// What fs.pipe-max-size allows an unprivileged user.
     static let outputPipeSize = 1 << 20
 
-    private let launchProgram: String
+    private let program: LaunchProgram
     private let ownPid: Int32
     private let null: Descriptor
 
-    init(launchProgram: String) throws(SystemError) {
-        self.launchProgram = launchProgram
+    init(program: LaunchProgram) throws(SystemError) {
+        self.program = program
         ownPid = getpid()
         null = try openFile("/dev/null", flags: O_RDWR)
     }
@@ -62,11 +62,9 @@ struct Launcher: ~Copyable {
         let planTarget = (moves.map(\.target).max() ?? 2) + 1
         let reportTarget = planTarget + 1
         let groupTarget = reportTarget + 1
-        let pid = try spawnProcess(
-            path: launchProgram,
+        let pid = try program.spawn(
             arguments: ["passenger-launch", "\(planTarget)", "\(reportTarget)", "\(ownPid)"] + arguments(credentials)
                 + [group == nil ? "-" : "\(groupTarget)"],
-            environment: [],
             moves: moves + [
                 DescriptorMove(source: plan, target: planTarget),
                 DescriptorMove(source: report.writer.number, target: reportTarget),

@@ -6,12 +6,12 @@ import Model
 /// itself, because a reader of smaps_rollup waits for as long as the process that it looks at holds its own memory map;
 /// and not the core, which may not look into other users' processes.
 final class Meter {
-    private let program: String
+    private let program: LaunchProgram
     private let user: (uid: UInt32, gid: UInt32)
     /// Of the one that runs.
     var pid: Int32?
 
-    init(program: String, credentials: Credentials) {
+    init(program: LaunchProgram, credentials: Credentials) {
         self.program = program
         switch credentials {
         case .own: user = (geteuid(), getegid())
@@ -23,8 +23,8 @@ final class Meter {
     func start() throws(SystemError) -> Descriptor {
         stop()
         let pair = try MessageSocket.pair()
-        pid = try spawnProcess(
-            path: program, arguments: ["passenger-measure", "measure", "\(user.uid)", "\(user.gid)"], environment: [],
+        pid = try program.spawn(
+            arguments: ["passenger-measure", "measure", "\(user.uid)", "\(user.gid)"],
             moves: [DescriptorMove(source: pair.second.number, target: 0)])
         return pair.first
     }

@@ -77,8 +77,9 @@ final class SupervisorLoop {
         (controlGroups, controlGroupNote) = ControlGroups.obtain(state)
         policy = SpawnPolicy(users: plan.users, allowsOwnUser: plan.allowsOwnUser, ownUser: geteuid())
         epoll = try Epoll()
-        launcher = try Launcher(launchProgram: plan.launchProgram)
-        groupGuard = GroupGuard(program: plan.launchProgram, log: log)
+        let launchProgram = LaunchProgram(path: plan.launchProgram)
+        launcher = try Launcher(program: launchProgram)
+        groupGuard = GroupGuard(program: launchProgram, log: log)
         if let kept = state?.ownerPipe {
             ownerPipe = Pipe(reader: Descriptor(owning: kept.reader), writer: Descriptor(owning: kept.writer))
         } else {
@@ -89,7 +90,7 @@ final class SupervisorLoop {
         coreLauncher = try CoreLauncher(plan: plan, credentials: coreCredentials)
         apps = try plan.appsWatcher.map { plan throws(SystemError) in try AppsWatcher(plan: plan) }
         reloader = try plan.reloader.map { plan throws(SystemError) in try Reloader(plan: plan) }
-        meter = Meter(program: plan.launchProgram, credentials: coreCredentials)
+        meter = Meter(program: launchProgram, credentials: coreCredentials)
         machine = SupervisorStateMachine(
             shutdownTimeout: plan.shutdownTimeout, watchdogTime: manager.environment.watchdog)
         reporter = StartReporter(descriptor: plan.reportDescriptor)

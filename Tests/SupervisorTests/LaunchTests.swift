@@ -16,7 +16,9 @@ struct LaunchTests {
         var failure: LaunchFailure?
     }
 
-    private func launcher() throws -> Launcher { try Launcher(launchProgram: builtProgram("passenger-launch")) }
+    private func launcher(_ path: String = builtProgram("passenger-launch")) throws -> Launcher {
+        try Launcher(program: LaunchProgram(path: path))
+    }
 
     private func run(
         _ plan: LaunchPlan, as credentials: Credentials = .own, moves: [DescriptorMove] = []
@@ -34,6 +36,26 @@ struct LaunchTests {
         let errors = try readToEnd(child.outputDescriptors[1], "stderr")
         let reason = try waitForChild(child.pid)
         return Ended(output: output, errors: errors, reason: reason, failure: child.launchFailure())
+    }
+
+    @Test("children are started by a program whose file has been removed since")
+    func removedProgram() throws {
+        let path = "/tmp/passenger-launch-\(getpid())"
+        defer { unlink(path) }
+        do {
+            let copy = try openFile(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o755)
+            try writeAll(copy.number, readFile(builtProgram("passenger-launch"), limit: 64 << 20))
+        }
+        let launcher = try launcher(path)
+        let plan = LaunchPlan(arguments: ["sh", "-c", "exit 7"], environment: ["PATH=/usr/bin:/bin"], directory: "/")
+        for isThere in [true, false] {
+            if !isThere { unlink(path) }
+            let file = try makeMemoryFile(name: "plan", contents: MessageCodec.encode(plan))
+            let child = try launcher.launch(
+                plan: file.number, moves: [], credentials: .own, makesOutputPipes: true)
+            #expect(
+                try waitForChild(child.pid) == .exited(7), "\(isThere) \(String(describing: child.launchFailure()))")
+        }
     }
 
     @Test("a child has 0, 1, 2 and its targets, and no other descriptor")
