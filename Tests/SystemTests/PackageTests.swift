@@ -1,0 +1,345 @@
+import AdminAPI
+import AdminClient
+import Foundation
+import Glibc
+import Linux
+import Model
+import Testing
+
+extension SystemTests {
+    /// What `scripts/package` makes, of the build that is tested.
+    @Suite(.serialized) struct PackageTests {
+        /// The files that it says it made.
+        private func package(_ arguments: String..., in place: Place) throws -> [String] {
+            var environment = ProcessInfo.plainEnvironment
+            environment["PASSENGER_BINARIES"] = String(TestServer.binary.dropLast("/passenger".count))
+            environment["DEBFULLNAME"] = "Tests"
+            environment["DEBEMAIL"] = "tests@example.org"
+            let end = try Program(
+                ["\(SourceTree.path)/scripts/package", "--quick", "--output", "\(place.path)/packages"] + arguments,
+                environment: environment, in: place
+            ).wait(within: .seconds(150), "scripts/package")
+            try #require(end.status == 0, "\(end.everything)")
+            return end.output.split(separator: "\n").map(String.init)
+        }
+
+        // MARK: The Debian package
+
+        private static let lintian = "/usr/bin/lintian"
+
+        private func check(_ package: String, in place: Place) throws {
+            guard access(Self.lintian, X_OK) == 0 else { return }
+            let end = try Program(
+                // The debug build that is tested finds Swift's libraries where they are.
+                [
+                    Self.lintian, "--allow-root", "--profile", "debian", "--fail-on", "error,warning",
+                    "--suppress-tags",
+                    "custom-library-search-path", package,
+                ], environment: ProcessInfo.plainEnvironment, in: place
+            ).wait(within: .seconds(120), "lintian")
+            #expect(end.status == 0 && end.output.isEmpty, "\(end.everything)")
+        }
+
+        /// With what this machine has of a passenger taken away, and a package in the place of Debian's own.
+        private func root(in place: Place) throws -> TestRoot {
+            let root = try TestRoot(in: place)
+            try root.shell(
+                """
+                rm -rf /etc/passenger /var/lib/passenger /var/log/passenger
+                for package in passenger passenger-server libapache2-mod-passenger libnginx-mod-http-passenger; do
+                  dpkg --purge --force-depends $package || true
+                done
+                ! getent passwd passenger || userdel passenger
+                mkdir -p /tmp/other/DEBIAN /tmp/other/usr/bin
+                printf '#!/bin/sh\\n' >/tmp/other/usr/bin/passenger-status
+                printf 'Package: passenger\\nVersion: 6.0.17+ds-1\\nArchitecture: all\\nMaintainer: Tests <tests@example.org>\\n\
+                Description: other\\n' >/tmp/other/DEBIAN/control
+                dpkg-deb --build /tmp/other /tmp/other.deb
+                dpkg --install /tmp/other.deb
+                """)
+            return root
+        }
+
+        /// All files whose names or directories speak of passenger, except for what dpkg and the test know.
+        private func traces(in root: TestRoot) throws -> Set<String> {
+            let end = try root.shell(
+                """
+                find /etc /usr /var /lib /run /srv -xdev -path '*passenger*' -not -path '/var/lib/dpkg/*' \
+                  -not -path '/var/lib/apt/*' -not -path '*/ruby/*' -not -path '/usr/share/vim/*' | sort
+                """)
+            return Set(end.output.split(separator: "\n").map(String.init))
+        }
+
+        private func startServer(in root: TestRoot) throws -> InstanceRecord {
+            try root.run("passenger", "start", "--config", "/etc/passenger/passenger.yml", "--daemonize")
+            return try #require(root.instance("default"))
+        }
+
+        private func workers(_ root: TestRoot, _ instance: InstanceRecord) throws -> [Int32] {
+            try root.admin(instance).status().apps.flatMap(\.generations).filter { $0.state == .live }
+                .flatMap(\.workers).filter { $0.state == "available" }.compactMap(\.pid).sorted()
+        }
+
+        private func waitForWorkers(
+            _ root: TestRoot, _ instance: InstanceRecord, _ condition: ([Int32]) -> Bool = { $0.count == 2 }
+        ) throws {
+            try eventually(
+                "workers", within: .seconds(30), evidence: { text(of: root.path("/var/log/passenger/default.log")) }
+            ) {
+                condition(try workers(root, instance))
+            }
+        }
+
+        @Test(.timeLimit(.minutes(5)), .enabled(if: geteuid() == 0, "only root can have a root of its own"))
+        func `the Debian package is installed, upgraded under load, removed and purged`() throws {
+            let place = try Place()
+            let first = try #require(try package("deb", in: place).first)
+            let second = try #require(try package("deb", "--revision", "2", in: place).first)
+            try check(first, in: place)
+            let root = try root(in: place)
+            let before = try traces(in: root)
+
+            // Installed in the place of the other; nothing is started without systemd.
+            try root.run("dpkg", "--install", first)
+            #expect(try root.run("passenger-status", "--version").output.contains("6.0."))
+            #expect(try root.shell("dpkg-query -W -f '${db:Status-Status}' passenger || true").output != "installed")
+            #expect(root.instance("default") == nil)
+            #expect(try root.run("man", "--where", "passenger-upgrade").output.contains("passenger-upgrade.1"))
+            try root.shell("test -s /usr/share/bash-completion/completions/passenger")
+            // It serves, and has no app yet.
+            try root.shell(
+                "sed -i 's/^port: .*/port: 0/' /etc/passenger/passenger.yml; echo 'token' >/etc/passenger/mine")
+            var instance = try startServer(in: root)
+            let port = try root.port(instance)
+            #expect(try fetch("/", port: port).status == 404)
+            try root.shell(
+                """
+                cp -R \(SourceTree.path)/Tests/apps/python /srv/passenger-app && chown -R games: /srv/passenger-app
+                printf 'min_instances: 2\\nmax_pool_size: 2\\n' >/srv/passenger-app/Passengerfile.yml
+                ln -s /srv/passenger-app /etc/passenger/apps/test
+                """)
+            try eventually("the app") { try fetch("/version", port: port).line == "1" }
+            try waitForWorkers(root, instance)
+            #expect(try root.run("ps", "-o", "user=", "-C", "passenger-core").output.contains("passeng"))
+
+            try upgradesUnderLoad(to: second, root, instance, in: place)
+            try rotatesLogs(root, instance)
+
+            // What is stopped stays stopped.
+            try root.run("passenger", "stop", "--instance", "default")
+            try root.run("dpkg", "--install", first)
+            #expect(root.instance("default") == nil)
+            // A removal stops it, and leaves what is configured.
+            instance = try startServer(in: root)
+            #expect(try fetch("/version", port: root.port(instance)).line == "1")
+            try root.run("dpkg", "--remove", "passenger-server")
+            #expect(root.instance("default") == nil && !root.exists("/usr/bin/passenger"))
+            #expect(text(of: root.path("/etc/passenger/passenger.yml")).contains("port: 0"))
+            #expect(try root.run("pgrep", "passenger", expecting: 1).output.isEmpty)
+            // A purge leaves what is the user's.
+            try root.run("dpkg", "--purge", "passenger-server")
+            let mine: Set = [
+                "/etc/passenger", "/etc/passenger/apps", "/etc/passenger/apps/test", "/etc/passenger/mine",
+                "/srv/passenger-app", "/srv/passenger-app/Passengerfile.yml", "/srv/passenger-app/passenger_wsgi.py",
+                "/srv/passenger-app/version.txt",
+            ]
+            let left = try traces(in: root)
+            // The other one's program was ours to take away.
+            #expect(left.subtracting(before) == mine && before.subtracting(left) == ["/usr/bin/passenger-status"])
+            try asksSystemd(first, second, root)
+        }
+
+        private func upgradesUnderLoad(
+            to package: String, _ root: TestRoot, _ instance: InstanceRecord, in place: Place
+        ) throws {
+            let pids = try workers(root, instance)
+            let status = try root.admin(instance).status().server
+            let load = try LoadGenerator(port: root.port(instance), in: place)
+            try load.waitForTraffic()
+            // As far as dpkg gets before it asks the server. Of another version the old one's directory has gone by then.
+            try root.run("dpkg", "--unpack", package)
+            let library = "/usr/lib/passenger"
+            let version = ProductVersion.current
+            try root.shell("mv \(library)/\(version) \(library)/of-the-next")
+            try root.run("kill", "-9", "\(pids[0])")
+            try waitForWorkers(root, instance) { $0.count == 2 && !$0.contains(pids[0]) }
+            try root.shell("mv \(library)/of-the-next \(library)/\(version)")
+            _ = try load.stop()
+
+            let others = try workers(root, instance)
+            let strict = try LoadGenerator(port: root.port(instance), in: place)
+            try strict.waitForTraffic()
+            let end = try root.run("dpkg", "--configure", "passenger-server")
+            #expect(end.output.contains("runs version"), "\(end.everything)")
+            try strict.waitForTraffic()
+            let account = try strict.stop()
+            #expect(account.failures.isEmpty, "\(account)")
+            #expect(try workers(root, instance) == others)
+            let now = try root.admin(instance).status().server
+            #expect(now.supervisorPid == status.supervisorPid && now.corePid != status.corePid)
+            // The supervisor has become what lies there now, not what was there before.
+            try eventually("another program in the same process") {
+                try root.run("readlink", "/proc/\(now.supervisorPid)/exe").output == "/usr/bin/passenger\n"
+            }
+            #expect(text(of: root.path("/etc/passenger/passenger.yml")).contains("port: 0"))
+        }
+
+        private func rotatesLogs(_ root: TestRoot, _ instance: InstanceRecord) throws {
+            let log = "/var/log/passenger/access.log"
+            let core = try root.admin(instance).status().server.corePid
+            #expect(text(of: root.path(log)).contains("GET /version"))
+            try root.run("logrotate", "--force", "--state", "/tmp/logrotate-state", "/etc/logrotate.d/passenger")
+            #expect(text(of: root.path("\(log).1")).contains("GET /version"))
+            try eventually("a line in the new log") {
+                _ = try fetch("/pid", port: root.port(instance))
+                return text(of: root.path(log)).contains("GET /pid")
+            }
+            #expect(!text(of: root.path(log)).contains("GET /version"))
+            #expect(try root.admin(instance).status().server.corePid == core)
+            #expect(try root.run("stat", "-c", "%U %G %a", log).output == "passenger adm 640\n")
+        }
+
+        /// Which orders the package gives to a systemd that writes them down.
+        private func asksSystemd(_ first: String, _ second: String, _ root: TestRoot) throws {
+            try root.shell(
+                """
+                mkdir -p /run/systemd/system
+                printf '#!/bin/sh\\necho "$*" >>/tmp/orders\\ncase "$*" in *is-active*) test -e /tmp/active ;; esac\\n' >/tmp/systemctl
+                chmod 755 /tmp/systemctl
+                cp --remove-destination /tmp/systemctl "$(readlink -f "$(command -v systemctl)")"
+                """)
+            func orders(_ command: String...) throws -> [String] {
+                try root.shell("rm -f /tmp/orders; touch /tmp/orders; \(command.joined(separator: " "))")
+                return text(of: root.path("/tmp/orders")).split(separator: "\n").map(String.init).filter {
+                    $0.contains("passenger.") && !$0.contains("is-")
+                }
+            }
+            #expect(try orders("dpkg --install", first) == ["start passenger.service"])
+            #expect(root.exists("/etc/systemd/system/multi-user.target.wants/passenger.service"))
+            #expect(!root.exists("/etc/systemd/system/sockets.target.wants/passenger.socket"))
+            #expect(try orders("dpkg --install", second) == [])
+            // Stopped by the administrator, so it is not started when the package comes back.
+            let stops = ["stop passenger.socket passenger.service"]
+            #expect(try orders("dpkg --remove passenger-server") == stops)
+            #expect(try orders("dpkg --install", second) == [])
+            #expect(try orders("touch /tmp/active; dpkg --remove passenger-server") == stops)
+            #expect(try orders("rm /tmp/active; dpkg --install", second) == ["start passenger.service"])
+            #expect(try orders("dpkg --purge passenger-server") == stops)
+            #expect(!root.exists("/etc/systemd/system/multi-user.target.wants/passenger.service"))
+        }
+
+        // MARK: The tarball
+
+        @Test(.timeLimit(.minutes(2)))
+        func `the tarball's tree works wherever it lies, and upgrades by a link`() throws {
+            let place = try Place()
+            let archive = try #require(try package("tarball", in: place).first)
+            let link = "\(place.path)/passenger"
+            for name in ["one", "two/inner"] {
+                let directory = "\(place.path)/\(name)"
+                try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+                let end = try Program(
+                    ["tar", "-xzf", archive, "-C", directory, "--strip-components=1", "--no-same-owner"],
+                    environment: ProcessInfo.plainEnvironment, in: place
+                ).wait()
+                #expect(end.status == 0, "\(end.everything)")
+            }
+            symlink("one", link)
+            let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
+            server.calledAs = "\(link)/bin/passenger"
+            try server.start(["--min-instances", "2", "--max-pool-size", "2"])
+            try server.waitUntilServing(workers: 2)
+            let pids = try server.workers().compactMap(\.pid).sorted()
+            let load = try LoadGenerator(port: server.port, in: place)
+            try load.waitForTraffic()
+            unlink(link)
+            symlink("two/inner", link)
+            #expect(try server.command("upgrade").status == 0, "\(server.log)")
+            try load.waitForTraffic()
+            let account = try load.stop()
+            #expect(account.failures.isEmpty, "\(account)\n\(server.log)")
+            #expect(try server.workers().compactMap(\.pid).sorted() == pids)
+            try eventually("the other tree's program", evidence: { server.log }) {
+                readLink("/proc/\(try #require(server.instance()).pid)/exe") == "\(place.path)/two/inner/bin/passenger"
+            }
+            // Nothing of the first is needed any more.
+            try FileManager.default.removeItem(atPath: "\(place.path)/one")
+            #expect(try server.command("restart").status == 0, "\(server.log)")
+            try server.waitUntilServing(workers: 2)
+            server.calledAs = "\(link)/bin/passenger-status"
+            #expect(try server.run().output.contains("Version : \(ProductVersion.passenger)"))
+            #expect(access("\(link)/share/man/man1/passenger-deploy.1", R_OK) == 0)
+            try server.stop()
+        }
+
+        // MARK: The gem
+
+        private static let app = """
+            # frozen_string_literal: true
+
+            require 'phusion_passenger'
+            events = []
+            PhusionPassenger.on_event(:starting_worker_process) { |forked| events << forked }
+            run lambda { |_env|
+              text = [events, PhusionPassenger::VERSION_STRING, Gem.loaded_specs.key?('passenger')].join(' ')
+              [200, { 'content-type' => 'text/plain' }, [text]]
+            }
+            """
+
+        @Test(.timeLimit(.minutes(2)))
+        func `an app whose Gemfile names the gem passenger is served, and its commands are ours`() throws {
+            let place = try Place()
+            let file = try #require(try package("gem", in: place).first)
+            #expect(file.hasSuffix("/passenger-\(ProductVersion.passenger).gem"))
+            let directory = try place.makeAppDirectory("app")
+            try Self.app.write(toFile: "\(directory)/config.ru", atomically: false, encoding: .utf8)
+            try "gem 'passenger', '~> 6.0'\n".write(
+                toFile: "\(directory)/Gemfile", atomically: false, encoding: .utf8)
+            let server = TestServer(directory, in: place)
+            mkdir("\(place.path)/bin", 0o755)
+            symlink(TestServer.binary, "\(place.path)/bin/passenger")
+            // The gem's commands come first on the PATH, the program second.
+            let gems = "\(place.path)/gems"
+            let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+            let variables = [
+                "GEM_HOME": gems, "PATH": "\(gems)/bin:\(place.path)/bin:\(path)", "HOME": place.path,
+                "BUNDLE_SILENCE_ROOT_WARNING": "1",
+            ]
+            func begin(_ command: [String]) throws -> Program {
+                try Program(
+                    ["env", "-C", directory] + command, environment: server.environment.merging(variables) { $1 },
+                    in: place)
+            }
+            func run(_ command: String...) throws -> String {
+                let end = try begin(command).wait(within: .seconds(60), command.joined(separator: " "))
+                #expect(end.status == 0, "\(command): \(end.everything)")
+                return end.output
+            }
+            _ = try run("gem", "install", "--local", "--no-document", "--ignore-dependencies", file)
+            _ = try run("bundle", "install", "--local")
+            #expect(text(of: "\(directory)/Gemfile.lock").contains("passenger (\(ProductVersion.passenger))"))
+            // Where there is no worker, what an app calls does nothing.
+            let calls = "require 'phusion_passenger/public_api'; p PhusionPassenger.on_event(:x) {}"
+            #expect(try run("bundle", "exec", "ruby", "-e", calls) == "nil\n")
+            #expect(try run("bundle", "exec", "passenger", "--version").contains("passenger \(ProductVersion.current)"))
+
+            let options = ["--port", "0", "--environment", "production"]
+            for command in [
+                ["passenger", "start", "--address", "127.0.0.1"] + options,
+                ["rackup", "--require", "phusion_passenger/rack_handler", "--host", "127.0.0.1", "--port", "0"],
+            ] {
+                let program = try begin(["bundle", "exec"] + command)
+                try eventually("a server", within: .seconds(30), evidence: { program.log }) {
+                    server.instance()?.pid == program.pid
+                }
+                let listener = try #require(server.instance()).listen[0]
+                let port = try #require(Int(listener.split(separator: ":").last ?? ""))
+                let answer = try fetch("/", port: port)
+                #expect(answer.text == "true \(ProductVersion.passenger) true", "\(answer.text)\n\(program.log)")
+                #expect(try run("bundle", "exec", "passenger-status").contains("Version : "))
+                program.signal(SIGTERM)
+                #expect(try program.wait(within: .seconds(40)).status == 0, "\(program.log)")
+            }
+        }
+    }
+}
