@@ -15,7 +15,7 @@ final class TestRoot {
     let pid: Int32
 
     /// `preparing` is shell, run as root when the mounts are there; then the first process becomes `first`.
-    init(in place: Place, preparing: String = "true", first: [String] = ["sleep", "infinity"]) throws {
+    init(in place: Place, preparing: String = "true", first: [String] = TestRoot.reaper) throws {
         self.place = place
         let upper = "\(place.path)/upper"
         try FileManager.default.createDirectory(atPath: upper, withIntermediateDirectories: false)
@@ -39,6 +39,11 @@ final class TestRoot {
         program.signal(SIGKILL)
         _ = try? program.wait(within: .seconds(10))
     }
+
+    /// Children of a process that ignores their ends do not stay as zombies.
+    static let reaper = [
+        "/usr/bin/python3", "-c", "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); signal.pause()",
+    ]
 
     /// The old root is let go of, so nothing in here can reach what is outside of it.
     private static let mounts = """
@@ -91,7 +96,11 @@ final class TestRoot {
     /// Seen from outside.
     func path(_ inside: String) -> String { "/proc/\(pid)/root\(inside)" }
 
-    func exists(_ path: String) -> Bool { access(self.path(path), F_OK) == 0 }
+    /// A link, too, wherever it leads.
+    func exists(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(self.path(path), &status) == 0
+    }
 
     /// Of a server in it; the pid is that of inside.
     func instance(_ name: String, in directory: String = "/run/passenger") -> InstanceRecord? {
