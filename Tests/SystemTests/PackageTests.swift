@@ -166,6 +166,7 @@ extension SystemTests {
             let library = "/usr/lib/passenger"
             try root.shell("mv \(library)/\(ProductVersion.current) \(library)/of-the-next")
             try root.run("passenger", "restart", "--app", "test")
+            try root.run("passenger", "reload", "--instance", "default")
             try root.shell("mv \(library)/of-the-next \(library)/\(ProductVersion.current)")
             try waitForWorkers(root, instance)
             let pids = try workers(root, instance)

@@ -99,9 +99,14 @@ struct StartAction {
     }
 }
 
-/// The program that runs, links resolved.
+/// The program that runs, links resolved. When another was installed over it: where it lay.
 func ownProgram() throws -> String {
-    guard let path = realpath("/proc/self/exe", nil) else { throw StartError("/proc is not mounted") }
+    guard let path = realpath("/proc/self/exe", nil) else {
+        guard let link = readLink("/proc/self/exe") else { throw StartError("/proc is not mounted") }
+        // proc_pid_exe(5).
+        let mark = " (deleted)"
+        return link.hasSuffix(mark) ? String(link.dropLast(mark.count)) : link
+    }
     defer { free(path) }
     return String(cString: path)
 }
