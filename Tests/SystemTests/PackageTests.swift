@@ -108,6 +108,13 @@ extension SystemTests {
             #expect(root.instance("default") == nil)
             #expect(try root.run("man", "--where", "passenger-upgrade").output.contains("passenger-upgrade.1"))
             try root.shell("test -s /usr/share/bash-completion/completions/passenger")
+            let analyze = "/usr/bin/systemd-analyze"
+            if access(analyze, X_OK) == 0 {
+                let units = ["service", "socket"].map { "/lib/systemd/system/passenger.\($0)" }
+                #expect(
+                    try root.run(analyze, "verify", "--man=no", units[0], units[1]).everything.contains("passenger.s")
+                        == false)
+            }
             // It serves, and has no app yet.
             try root.shell(
                 """
@@ -189,16 +196,15 @@ extension SystemTests {
         private func rotatesLogs(_ root: TestRoot, _ instance: InstanceRecord) throws {
             let log = "/var/log/passenger/access.log"
             let core = try root.admin(instance).status().server.corePid
-            func isLogged(_ route: String) throws {
-                try eventually("a line in the log") {
-                    _ = try fetch(route, port: root.port(instance))
-                    return text(of: root.path(log)).contains("GET \(route)")
-                }
-            }
-            try isLogged("/uid")
+            _ = try fetch("/uid", port: root.port(instance))
+            try eventually("a line in the log") { text(of: root.path(log)).contains("GET /uid") }
             try root.run("logrotate", "--force", "--state", "/tmp/logrotate-state", "/etc/logrotate.d/passenger")
             #expect(text(of: root.path("\(log).1")).contains("GET /uid"))
-            try isLogged("/pid")
+            // Until the new one is open, lines go into the old one.
+            try eventually("a line in the new log") {
+                _ = try fetch("/pid", port: root.port(instance))
+                return text(of: root.path(log)).contains("GET /pid")
+            }
             #expect(!text(of: root.path(log)).contains("GET /uid"))
             #expect(try root.admin(instance).status().server.corePid == core)
             #expect(try root.run("stat", "-c", "%U %G %a", log).output == "passenger adm 640\n")
