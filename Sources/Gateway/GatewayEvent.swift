@@ -28,6 +28,28 @@ package enum GatewayEvent: Sendable {
     case fileFailed(reason: String)
     /// An app named a file that it may not send.
     case fileRefused(reason: String)
-    /// Events that were not sent because there were too many in one second.
-    case suppressed(Int)
+    /// More events of a kind than were sent, in the time that ended now.
+    case repeated(GatewayEventKind, more: Int, seconds: Int)
+
+    var kind: GatewayEventKind {
+        switch self {
+        case .rejected: .init(words: "requests refused", app: nil)
+        case .badChunks: .init(words: "bodies refused", app: nil)
+        case .bufferFull: .init(words: "request bodies without room", app: nil)
+        case .connectFailed: .init(words: "workers unreachable", app: nil)
+        case .upstreamLost: .init(words: "answers that a worker broke off", app: nil)
+        case .badAnswer: .init(words: "answers that were nonsense", app: nil)
+        case .answered(let failure, _, let app, _): .init(words: "answers \(failure.status) \(failure)", app: app)
+        case .answerTooLong: .init(words: "answers longer than they said", app: nil)
+        case .idleWorkerSpoke: .init(words: "words of a worker that nobody had asked for", app: nil)
+        case .clientTooSlow(let limit, _): .init(words: "clients too slow (\(limit))", app: nil)
+        case .tooManyConnections: .init(words: "times max_connections reached", app: nil)
+        case .badProxyHeader: .init(words: "connections without a right PROXY header", app: nil)
+        case .secureConnectionFailed: .init(words: "TLS connections that failed", app: nil)
+        case .acceptFailed: .init(words: "times no connections accepted", app: nil)
+        case .fileFailed: .init(words: "static files not opened", app: nil)
+        case .fileRefused: .init(words: "files of an app not sent", app: nil)
+        case .repeated(let kind, _, _): kind
+        }
+    }
 }

@@ -1,19 +1,21 @@
-/// What one loop has to tell: so much in a second, the rest is only counted. A flood of bad requests must not be one of lines.
+/// What one loop has to tell: a flood of bad requests must not be one of lines.
 final class LoopEvents {
-    static let limit = 50
+    static let windowSeconds = 10
     private let report: @Sendable (GatewayEvent) -> Void
-    private var count = 0
+    private var limit = RepeatLimit()
+    private var seconds = 0
 
     init(report: @escaping @Sendable (GatewayEvent) -> Void) { self.report = report }
 
     func log(_ event: GatewayEvent) {
-        count += 1
-        if count <= Self.limit { report(event) }
+        if limit.mayTell(event.kind) { report(event) }
     }
 
     /// Once a second.
     func sweep() {
-        if count > Self.limit { report(.suppressed(count - Self.limit)) }
-        count = 0
+        seconds += 1
+        guard seconds >= Self.windowSeconds else { return }
+        seconds = 0
+        for (kind, more) in limit.endWindow() { report(.repeated(kind, more: more, seconds: Self.windowSeconds)) }
     }
 }

@@ -139,7 +139,9 @@ struct EventLog: Sendable {
             logger.error("gateway: no connections are accepted for a moment: \(reason)")
         case .fileFailed(let reason): logger.error("gateway: a static file could not be opened: \(reason)")
         case .fileRefused(let reason): logger.error("gateway: a file that the app named is not sent: \(reason)")
-        case .suppressed(let count): logger.warning("gateway: \(count) more events in the last second")
+        case .repeated(let kind, let more, let seconds):
+            let app = kind.app.map { " of app \($0)" } ?? ""
+            about(app: kind.app).logger.warning("gateway: \(more) more \(kind)\(app) in the last \(seconds) s")
         }
     }
 

@@ -15,6 +15,7 @@ import checkouts
 import deploys
 import frameworks
 import memory
+import observe
 import pool
 from contenders import adopt_orphans, end_orphans
 from control import StepFailed, Workspace
@@ -23,10 +24,10 @@ from report import Report
 from scenarios import Scenarios
 from tools import Tools
 
-SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "frameworks", "memory", "pool", "deploy", "checkout")
+SCENARIOS = ("proxy", "proxy-headers", "proxy-post", "proxy-large", "idle", "allocations", "workers", "static", "tls", "frameworks", "memory", "pool", "observe", "deploy", "checkout")
 
 # Those that are not about requests per second.
-OWN = {"checkout": checkouts, "deploy": deploys, "frameworks": frameworks, "memory": memory, "pool": pool}
+OWN = {"checkout": checkouts, "deploy": deploys, "frameworks": frameworks, "memory": memory, "observe": observe, "pool": pool}
 
 
 class Bench:

@@ -46,6 +46,9 @@ NAMES = {
     "changed_s": "seconds to the next release",
     "whole_cpu_s": "CPU of a whole release",
     "changed_cpu_s": "CPU of the next release",
+    "status_ms": "milliseconds of `passenger status`",
+    "scrape_ms": "milliseconds of a scrape",
+    "p99_ratio": "p99 of clients, with scrapes over without",
     "worker_ms": "milliseconds to one more worker",
 }
 
