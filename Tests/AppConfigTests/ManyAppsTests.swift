@@ -51,6 +51,10 @@ import Testing
     @Test func `of many apps none has workers of its own accord, and all are in production`() throws {
         let loaded = try load("apps: {blog: {root: blog}, shop: {root: shop, min_instances: 2}}")
         #expect(loaded.apps.map(\.settings.pool.minInstances) == [0, 2])
+        // Who wants workers kept has them started with the server, unless he says otherwise.
+        #expect(loaded.apps.map(\.settings.pool.prestart) == [false, true])
+        let lazy = try load("apps: {shop: {root: shop, min_instances: 2, prestart: false}}")
+        #expect(lazy.apps.map(\.settings.pool.prestart) == [false])
         #expect(
             loaded.apps[0].settings.environment == "production"
                 && loaded.server.listen.first?.description == "0.0.0.0:3000")

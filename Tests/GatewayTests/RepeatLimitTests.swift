@@ -9,7 +9,11 @@ import Testing
     private final class Told: Sendable {
         let events = Mutex<[GatewayEvent]>([])
         var count: Int { events.withLock { $0.count } }
-        func take() -> [GatewayEvent] { events.withLock { events in defer { events = [] }; return events } }
+        func take() -> [GatewayEvent] {
+            events.withLock { events in
+                defer { events = [] }; return events
+            }
+        }
     }
 
     private func queueFull(_ app: AppName, _ number: Int) -> GatewayEvent {

@@ -45,6 +45,8 @@ struct AppAssembly {
         if !draft.isDrainTimeoutSet, app.http.maxRequestTime > .zero {
             app.deploy.drainTimeout = app.http.maxRequestTime
         }
+        // Who wants workers kept wants them from the start; of many apps, those that have none wait for a request.
+        if merge.isOneOfMany, merge.origins["prestart"] == nil, app.pool.minInstances > 0 { app.pool.prestart = true }
         try AppAssembly.checkPool(app.pool, merge.origins)
         return app
     }

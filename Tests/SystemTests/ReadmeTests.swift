@@ -1,0 +1,73 @@
+import Foundation
+import Glibc
+import Linux
+import Testing
+
+extension SystemTests {
+    /// What the main README tells a newcomer to type, typed as it stands there, in its order, by a user of his own.
+    @Suite(.serialized, .enabled(if: geteuid() == 0, "only root can make a machine of its own"))
+    struct ReadmeTests {
+        /// The commands of a section.
+        private func commands(of section: String) throws -> String {
+            let text = try String(contentsOfFile: "\(SourceTree.path)/README.md", encoding: .utf8)
+            let start = try #require(text.range(of: "\n## \(section)\n"), "README has no section '\(section)'")
+            let rest = text[start.upperBound...]
+            var isShell = false
+            var lines: [Substring] = []
+            for line in rest[..<(rest.range(of: "\n## ")?.lowerBound ?? rest.endIndex)].split(
+                separator: "\n", omittingEmptySubsequences: false)
+            {
+                if line.hasPrefix("```") {
+                    isShell = line == "```sh"
+                } else if isShell {
+                    lines.append(line)
+                }
+            }
+            return lines.joined(separator: "\n")
+        }
+
+        @Test(.timeLimit(.minutes(3)))
+        func `Five minutes lead from nothing to an app that is deployed, rolled back, and keeps what is broken away`()
+            throws
+        {
+            let script = try commands(of: "Five minutes")
+            let place = try Place()
+            let root = try TestRoot(in: place)
+            let build = URL(fileURLWithPath: TestServer.binary).deletingLastPathComponent().path
+            try root.shell(
+                """
+                useradd --create-home --shell /bin/bash newcomer
+                mkdir -p /opt/build /home/newcomer/passenger
+                cp \(build)/passenger \(build)/passenger-launch /opt/build/
+                chmod -R go=u-w /opt/build
+                tar -C \(SourceTree.path) --exclude=./.build --exclude=./.git --exclude=./artifacts -cf - . \\
+                  | tar -C /home/newcomer/passenger -xf -
+                chown -R newcomer: /home/newcomer
+                """)
+            try Data("set -euo pipefail\ncd ~/passenger\n\(script)\n".utf8)
+                .write(to: URL(fileURLWithPath: root.path("/home/newcomer/typed")))
+            // The ports that it names are this test's alone.
+            let typed = try root.begin(
+                [
+                    "unshare", "--net", "sh", "-ec",
+                    "cd /; ip link set lo up; exec setpriv --reuid newcomer --regid newcomer --init-groups "
+                        + "env HOME=/home/newcomer USER=newcomer PATH=/home/newcomer/.local/bin:$PATH bash -x ~newcomer/typed",
+                ],
+                adding: [
+                    "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "PASSENGER_BINARIES": "/opt/build",
+                    "PASSENGER_DEPLOY_BAKE": "3s",
+                    "GIT_AUTHOR_NAME": "New",
+                    "GIT_AUTHOR_EMAIL": "new@example.com",
+                    "GIT_COMMITTER_NAME": "New", "GIT_COMMITTER_EMAIL": "new@example.com",
+                ]
+            ).wait(within: .seconds(150), "what README says")
+            #expect(typed.status == 0, "\(typed.everything)")
+            let said = typed.output.split(separator: "\n").map(String.init)
+            let answers = said.filter { $0.hasSuffix(" version") && $0.hasPrefix("the ") }
+            #expect(
+                answers == ["the first version", "the first version", "the second version", "the first version"],
+                "\(typed.everything)")
+            #expect(said.contains("exit status 1") && typed.everything.contains("broken"), "\(typed.everything)")
+        }
+    }
+}
