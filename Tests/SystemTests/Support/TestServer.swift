@@ -20,7 +20,8 @@ final class TestServer: @unchecked Sendable {
         self.directory = directory
         self.place = place
         served = [directory]
-        name = String(directory.split(separator: "/").last ?? "")
+        // `current` is named after what it is of.
+        name = String(directory.split(separator: "/").last { $0 != "current" } ?? "")
     }
 
     /// A server of many apps, by a server file.
