@@ -19,6 +19,8 @@ package struct Inotify: ~Copyable, Sendable {
         package static let overflowed = Mask(rawValue: 0x4000)
         /// Reported: the watch is gone.
         package static let ignored = Mask(rawValue: 0x8000)
+        /// Reported: what it is about is a directory.
+        package static let isDirectory = Mask(rawValue: 0x4000_0000)
         /// Asked: fail unless it is a directory.
         package static let onlyDirectory = Mask(rawValue: 0x0100_0000)
         /// Asked: do not follow a symbolic link.

@@ -30,6 +30,9 @@ struct RestartPlace {
             size: Int64(status.st_size))
     }
 
+    /// Whether changes of the code ask for a restart while it lies there.
+    var hasAlwaysRestart: Bool { access(path + "/always_restart.txt", F_OK) == 0 }
+
     /// Beneath the root, through no symbolic link: the text is ours, its place must be what was configured.
     func writeResult(_ text: String) throws(SystemError) {
         let flags = O_RDONLY | O_DIRECTORY

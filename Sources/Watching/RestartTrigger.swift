@@ -16,7 +16,7 @@ package struct FileStamp: Sendable, Equatable, Codable {
 ///
 /// A difference counts, not an order: clocks are skewed, and `cp -p` or a restored backup makes a file older. Its
 /// disappearance never counts, so that a deploy that cleans `tmp/` restarts nothing. What was there at the first look is
-/// the baseline, unless it is known what was there when the app was booted. (`always_restart.txt` will be a second file with the same rules whose presence counts at every look.)
+/// the baseline, unless it is known what was there when the app was booted.
 package struct RestartTrigger: Sendable {
     /// A file must rest for so long: `echo > restart.txt` makes it, then writes it, and is one wish.
     package static let settling = Duration.milliseconds(100)
@@ -60,5 +60,4 @@ package struct RestartTrigger: Sendable {
         self.changing = nil
         return .restart(stamp)
     }
-
 }

@@ -2,7 +2,7 @@ import Glibc
 import Linux
 import Model
 
-/// `passenger _watch`: watches the `restart.txt` of one user's apps as that user, so that nothing with more rights ever
+/// `passenger _watch`: watches the `restart.txt` of one user's apps, and their code where that is wanted, as that user, so that nothing with more rights ever
 /// opens a path in a tree which that user can rearrange, and a dead mount hangs this process and not the server.
 ///
 /// inotify is a hint that makes it quick; a stat once a second is the truth (inotify sees no remote changes, overflows,
@@ -31,7 +31,11 @@ private final class WatcherLoop {
     private static let lookInterval = Duration.seconds(1)
     private static let longestLine = 64 << 10
 
-    private enum Token: UInt64 { case orders, hints }
+    private enum Token: UInt64 {
+        case orders, hints
+        /// From here on the apps' code, by number.
+        case sources
+    }
 
     private struct Watched {
         var place: RestartPlace
@@ -39,6 +43,11 @@ private final class WatcherLoop {
         var trigger: RestartTrigger
         var watch: Int32?
         var nextLook = Instant.zero
+        var wanted: WatcherOrder.Sources?
+        var sources: SourceWatch?
+        var changes = ChangeTrigger()
+        /// One name of what has changed.
+        var changed = ""
     }
 
     private let input: Int32
@@ -48,6 +57,9 @@ private final class WatcherLoop {
     private let hints: Hints?
     private var pending: [UInt8] = []
     private var apps: [String: Watched] = [:]
+    /// Whose code a token stands for.
+    private var tokens: [UInt64: String] = [:]
+    private var nextToken = Token.sources.rawValue
 
     init(input: Int32, output: Int32) throws {
         self.input = input
@@ -65,6 +77,7 @@ private final class WatcherLoop {
             for event in try epoll.wait(timeoutMilliseconds: left.map { min($0, 1000) }) {
                 if event.token == Token.orders.rawValue, try !takeOrders() { return }
                 if event.token == Token.hints.rawValue { try takeHints() }
+                if let app = tokens[event.token] { try takeChanges(app) }
             }
             let now = monotonicNow()
             for (name, app) in apps where now >= app.nextLook { try look(name) }
@@ -95,7 +108,7 @@ private final class WatcherLoop {
             let known = order.known.flatMap { $0.directory == restartDirectory ? $0 : nil }
             apps[app] = Watched(
                 place: RestartPlace(root: directory, directory: restartDirectory), directory: restartDirectory,
-                trigger: known.map { RestartTrigger(known: $0.stamp) } ?? RestartTrigger())
+                trigger: known.map { RestartTrigger(known: $0.stamp) } ?? RestartTrigger(), wanted: order.sources)
             try look(app)
             let baseline = RestartFile(directory: restartDirectory, stamp: apps[app]?.trigger.known)
             try tell(WatcherEvent(.watching, app: app, file: baseline))
@@ -132,11 +145,58 @@ private final class WatcherLoop {
         var next = now + WatcherLoop.lookInterval
         let decision = apps[name]?.trigger.observe(app.place.stamp(), now: now)
         if case .lookAgain(let instant) = decision { next = min(next, instant) }
-        apps[name]?.nextLook = next
+        try lookAtSources(name, now)
+        let due = apps[name]?.changes.due
+        apps[name]?.nextLook = min(next, due ?? next)
         if case .restart(let stamp) = decision {
-            try tell(
-                WatcherEvent(.restart, app: name, file: RestartFile(directory: app.directory, stamp: stamp)))
+            let file = RestartFile(directory: app.directory, stamp: stamp)
+            try tell(WatcherEvent(.restart, app: name, file: file, message: "restart.txt was touched"))
         }
+    }
+
+    /// Whether they are watched is asked anew each time: `always_restart.txt` comes and goes.
+    private func lookAtSources(_ name: String, _ now: Instant) throws {
+        guard let app = apps[name] else { return }
+        let isWanted = app.wanted == .always || app.wanted == .ifAsked && app.place.hasAlwaysRestart
+        if isWanted, app.sources == nil { try watchSources(name, app.place.root) }
+        if !isWanted, app.sources != nil { forgetSources(name) }
+        if apps[name]?.changes.isDue(now: now) ?? false {
+            try tell(WatcherEvent(.restart, app: name, message: "\(app.changed) has changed"))
+        }
+    }
+
+    private func watchSources(_ name: String, _ root: String) throws {
+        do throws(SystemError) {
+            let sources = try SourceWatch(root: root)
+            try epoll.add(sources.number, .readable, token: nextToken)
+            tokens[nextToken] = name
+            nextToken += 1
+            apps[name]?.sources = sources
+        } catch {
+            // Asked for again only by another order.
+            apps[name]?.wanted = nil
+            return try tell(WatcherEvent(.problem, app: name, message: "its code is not watched: \(error)"))
+        }
+        if apps[name]?.sources?.isPartial ?? false {
+            try tell(
+                WatcherEvent(
+                    .problem, app: name,
+                    message: "not all of its code is watched: \(SourceWatch.limit) directories at most, and as many as "
+                        + "fs.inotify.max_user_watches allows"))
+        }
+    }
+
+    private func takeChanges(_ name: String) throws {
+        guard let changed = try apps[name]?.sources?.change() else { return }
+        apps[name]?.changed = changed
+        apps[name]?.changes.changed(now: monotonicNow())
+        apps[name]?.nextLook = .zero
+    }
+
+    private func forgetSources(_ name: String) {
+        tokens = tokens.filter { $0.value != name }
+        apps[name]?.sources = nil
+        apps[name]?.changes = ChangeTrigger()
     }
 
     /// Watches the restart directory or, while that is missing, its parent. Adding a watch that is there already changes
@@ -156,6 +216,7 @@ private final class WatcherLoop {
     }
 
     private func forget(_ name: String) {
+        forgetSources(name)
         guard let watch = apps.removeValue(forKey: name)?.watch else { return }
         drop(watch)
     }

@@ -10,24 +10,34 @@ package struct WatcherOrder: Sendable, Equatable, Codable {
     package var restartDirectory: String?
     /// With it: the baseline, where it is not the first look. Of another directory it counts for nothing.
     package var known: RestartFile?
+    /// With it: whether changes of the app's code ask for a restart, too. Nil: never.
+    package var sources: Sources?
     /// The outcome of a restart, for `restart.result`.
     package var writeResult: String?
     /// The app is not watched any more.
     package var forget: Bool?
+
+    package enum Sources: String, Sendable, Codable {
+        /// While there is an `always_restart.txt` beside restart.txt.
+        case ifAsked = "if_asked"
+        case always
+    }
 
     private enum CodingKeys: String, CodingKey {
         case app
         case directory
         case restartDirectory = "restart_dir"
         case known
+        case sources
         case writeResult = "write_result"
         case forget
     }
 
     package static func watch(
-        _ app: String, directory: String, restartDirectory: String, known: RestartFile? = nil
+        _ app: String, directory: String, restartDirectory: String, known: RestartFile? = nil, sources: Sources? = nil
     ) -> WatcherOrder {
-        WatcherOrder(app: app, directory: directory, restartDirectory: restartDirectory, known: known)
+        WatcherOrder(
+            app: app, directory: directory, restartDirectory: restartDirectory, known: known, sources: sources)
     }
     package static func writeResult(_ app: String, _ text: String) -> WatcherOrder {
         WatcherOrder(app: app, writeResult: text)
@@ -47,8 +57,9 @@ package struct WatcherEvent: Sendable, Equatable, Codable {
     }
     package var event: Kind
     package var app: String?
-    /// With `watching` the baseline, with `restart` what it asks for.
+    /// With `watching` the baseline, with `restart` what it asks for; nil when the app's code has changed.
     package var file: RestartFile?
+    /// With `restart`: what has happened.
     package var message: String?
 
     package init(_ event: Kind, app: String? = nil, file: RestartFile? = nil, message: String? = nil) {

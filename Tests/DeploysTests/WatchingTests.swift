@@ -230,3 +230,43 @@ private final class RunningWatcher: Sendable {
         try FileManager.default.removeItem(atPath: root)
     }
 }
+
+@Suite struct SourceNamesTests {
+    @Test(arguments: ["app.rb", "Gemfile.lock", "config.yml", "page.html.erb", ".env", ".env.local", ".ruby-version"])
+    func `what an app is made of counts`(_ name: String) { #expect(SourceNames.countsFile(name)) }
+
+    @Test(arguments: [
+        ".git", ".app.rb.swp", "app.rb~", "#app.rb#", "4913", "a.pyc", "db.sqlite3", "db.sqlite3-wal",
+        "development.log",
+        "server.pid", ".DS_Store", "x.tmp",
+    ])
+    func `what editors, tools and the app write does not`(_ name: String) { #expect(!SourceNames.countsFile(name)) }
+
+    @Test func `directories that are written to are not looked into`() {
+        for name in ["tmp", "log", "node_modules", ".git", ".venv", "public", "__pycache__", "storage"] {
+            #expect(!SourceNames.countsDirectory(name, in: "blog"), "\(name)")
+        }
+        #expect(
+            !SourceNames.countsDirectory("bundle", in: "vendor") && SourceNames.countsDirectory("bundle", in: "lib"))
+        for name in ["lib", "app", "views", "vendor"] { #expect(SourceNames.countsDirectory(name, in: "blog")) }
+    }
+}
+
+@Suite struct ChangeTriggerTests {
+    private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
+
+    @Test func `many changes are one wish, once they have ended`() {
+        var trigger = ChangeTrigger()
+        #expect(trigger.due == nil && !trigger.isDue(now: at(0)))
+        trigger.changed(now: at(0))
+        trigger.changed(now: at(80))
+        #expect(!trigger.isDue(now: at(179)) && trigger.due == at(180))
+        #expect(trigger.isDue(now: at(180)) && trigger.due == nil && !trigger.isDue(now: at(500)))
+    }
+
+    @Test func `changes that do not end are not waited for`() {
+        var trigger = ChangeTrigger()
+        for time in 0...49 { trigger.changed(now: at(Int64(time) * 10)) }
+        #expect(!trigger.isDue(now: at(499)) && trigger.isDue(now: at(500)))
+    }
+}

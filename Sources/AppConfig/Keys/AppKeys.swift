@@ -47,6 +47,9 @@ extension KeyTable {
         ConfigKey(
             "restart_dir", .app, .pathInApp("tmp"), \.app.restartDirectory, by: .restart,
             "Directory in which restart.txt is looked for"),
+        ConfigKey(
+            "watch", .app, .boolean, \.app.watchesSources, by: .restart,
+            "Restart the app when its code changes (in place: a release never changes)"),
     ]
 
     private static let poolKeys: [ConfigKey] = [

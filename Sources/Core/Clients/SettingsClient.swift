@@ -29,6 +29,7 @@ final class SettingsClient: SettingsReading {
     var fileVariables: [String: String] { latest.withLock { $0?.fileVariables ?? [:] } }
     /// Of every env file that was read: what was a secret yesterday is not for today's journal.
     var mask: SecretMask { secrets.withLock { $0.mask } }
+    var watchesSources: Bool { latest.withLock { $0?.settings.watchesSources } ?? app.settings.watchesSources }
     var restartDirectory: String { latest.withLock { $0?.settings.restartDirectory } ?? app.settings.restartDirectory }
     /// What the app's processes start from: what the server inherited, or what a login shell made of it.
     var inheritedVariables: [String: String] { shell.withLock { $0.variables } ?? tools.plan.environment }

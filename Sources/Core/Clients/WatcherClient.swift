@@ -16,6 +16,7 @@ final class WatcherClient: Sendable {
     private struct Watched {
         var app: ServedApp
         var directory: String
+        var sources: WatcherOrder.Sources?
     }
 
     private struct State {
@@ -41,13 +42,17 @@ final class WatcherClient: Sendable {
 
     func watch(_ app: ServedApp) {
         let directory = app.settings.restartDirectory
+        // A release never changes.
+        let sources: WatcherOrder.Sources? =
+            app.builder != nil ? nil : app.settings.watchesSources ? .always : .ifAsked
+        let wanted = Watched(app: app, directory: directory, sources: sources)
         let (isKnown, isFirst) = state.withLock { state in
             state.isOver = false
-            defer { state.apps[app.name] = Watched(app: app, directory: directory) }
-            return (state.apps[app.name]?.directory == directory, state.apps.isEmpty)
+            let known = state.apps.updateValue(wanted, forKey: app.name)
+            return (known?.directory == directory && known?.sources == sources, known == nil && state.apps.count == 1)
         }
         if isFirst { return start() }
-        if !isKnown { order(app, directory) }
+        if !isKnown { order(wanted) }
     }
 
     func forget(_ app: ServedApp) -> Rest {
@@ -71,13 +76,17 @@ final class WatcherClient: Sendable {
             state.tool = child
             return Array(state.apps.values)
         }
-        for watched in apps { order(watched.app, watched.directory) }
+        for watched in apps { order(watched) }
     }
 
-    private func order(_ app: ServedApp, _ directory: String) {
+    private func order(_ watched: Watched) {
+        let name = watched.app.name
         // What was touched while nobody looked, without a core or without a watcher, is a touch.
-        let known = notes.restartFile(of: app.name, in: directory)
-        send(.watch(app.name.rawValue, directory: app.root, restartDirectory: directory, known: known))
+        let known = notes.restartFile(of: name, in: watched.directory)
+        send(
+            .watch(
+                name.rawValue, directory: watched.app.root, restartDirectory: watched.directory, known: known,
+                sources: watched.sources))
     }
 
     private func send(_ order: WatcherOrder) {
@@ -95,16 +104,18 @@ final class WatcherClient: Sendable {
         case .resultWritten: break
         case .problem: logger.warning("app \(app.name): watcher: \(event.message ?? "")")
         case .restart:
-            logger.info("app \(app.name): restart.txt was touched")
-            Task { await restart(app, event.file) }
+            let reason = event.message ?? "restart.txt was touched"
+            logger.info("app \(app.name): \(reason)")
+            Task { await restart(app, event.file, reason) }
         }
     }
 
-    private func restart(_ app: ServedApp, _ file: RestartFile?) async {
-        let requester = Requester(uid: tools.plan.ownUser, pid: getpid(), command: "restart.txt")
+    private func restart(_ app: ServedApp, _ file: RestartFile?, _ reason: String) async {
+        let command = file == nil ? "watch" : "restart.txt"
+        let requester = Requester(uid: tools.plan.ownUser, pid: getpid(), command: command)
         do throws(OperationRefusal) {
             let handle = try await app.operations.restart(
-                .init(reason: "restart.txt was touched", requester: requester, isSeenByTheNextCore: true))
+                .init(reason: reason, requester: requester, isSeenByTheNextCore: true))
             app.log(handle)
             guard let outcome = await handle.outcome(), outcome.result != .interrupted else { return }
             report(outcome, of: app)
