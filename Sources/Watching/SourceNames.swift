@@ -11,7 +11,7 @@ package enum SourceNames {
         if name.hasPrefix(".") { return name == ".env" || name.hasPrefix(".env.") || interpreters.contains(name) }
         // vim tries whether it may write with a file of that name.
         if name.hasPrefix("#") || name.hasSuffix("~") || name == "4913" { return false }
-        return !passing.contains { name.hasSuffix($0) }
+        return !orders.contains(name) && !passing.contains { name.hasSuffix($0) }
     }
 
     /// Static files are served as they are, so public/ is none of it.
@@ -21,6 +21,8 @@ package enum SourceNames {
     private static let interpreters: Set = [
         ".ruby-version", ".python-version", ".nvmrc", ".node-version", ".tool-versions",
     ]
+    /// `restart_dir` may lie among the code.
+    private static let orders: Set = ["restart.txt", "restart.result", "always_restart.txt"]
     private static let passing = [
         ".swp", ".swx", ".tmp", ".pyc", ".log", ".pid", ".sock", ".db", ".sqlite3", "-journal", "-wal", "-shm",
     ]

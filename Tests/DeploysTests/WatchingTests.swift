@@ -238,7 +238,7 @@ private final class RunningWatcher: Sendable {
     @Test(arguments: [
         ".git", ".app.rb.swp", "app.rb~", "#app.rb#", "4913", "a.pyc", "db.sqlite3", "db.sqlite3-wal",
         "development.log",
-        "server.pid", ".DS_Store", "x.tmp",
+        "server.pid", ".DS_Store", "x.tmp", "restart.txt", "restart.result", "always_restart.txt",
     ])
     func `what editors, tools and the app write does not`(_ name: String) { #expect(!SourceNames.countsFile(name)) }
 

@@ -12,6 +12,8 @@ final class SnapshotKeeper: Sendable {
     private static let delay = Duration.milliseconds(10)
     /// Between two writings: so many times as long as the last one took.
     private static let share = 20
+    /// But no longer than this: what is not written when the core dies is lost with it, and a disk may be slow.
+    private static let longest = Duration.milliseconds(250)
 
     private struct State {
         var hasBegun = false
@@ -99,7 +101,7 @@ final class SnapshotKeeper: Sendable {
             if isNew { logger.warning("the pool's snapshot is not written, a core crash would end the apps: \(error)") }
         }
         let end = monotonicNow()
-        state.withLock { $0.notBefore = end + (end - began) * Self.share }
+        state.withLock { $0.notBefore = end + min((end - began) * Self.share, Self.longest) }
     }
 
     private func snapshot(_ record: PoolRecord) -> ServerSnapshot {

@@ -115,7 +115,7 @@ final class WatcherClient: Sendable {
         let requester = Requester(uid: tools.plan.ownUser, pid: getpid(), command: command)
         do throws(OperationRefusal) {
             let handle = try await app.operations.restart(
-                .init(reason: reason, requester: requester, isSeenByTheNextCore: true))
+                .init(reason: reason, requester: requester, isSeenByTheNextCore: file != nil))
             app.log(handle)
             guard let outcome = await handle.outcome(), outcome.result != .interrupted else { return }
             report(outcome, of: app)
