@@ -33,8 +33,10 @@ struct RestartPlace {
     /// Whether changes of the code ask for a restart while it lies there.
     var hasAlwaysRestart: Bool { access(path + "/always_restart.txt", F_OK) == 0 }
 
-    /// Beneath the root, through no symbolic link: the text is ours, its place must be what was configured.
+    /// Beneath the root, through no symbolic link: the text is ours, its place must be what was configured. Where there is no restart
+    /// directory nobody looks for it: the app's code has changed, and restart.txt was never used.
     func writeResult(_ text: String) throws(SystemError) {
+        guard access(path, F_OK) == 0 else { return }
         let flags = O_RDONLY | O_DIRECTORY
         guard let relative else {
             let directory = try openFile(path, flags: flags | O_NOFOLLOW)

@@ -14,6 +14,14 @@ package enum SourceNames {
         return !orders.contains(name) && !passing.contains { name.hasSuffix($0) }
     }
 
+    /// A name as a line of the log can have it: whoever makes a file must not make lines.
+    package static func shown(_ name: String) -> String {
+        let scalars = name.unicodeScalars.prefix(80).map {
+            $0.properties.generalCategory == .control ? "?" : Character($0)
+        }
+        return String(scalars)
+    }
+
     /// Static files are served as they are, so public/ is none of it.
     private static let written: Set = [
         "tmp", "log", "logs", "storage", "public", "node_modules", "__pycache__", "venv", "coverage",

@@ -37,11 +37,14 @@ final class SourceWatch {
             guard let directory = paths[event.watch], !event.name.isEmpty else { continue }
             if event.mask.contains(.isDirectory) {
                 guard SourceNames.countsDirectory(event.name, in: name(of: directory)) else { continue }
-                if event.mask.contains(.created) || event.mask.contains(.movedTo) { add("\(directory)/\(event.name)") }
+                let path = "\(directory)/\(event.name)"
+                // Wherever it went, what happens there is not this app's any more, or comes with its new name.
+                if event.mask.contains(.movedFrom) { forget(path) }
+                if event.mask.contains(.created) || event.mask.contains(.movedTo) { add(path) }
             } else if !SourceNames.countsFile(event.name) {
                 continue
             }
-            changed = changed ?? event.name
+            changed = changed ?? SourceNames.shown(event.name)
         }
         return changed
     }
@@ -51,7 +54,6 @@ final class SourceWatch {
         var waiting = [root]
         while let path = waiting.popLast() {
             guard paths.count < SourceWatch.limit else { return isPartial = true }
-            // One that has gone by now is no loss.
             do throws(SystemError) {
                 paths[try inotify.add(path, SourceWatch.mask.union(.noFollow))] = path
                 let directory = try openFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
@@ -64,6 +66,13 @@ final class SourceWatch {
                 // One that has gone by now is no loss.
                 isPartial = isPartial || isDirectory(path)
             }
+        }
+    }
+
+    private func forget(_ root: String) {
+        for (watch, path) in paths where path == root || path.hasPrefix(root + "/") {
+            paths[watch] = nil
+            try? inotify.remove(watch)  // it may be gone by itself
         }
     }
 

@@ -2,8 +2,9 @@ import Glibc
 import Linux
 import Model
 
-/// `passenger _watch`: watches the `restart.txt` of one user's apps, and their code where that is wanted, as that user, so that nothing with more rights ever
-/// opens a path in a tree which that user can rearrange, and a dead mount hangs this process and not the server.
+/// `passenger _watch`: watches the `restart.txt` of one user's apps, and their code where that is wanted, as that user, so that
+/// nothing with more rights ever opens a path in a tree which that user can rearrange, and a dead mount hangs this process and not
+/// the server.
 ///
 /// inotify is a hint that makes it quick; a stat once a second is the truth (inotify sees no remote changes, overflows,
 /// and loses directories that are replaced). Ends when stdin does.
@@ -48,6 +49,7 @@ private final class WatcherLoop {
         var changes = ChangeTrigger()
         /// One name of what has changed.
         var changed = ""
+        var isPartialTold = false
     }
 
     private let input: Int32
@@ -177,17 +179,24 @@ private final class WatcherLoop {
             apps[name]?.wanted = nil
             return try tell(WatcherEvent(.problem, app: name, message: "its code is not watched: \(error)"))
         }
-        if apps[name]?.sources?.isPartial ?? false {
-            try tell(
-                WatcherEvent(
-                    .problem, app: name,
-                    message: "not all of its code is watched: \(SourceWatch.limit) directories at most, and as many as "
-                        + "fs.inotify.max_user_watches allows"))
-        }
+        try tellPartial(name)
+    }
+
+    /// Once: more directories may come than can be watched.
+    private func tellPartial(_ name: String) throws {
+        guard let app = apps[name], app.sources?.isPartial ?? false, !app.isPartialTold else { return }
+        apps[name]?.isPartialTold = true
+        try tell(
+            WatcherEvent(
+                .problem, app: name,
+                message: "not all of its code is watched: \(SourceWatch.limit) directories at most, and as many as "
+                    + "fs.inotify.max_user_watches allows"))
     }
 
     private func takeChanges(_ name: String) throws {
-        guard let changed = try apps[name]?.sources?.change() else { return }
+        let changed = try apps[name]?.sources?.change()
+        try tellPartial(name)
+        guard let changed else { return }
         apps[name]?.changed = changed
         apps[name]?.changes.changed(now: monotonicNow())
         apps[name]?.nextLook = .zero
@@ -197,6 +206,7 @@ private final class WatcherLoop {
         tokens = tokens.filter { $0.value != name }
         apps[name]?.sources = nil
         apps[name]?.changes = ChangeTrigger()
+        apps[name]?.isPartialTold = false
     }
 
     /// Watches the restart directory or, while that is missing, its parent. Adding a watch that is there already changes

@@ -242,6 +242,12 @@ private final class RunningWatcher: Sendable {
     ])
     func `what editors, tools and the app write does not`(_ name: String) { #expect(!SourceNames.countsFile(name)) }
 
+    @Test func `a file's name makes no lines in the log`() {
+        #expect(SourceNames.shown("a\nCRIT b\u{1b}[2J\u{85}.rb") == "a?CRIT b?[2J?.rb")
+        #expect(SourceNames.shown("lib/grüße.rb") == "lib/grüße.rb")
+        #expect(SourceNames.shown(String(repeating: "a", count: 255)).count == 80)
+    }
+
     @Test func `directories that are written to are not looked into`() {
         for name in ["tmp", "log", "node_modules", ".git", ".venv", "public", "__pycache__", "storage"] {
             #expect(!SourceNames.countsDirectory(name, in: "blog"), "\(name)")

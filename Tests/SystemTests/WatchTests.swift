@@ -52,10 +52,16 @@ extension SystemTests {
             // Alone on the machine it is a third of that.
             #expect(times.sorted()[2] < 2, "\(times)\n\(server.log)")
 
+            // Where nobody has made tmp/, nothing is missed.
+            #expect(!server.log.contains("restart.result"), "\(server.log)")
+            mkdir("\(directory)/tmp", 0o755)
+            AppUser.own(directory)
             try write("this is no code (", "\(directory)/\(file)")
             try eventually("the reason", within: .seconds(10), evidence: { server.log }) {
-                text(of: "\(directory)/tmp/restart.result").contains("failed") || server.log.contains("did not come up")
+                // Of the last restart: the five before it say that all is well.
+                text(of: "\(directory)/tmp/restart.result").contains(file)
             }
+            #expect(body(server).contains("change 5"), "\(server.log)")
             try write(code("mended"), "\(directory)/\(file)")
             _ = try wait(for: "mended", server)
             try server.stop()
@@ -89,6 +95,15 @@ extension SystemTests {
             try write(Self.sources[0].code("last"), "\(directory)/config.ru")
             _ = try wait(for: "last", server)
             #expect(restarts() <= 8, "\(server.log)")
+
+            // What has left is not this app's any more; the file that comes after it is.
+            let before = restarts()
+            rename("\(directory)/lib", "\(place.path)/lib")
+            try eventually("a restart for what has left", evidence: { server.log }) { restarts() == before + 1 }
+            try write("x", "\(place.path)/lib/elsewhere.rb")
+            try write(Self.sources[0].code("the end"), "\(directory)/config.ru")
+            _ = try wait(for: "the end", server)
+            #expect(restarts() == before + 2 && !server.log.contains("elsewhere.rb"), "\(server.log)")
             try server.stop()
         }
 
@@ -111,6 +126,7 @@ extension SystemTests {
             try eventually("the end of it", within: .seconds(10), evidence: { server.log }) {
                 let before = server.log.split(separator: "\n").count { $0.hasSuffix(" has changed") }
                 try write(Self.sources[1].code("third"), "\(directory)/passenger_wsgi.py")
+                // Longer than it takes to notice that the file has gone, and then a change: that nothing comes takes its time.
                 usleep(1_500_000)
                 return server.log.split(separator: "\n").count { $0.hasSuffix(" has changed") } == before
             }

@@ -52,7 +52,16 @@ struct AppAssembly {
     }
 
     func warnings(_ app: AppSettings) -> [ConfigProblem] {
-        notFound(app) + notInstalled(app) + threadWarnings(app)
+        notFound(app) + notInstalled(app) + threadWarnings(app) + watchWarnings(app)
+    }
+
+    private func watchWarnings(_ app: AppSettings) -> [ConfigProblem] {
+        guard app.watchesSources, root != nil else { return [] }
+        return [
+            ConfigProblem(
+                at: .standard, key: "watch", "'watch' does nothing here: a release never changes",
+                hint: "It is for an app's own directory: passenger start DIR --watch.")
+        ]
     }
 
     private func threadWarnings(_ app: AppSettings) -> [ConfigProblem] {
