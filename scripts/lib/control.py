@@ -1,5 +1,6 @@
 """Runs passenger's commands as a script does, and the server in a place of its own that is gone afterwards."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -113,6 +114,23 @@ class Passenger:
     def serve(self, config, directory):
         """The same with the apps of a server file; `directory` is that of one of them."""
         return self._start(directory, "--config", str(config))
+
+    @contextlib.contextmanager
+    def foreground(self, config, log, patience):
+        """The server of a file as a child of ours: its process. It has `patience` seconds to end."""
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [self.program, "start", "--config", str(config)], env=self.workspace.environment, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def _start(self, directory, *arguments):
         self.run("start", *arguments, "--address", "127.0.0.1", "--port", "0", "--daemonize")

@@ -39,10 +39,7 @@ def measure_one(bench):
     config = server_file(place, name, port)
     bench.workspace.give_away(place)
     server = Passenger(bench.program, bench.workspace)
-    process = subprocess.Popen(
-        [server.program, "start", "--config", str(config)], env=bench.workspace.environment, stdin=subprocess.DEVNULL,
-        stdout=(place / "log").open("w"), stderr=subprocess.STDOUT)
-    try:
+    with server.foreground(config, place / "log", 90) as process:
         wait_for_workers(server, name, process)
         admin = next(Path(bench.workspace.environment["PASSENGER_RUNTIME_DIR"]).glob(f"**/{name}/admin.sock"))
         times = {
@@ -62,13 +59,6 @@ def measure_one(bench):
             values = [one[number]["p99_ms"] for one in rounds]
             rows.append((what, f"{median(values):.2f} ms", f"{max(values):.2f} ms"))
         return found, rows
-    finally:
-        process.terminate()
-        try:
-            process.wait(90)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def server_file(place, name, port):

@@ -69,10 +69,7 @@ def measure_idle(bench, count):
     config.write_text(f"port: 0\naddress: 127.0.0.1\napps_dir: {apps}\nmin_instances: 0\ninstance_name: {name}\n")
     server = Passenger(bench.program, bench.workspace)
     began = time.monotonic()
-    process = subprocess.Popen(
-        [server.program, "start", "--config", str(config)], env=bench.workspace.environment, stdin=subprocess.DEVNULL,
-        stdout=(place / "log").open("w"), stderr=subprocess.STDOUT)
-    try:
+    with server.foreground(config, place / "log", 20) as process:
         wait_for_apps(server, name, count, process)
         ready = time.monotonic() - began
         time.sleep(2)
@@ -83,13 +80,6 @@ def measure_idle(bench, count):
             "ready_ms": ready * 1e3, "bytes": shares_of(pids), "processes": len(pids), "cpu_seconds": cpu_seconds(pids) - before,
             "descriptors": sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids),
         }
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def wait_for_apps(server, name, count, process):
