@@ -157,10 +157,12 @@ import Testing
         fixture.host.growGate.open()
         #expect(try await fixture.finish(first).result == .done)
         #expect(await fixture.operations.work == nil)
+        fixture.host.bootGate.close()
         // Who asked this core has it from this core, and what waits with it.
         let asked = try await fixture.operations.restart(restartRequest)
         #expect(asked.operation == second.operation)
         #expect(await fixture.operations.work != nil)
+        fixture.host.bootGate.open()
         #expect(try await fixture.finish(second).result == .done)
 
         let third = try await fixture.operations.restart(touch)

@@ -51,6 +51,9 @@ final class Gate: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
+    /// For those who come from now on.
+    func close() { state.withLock { $0.isOpen = false } }
+
     func waitForVisitor() async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in

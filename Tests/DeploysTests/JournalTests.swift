@@ -61,6 +61,7 @@ import Testing
         let journal = try Journal(directory: directory.path + "/state")
         var deploy = record(7)
         deploy.settings?.pool.minInstances = 3
+        deploy.settings?.deploy.surge = .count(2)
         journal.record(deploy)
         var live = LiveRecord()
         live.live = FakeBuilder.location(7, String(repeating: "a", count: 40))

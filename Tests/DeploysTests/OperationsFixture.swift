@@ -20,7 +20,7 @@ final class Fixture: Sendable {
     init(
         gates: Bool = false, server: Bool = true, inPlace: Bool = false,
         keepCapacity: (@Sendable (CapacityRecord) -> Void)? = nil, continuing earlier: Fixture? = nil,
-        isSuccessor: Bool = false
+        isSuccessor: Bool = false, later: TimeInterval = 0
     ) throws {
         host = FakeHost(gates: gates)
         companions = FakeCompanions(host: host)
@@ -32,7 +32,8 @@ final class Fixture: Sendable {
             host: server ? host : nil, builder: inPlace ? nil : builder, commands: commands, companions: companions,
             settings: settings,
             journal: inPlace ? nil : journal, lock: inPlace ? nil : OperationLock(path: journal.lockPath),
-            now: { clock.now }, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            now: { clock.now }, date: { Date(timeIntervalSinceNow: later) },
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         parts.notifier = notifier
         parts.keepCapacity = keepCapacity
         parts.isSuccessor = isSuccessor

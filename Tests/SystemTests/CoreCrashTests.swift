@@ -160,6 +160,41 @@ extension SystemTests {
         }
 
         @Test(.timeLimit(.minutes(2)))
+        func `pages of the version before find their assets at the next core, and at the next server`() throws {
+            let place = try Place()
+            let repository = try TestRepository(.python, in: place)
+            let asset = "app-0123456789abcdef0123456789abcdef.css"
+            try repository.write(
+                "Passengerfile.yml", repository.passengerfile(deploy: "  rollback_window: 0\n  standby_full: 0"))
+            mkdir("\(repository.path)/public", 0o755)
+            try repository.write("public/\(asset)", "of version 1\n")
+            try repository.commit()
+            let server = TestServer(try place.makeAppDirectory("root"), in: place)
+            let end = try server.run("deploy", "--root", server.directory, "--repo", repository.path)
+            try #require(end.status == 0, "\(end.everything)")
+            try server.start([])
+            try server.waitUntilServing(release: "1-")
+            try repository.git("rm", "-q", "public/\(asset)")
+            try repository.commitVersion(2)
+            #expect(try server.command("deploy").status == 0, "\(server.log)")
+            func found() throws -> String { try HTTPConnection(port: server.port).get("/\(asset)", close: true).text }
+            // Nothing runs the version before any more.
+            try eventually("its end", evidence: { server.log }) {
+                try server.appStatus().generations.allSatisfy { $0.release?.hasPrefix("2-") == true }
+            }
+            #expect(try found() == "of version 1\n", "\(server.log)")
+            try server.waitForSnapshot()
+            try killCore(server)
+            try server.waitUntilServing(release: "2-")
+            #expect(try found() == "of version 1\n", "\(server.log)")
+            try server.stop()
+            try server.start([])
+            try server.waitUntilServing(release: "2-")
+            #expect(try found() == "of version 1\n", "\(server.log)")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
         func `a core that dies in a bake goes back to what was stable, which has not stopped`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])

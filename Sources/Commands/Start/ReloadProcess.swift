@@ -51,7 +51,7 @@ struct RunningPlan {
         request = try JSONDecoder().decode(StartRequest.self, from: Data(input))
         let bytes = try readWholeFile(ReloaderPlan.runningTarget, limit: 64 << 20)
         supervisor = try MessageCodec.decodeSupervisorPlan(bytes)
-        core = try JSONDecoder().decode(CoreBootPlan.self, from: Data(supervisor.coreBootPlan))
+        core = try CoreBootPlan.decode(supervisor.coreBootPlan)
     }
 }
 

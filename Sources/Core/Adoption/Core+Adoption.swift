@@ -59,6 +59,7 @@ extension Core {
         let choice = await served.operations.adopt(record)
         record.generations.removeAll { $0.number != choice?.live && $0.number != choice?.standby }
         record.live = choice?.live
+        served.routes?.remember(await served.operations.formerVersions())
         return record
     }
 

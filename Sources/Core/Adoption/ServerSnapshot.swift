@@ -1,3 +1,4 @@
+import Deploys
 import Foundation
 import Model
 import Pool
@@ -41,7 +42,7 @@ struct ServerSnapshot: Codable, Equatable {
         let (data, decoder) = (Data(bytes), JSONDecoder())
         guard let head = try? decoder.decode(Head.self, from: data) else { throw .damaged }
         guard head.version == version else { throw .otherVersion(head.version) }
-        guard let snapshot = try? decoder.decode(ServerSnapshot.self, from: data) else { throw .damaged }
+        guard let snapshot = try? OlderSettings.decode(ServerSnapshot.self, from: data) else { throw .damaged }
         return snapshot
     }
 

@@ -1,4 +1,5 @@
 import AppConfig
+import Deploys
 import Gateway
 import Glibc
 import Linux
@@ -22,6 +23,13 @@ final class AppRoutes: Sendable {
         var settings: [GenerationNumber: AppSettings] = [:]
         var live: GenerationNumber?
         var past: [Past] = []
+
+        /// What is still of use beside a version with these settings.
+        mutating func keepPast(beside settings: AppSettings, now: Instant) -> [StaticSite.Release] {
+            past.removeAll { $0.until <= now || $0.release.application == settings.directory }
+            past = Array(past.prefix(settings.http.files.assetOverlapReleases))
+            return past.map(\.release)
+        }
     }
 
     private static let longestPage = 256 << 10
@@ -41,6 +49,16 @@ final class AppRoutes: Sendable {
         self.log = log
     }
 
+    /// What was live under the cores before this one: their pages may still be open.
+    func remember(_ former: [AppOperations.FormerVersion]) {
+        let now = monotonicNow()
+        state.withLock { state in
+            state.past = former.map {
+                Past(release: release($0.settings), until: now + max($0.settings.http.files.assetOverlapTime - $0.age, .zero))
+            }
+        }
+    }
+
     /// Before anything is live: what answers then are error pages, by these settings.
     func begin(_ settings: AppSettings) { table.set(route(settings, [], [])) }
 
@@ -52,11 +70,12 @@ final class AppRoutes: Sendable {
     /// Nothing is live, and this generation will be with its first proved worker. Nothing tells when that is, so its settings count
     /// from now on: for the pages that answer until then, and for its first requests.
     func starts(_ generation: GenerationNumber, _ settings: AppSettings) {
-        state.withLock { state in
+        let past = state.withLock { state in
             state.settings[generation] = settings
             state.live = generation
+            return state.keepPast(beside: settings, now: monotonicNow())
         }
-        table.set(route(settings, [], []))
+        table.set(route(settings, [], past))
     }
 
     /// The traffic goes to another generation, or one is gone.
@@ -72,10 +91,9 @@ final class AppRoutes: Sendable {
             }
             state.live = live
             state.settings = state.settings.filter { $0.key == live || others.contains($0.key) }
-            state.past.removeAll { $0.until <= now || $0.release.directory == settings.directory }
-            state.past = Array(state.past.prefix(settings.http.files.assetOverlapReleases))
+            let past = state.keepPast(beside: settings, now: now)
             let beside = others.sorted { $0.rawValue > $1.rawValue }.filter { $0 != live }
-            return (settings, beside.compactMap { state.settings[$0] }, state.past.map(\.release))
+            return (settings, beside.compactMap { state.settings[$0] }, past)
         }
         guard let (settings, beside, past) = found else { return }
         log.use(settings.appLogFile)

@@ -109,6 +109,7 @@ struct ServedApp: Sendable {
 
     private func boot() async {
         watchers?.watch(self)
+        routes?.remember(await operations.formerVersions())
         do throws(DeployFailure) {
             let requester = Requester(uid: serverUser, pid: getpid(), user: nil, command: "server start")
             if let handle = try await operations.start(requester: requester) { log(handle) }

@@ -30,7 +30,7 @@ package enum CoreProcess {
         let link = SupervisorLink(descriptor: controlDescriptor)
         do {
             let inheritance = try link.takeOver()
-            let plan = try JSONDecoder().decode(CoreBootPlan.self, from: Data(inheritance.bootPlan))
+            let plan = try CoreBootPlan.decode(inheritance.bootPlan)
             let core = try Core(plan: plan, inheritance: inheritance, link: link)
             Task { await core.run() }
             dispatchMain()

@@ -118,7 +118,7 @@ actor ConfigurationReload {
 
     private func check(_ bytes: [UInt8]) async throws -> Accepted {
         guard core.phase.withLock({ $0 }) == .serving else { throw Objection(description: "the server is not serving") }
-        let plan = try JSONDecoder().decode(CoreBootPlan.self, from: Data(bytes))
+        let plan = try CoreBootPlan.decode(bytes)
         let change = PlanChange(from: core.plan, to: plan)
         guard change.refusals.isEmpty else { throw Objection(description: change.refusals.joined(separator: "\n")) }
         let prepared = try await certificates?.prepare(plan.server.tls)

@@ -1,4 +1,6 @@
 package import AppConfig
+import Deploys
+import Foundation
 package import Model
 
 /// All that a core is told when it starts, by whoever started the server; the supervisor keeps it, opaque, and gives it
@@ -41,6 +43,11 @@ package struct CoreBootPlan: Codable, Sendable {
     var redirectPort: Int? { server.tls.redirect ? server.tls.listen.lazy.compactMap(\.port).first : nil }
 
     var serverField: String { server.showVersionInHeader ? "passenger/\(programVersion)" : "passenger" }
+
+    /// Also one of a version before this one: an upgrade begins with it.
+    package static func decode(_ bytes: [UInt8]) throws -> CoreBootPlan {
+        try OlderSettings.decode(CoreBootPlan.self, from: Data(bytes))
+    }
 
     package init(
         programVersion: String, server: ServerSettings, apps: [AppPlan], refused: [RefusedApp],

@@ -14,10 +14,11 @@ package struct StandbyClock: Sendable, Equatable {
     private let instances: Int
     private var stage = Stage.whole
 
-    /// `now` is the end of the bake: until then nothing here exists and the old generation is whole.
-    package init(_ settings: DeploySettings, now: Instant) {
-        wholeUntil = now + min(settings.standbyFull, settings.rollbackWindow)
-        until = now + settings.rollbackWindow
+    /// `now` is the end of the bake: until then nothing here exists and the old generation is whole. Or, under a later core, the
+    /// bake ended `age` ago.
+    package init(_ settings: DeploySettings, now: Instant, age: Duration = .zero) {
+        wholeUntil = now + max(min(settings.standbyFull, settings.rollbackWindow) - age, .zero)
+        until = now + max(settings.rollbackWindow - age, .zero)
         instances = max(settings.standbyInstances, 1)
     }
 

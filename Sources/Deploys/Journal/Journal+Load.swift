@@ -72,14 +72,7 @@ extension Journal {
     }
 
     private func decode<Value: Decodable>(_ type: Value.Type, _ data: Data) throws -> Value {
-        do {
-            return try StateJSON.decoder().decode(type, from: data)
-        } catch let error as DecodingError {
-            for mended in OlderSettings.mended(data) {
-                if let value = try? StateJSON.decoder().decode(type, from: mended) { return value }
-            }
-            throw error
-        }
+        try OlderSettings.decode(type, from: data, StateJSON.decoder())
     }
 
     private func setAside(_ name: String, _ folder: String) -> String {

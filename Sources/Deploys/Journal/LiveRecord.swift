@@ -12,7 +12,11 @@ package struct LiveRecord: Sendable, Equatable, Codable {
     package var settings: AppSettings?
     package var switchedAt: Date?
     /// What a rollback would switch to without a boot.
-    package var standby: ReleaseLocation?
+    package private(set) var standby: ReleaseLocation?
+    /// Since when it is kept; nil: by a version that did not write it down.
+    package private(set) var standbySince: Date?
+    /// What was live before, the last one first, at most `formerLimit`.
+    package private(set) var former: [FormerRelease]?
     /// `passenger lock`: lasting, with its owner and reason.
     package var lock: Freeze?
 
@@ -23,6 +27,31 @@ package struct LiveRecord: Sendable, Equatable, Codable {
     package var scale: Int?
 
     package init() {}
+
+    private static let formerLimit = 8
+
+    package mutating func becomeLive(_ release: ReleaseLocation?, _ settings: AppSettings, at date: Date) {
+        if let before = live, before != release {
+            let others = (former ?? []).filter { $0.release != release && $0.release != before }
+            former = Array(([FormerRelease(release: before, until: date)] + others).prefix(Self.formerLimit))
+        }
+        live = release
+        self.settings = settings
+    }
+
+    /// The same one as before is kept since it was first.
+    package mutating func keep(standby release: ReleaseLocation?, at date: Date) {
+        guard release != standby else { return }
+        standby = release
+        standbySince = release.map { _ in date }
+    }
+}
+
+/// Pages of it may still be open in browsers.
+package struct FormerRelease: Sendable, Equatable, Codable {
+    package var release: ReleaseLocation
+    /// When another one took its place.
+    package var until: Date
 }
 
 /// A human freeze of deploys; rollback ignores it.

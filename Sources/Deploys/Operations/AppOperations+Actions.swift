@@ -51,7 +51,7 @@ extension AppOperations {
         releaseHold()
         if standby?.code.generation == generation {
             standby = nil
-            liveRecord.standby = nil
+            liveRecord.keep(standby: nil, at: parts.date())
         }
         // Withdrawn in memory at once: a second rollback that comes right now must not choose it.
         if run.ticket.request.kind == .rollback {
@@ -87,9 +87,9 @@ extension AppOperations {
     private func becomeLive(_ code: BootedCode, in nanoseconds: Int64) {
         live = code
         man(code)
-        liveRecord.live = code.release
-        liveRecord.settings = code.settings
-        liveRecord.switchedAt = parts.date()
+        let date = parts.date()
+        liveRecord.becomeLive(code.release, code.settings, at: date)
+        liveRecord.switchedAt = date
         saveLive()
         let name = code.release?.label.name
         run?.ticket.log.append(
@@ -137,14 +137,14 @@ extension AppOperations {
             return
         }
         standby = StandbyCode(code: old, clock: StandbyClock(deploy, now: parts.now()))
-        liveRecord.standby = old.release
+        liveRecord.keep(standby: old.release, at: parts.date())
         saveLive()
     }
 
     func dropStandby() {
         guard let gone = standby else { return }
         standby = nil
-        liveRecord.standby = nil
+        liveRecord.keep(standby: nil, at: parts.date())
         parts.host?.drain(gone.code.generation, within: drainTimeout(gone.code.settings))
         followDrain(gone.code.generation, of: gone.code.release)
         saveLive()

@@ -1,3 +1,4 @@
+import Foundation
 package import Model
 package import Pool
 
@@ -37,7 +38,7 @@ extension AppOperations {
         return same.first { $0.number == record.live } ?? same.last
     }
 
-    /// Its time begins anew: nobody has written down how much of it is over.
+    /// It goes on with as much of its time as was left.
     private func adoptedStandby(of record: AppRecord, beside live: GenerationRecord) -> StandbyCode? {
         for kept in record.generations.reversed() where kept.number != live.number && kept.state != .proved {
             guard let number = kept.spec.release?.number, let known = records[number], !known.isPruned,
@@ -45,10 +46,30 @@ extension AppOperations {
                 // One that has traffic beside what is live by the journal was before it, or is a canary.
                 kept.state == .standby || known.wasStable
             else { continue }
+            let since = liveRecord.standby == release ? liveRecord.standbySince : nil
             return StandbyCode(
                 code: BootedCode(generation: kept.number, release: release, settings: kept.spec.settings),
-                clock: StandbyClock(live.spec.settings.deploy, now: parts.now()))
+                clock: StandbyClock(live.spec.settings.deploy, now: parts.now(), age: age(since ?? parts.date())))
         }
         return nil
     }
+
+    /// Versions that were live before what is, the last one first, with how long that is ago. Before
+    /// `start`, too.
+    package func formerVersions() -> [FormerVersion] {
+        readJournal()
+        return (liveRecord.former ?? []).compactMap { former in
+            guard let record = records[former.release.label.number], !record.isPruned, let settings = record.settings
+            else { return nil }
+            return FormerVersion(settings: settings, age: age(former.until))
+        }
+    }
+
+    package struct FormerVersion: Sendable {
+        package var settings: AppSettings
+        package var age: Duration
+    }
+
+    /// Of the clock on the wall, which may have been set back meanwhile.
+    private func age(_ date: Date) -> Duration { .seconds(max(0, parts.date().timeIntervalSince(date))) }
 }

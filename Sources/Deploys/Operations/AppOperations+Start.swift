@@ -71,9 +71,9 @@ extension AppOperations {
     func becomeLive(_ code: BootedCode) {
         live = code
         guard let release = code.release else { return }
-        liveRecord.live = release
-        liveRecord.settings = code.settings
-        liveRecord.standby = standby?.code.release
+        let date = parts.date()
+        liveRecord.becomeLive(release, code.settings, at: date)
+        liveRecord.keep(standby: standby?.code.release, at: date)
         saveLive()
         change(release.label.number) { $0.settings = code.settings }
     }

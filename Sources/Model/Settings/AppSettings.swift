@@ -44,7 +44,7 @@ package struct AppSettings: Sendable, Codable, Equatable {
     package var serverNames: [String] = []
     package var restartDirectory: String = "tmp"
     /// Whether a change of the app's code restarts it, in place.
-    @FalseIfMissing package var watchesSources = false
+    package var watchesSources = false
     /// Absolute path of the file that the output of workers and companions goes to; nil is the server's log.
     package var appLogFile: String?
     package var pool = PoolSettings()
