@@ -229,6 +229,11 @@ package final class Pool: Sendable {
         }
     }
 
+    /// From now to the next switch every request is refused with this, whatever serves. What was let in before goes on.
+    package func restartFailed(_ app: AppIndex, _ failure: BootFailure) {
+        shared.withLock { $0.machine.apps[app.rawValue].restartFailed(failure) }
+    }
+
     /// The generation that the traffic belongs to.
     package func liveGeneration(_ app: AppIndex) -> GenerationNumber? {
         shared.withLock { $0.machine.apps[app.rawValue].table.primary }
@@ -309,9 +314,10 @@ package final class Pool: Sendable {
     package func traffic(_ app: AppIndex, _ generation: GenerationNumber) -> TrafficCounts {
         shared.withLock { $0.machine.traffic(app, generation) }
     }
-    /// The newest reason why a worker of this app did not come up; nil again once one has.
-    package func lastBootFailure(_ app: AppIndex) -> BootFailure? {
-        shared.withLock { $0.machine.apps[app.rawValue].lastBootFailure }
+    /// Of the restart that failed, while requests are refused for it; else the newest reason why a worker of this app did not come up,
+    /// nil again once one has.
+    package func failureToShow(_ app: AppIndex) -> BootFailure? {
+        shared.withLock { $0.machine.apps[app.rawValue].failureToShow }
     }
     /// Generations whose workers have not all exited.
     package func generationCount(_ app: AppIndex) -> Int {

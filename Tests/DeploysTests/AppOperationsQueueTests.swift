@@ -207,6 +207,55 @@ import Testing
         #expect(await fixture.operations.overview().lastOutcome == outcome)
     }
 
+    private func worksOn(_ change: (inout sending FakeSettings.State) -> Void) async throws -> Fixture {
+        let fixture = try Fixture(inPlace: true)
+        fixture.settings.change {
+            $0.settings.environment = "development"
+            $0.settings.friendlyErrorPages = true
+            change(&$0)
+        }
+        _ = try await fixture.operations.start(requester: somebody)
+        return fixture
+    }
+
+    @Test func `in development a restart that fails is shown to whoever asks, whatever it failed at`() async throws {
+        let fixture = try await worksOn { _ in }
+        fixture.host.change { $0.bootFailure = noWorker }
+        var outcome = try await fixture.finish(try await fixture.operations.restart(restartRequest))
+        #expect(outcome.result == .failed)
+        #expect(fixture.host.calls.last == "shows \(noWorker.step): \(noWorker.summary)")
+        fixture.settings.change { $0.failure = DeployFailure(.configuration, "Passengerfile.yml:3:1: no such key") }
+        outcome = try await fixture.finish(try await fixture.operations.restart(restartRequest))
+        #expect(outcome.result == .failed)
+        #expect(fixture.host.calls.last == "shows inspect: Passengerfile.yml:3:1: no such key")
+        fixture.settings.change { $0.failure = nil }
+        fixture.host.change { $0.bootFailure = nil }
+        outcome = try await fixture.finish(try await fixture.operations.restart(restartRequest))
+        #expect(outcome.result == .done)
+        #expect(fixture.host.calls.count { $0.hasPrefix("shows") } == 2)
+    }
+
+    @Test func `elsewhere the version before serves on`() async throws {
+        let changes: [@Sendable (inout sending FakeSettings.State) -> Void] = [
+            { $0.settings.environment = "production" }, { $0.settings.friendlyErrorPages = false },
+        ]
+        for change in changes {
+            let fixture = try await worksOn(change)
+            fixture.host.change { $0.bootFailure = noWorker }
+            try await fixture.finish(try await fixture.operations.restart(restartRequest))
+            #expect(!fixture.host.calls.contains { $0.hasPrefix("shows") })
+        }
+        let root = try Fixture()
+        root.settings.change {
+            $0.settings.environment = "development"
+            $0.settings.friendlyErrorPages = true
+        }
+        try await root.deploy()
+        root.host.change { $0.bootFailure = noWorker }
+        #expect(try await root.finish(try await root.operations.restart(restartRequest)).result == .failed)
+        #expect(!root.host.calls.contains { $0.hasPrefix("shows") })
+    }
+
     @Test func `an app in place refuses deploys and rollbacks`() async throws {
         let fixture = try Fixture(inPlace: true)
         await #expect(throws: OperationRefusal.notADeployRoot) { try await fixture.deploy() }

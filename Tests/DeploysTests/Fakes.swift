@@ -155,6 +155,10 @@ final class FakeHost: GenerationHost {
         }
     }
 
+    func restartFailed(_ failure: BootFailure) {
+        state.withLock { $0.calls.append("shows \(failure.step): \(failure.summary)") }
+    }
+
     func share(_ generation: GenerationNumber, percent: Double?) {
         state.withLock { state in
             state.calls.append("share \(generation) \(percent.map { "\($0)" } ?? "-")")

@@ -32,6 +32,10 @@ func makeSpec(
     return GenerationSpec(app: name, settings: settings, workers: workers, proof: proof)
 }
 
+extension CheckoutAnswer {
+    var refusal: Refusal? { if case .refused(let refusal) = self { refusal } else { nil } }
+}
+
 let crash = BootFailure(step: "exited", summary: "signal 9", exit: .signalled(9, dumpedCore: false))
 let syntaxError = BootFailure(step: "load_app", summary: "SyntaxError: unexpected end", outputTail: ["app.rb:3"])
 

@@ -77,7 +77,13 @@ final class PoolWorld {
         let waiter = TestWaiter(waiters)
         let own = wish.sticky.flatMap { id in model.stickies.first { $0.value == id }?.key }
         let pin = own.flatMap { model.isRouted($0, app) ? $0 : nil }
-        switch machine.checkout(AppIndex(app), waiter, wish, now: { now }) {
+        let isToldOfFailure = model.apps[app].showsFailure && !model.apps[app].closing && !wish.goesFirst
+        let answer = machine.checkout(AppIndex(app), waiter, wish, now: { now })
+        if isToldOfFailure {
+            let isTold = answer.refusal == .notBooted(summary: syntaxError.summary)
+            model.check(isTold, "a request after a failed restart was answered \(answer)")
+        }
+        switch answer {
         case .granted(let claim):
             model.answered[waiter.number] = 1
             let overtakes = pin == nil && !wish.isUnlimited
@@ -320,6 +326,7 @@ final class PoolWorld {
         case 16: wait(.ready(index, number, workers: 2, deadline: now + .seconds(2)))
         case 17: wait(.gone(index, number))
         case 18 where chance(1): remove(app)
+        case 19 where chance(30): restartFailed(app)
         default: time(duration(500...3000))
         }
     }
@@ -430,6 +437,11 @@ final class PoolWorld {
             take(machine.pause(AppIndex(app), hold: duration(100...5000), now: now))
             model.apps[app].isPaused = true
         }
+    }
+
+    private func restartFailed(_ app: Int) {
+        machine.apps[app].restartFailed(syntaxError)
+        if model.apps[app].live != nil, !model.apps[app].closing { model.apps[app].showsFailure = true }
     }
 
     private func detach(_ app: Int) {

@@ -180,7 +180,7 @@ struct PoolShellTests {
         delegate.state.withLock { _ = $0.broken.insert("/broken") }
         let app = pool.addApp(AppName(sanitizing: "blog"), queue: QueueSettings())
         let booting = Task { try await pool.boot(app, makeSpec(directory: "/broken")) }
-        while pool.lastBootFailure(app) == nil { await Task.yield() }
+        while pool.failureToShow(app) == nil { await Task.yield() }
         clock.advance(.seconds(1))
         pool.tick()
         let failure = await #expect(throws: GenerationFailure.self) { try await booting.value }

@@ -63,6 +63,8 @@ struct WorldApp {
     var generations: [GenerationNumber: WorldGeneration] = [:]
     var closing = false
     var isPaused = false
+    /// A restart has failed, and nothing was switched to since.
+    var showsFailure = false
 }
 
 /// The rules of the pool said a second time, from outside: fed with the same events and with what the pool asked for, it
@@ -239,6 +241,7 @@ struct ReferenceModel {
                 let app = apps.indices.first(where: { "app\($0)" == event.app.rawValue })
             {
                 apps[app].live = number
+                apps[app].showsFailure = false
                 apps[app].generations[number]?.wasLive = true
             }
         }

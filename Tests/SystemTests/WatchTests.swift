@@ -21,6 +21,10 @@ extension SystemTests {
             AppUser.own(path)
         }
 
+        private func page(_ server: TestServer) -> HTTPAnswer? {
+            try? HTTPConnection(port: server.port).get("/", close: true, headers: ["Accept": "text/html"])
+        }
+
         private func body(_ server: TestServer) -> String {
             (try? HTTPConnection(port: server.port).get("/", close: true).text) ?? ""
         }
@@ -56,14 +60,19 @@ extension SystemTests {
             #expect(!server.log.contains("restart.result"), "\(server.log)")
             mkdir("\(directory)/tmp", 0o755)
             AppUser.own(directory)
+            let mistake = "SyntaxError"
             try write("this is no code (", "\(directory)/\(file)")
+            try eventually("the page with the reason", within: .seconds(10), evidence: { server.log }) {
+                page(server).map { $0.status == 503 && $0.text.contains(file) && $0.text.contains(mistake) } ?? false
+            }
             try eventually("the reason", within: .seconds(10), evidence: { server.log }) {
                 // Of the last restart: the five before it say that all is well.
                 text(of: "\(directory)/tmp/restart.result").contains(file)
             }
-            #expect(body(server).contains("change 5"), "\(server.log)")
+            #expect(body(server).contains(mistake), "\(server.log)")
             try write(code("mended"), "\(directory)/\(file)")
-            _ = try wait(for: "mended", server)
+            let mended = try wait(for: "mended", server)
+            print("\(file): from the mended code to its first answer \(Int(mended * 1000)) ms")
             try server.stop()
         }
 

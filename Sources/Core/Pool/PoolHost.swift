@@ -48,6 +48,8 @@ struct PoolHost: GenerationHost {
         return previous
     }
 
+    func restartFailed(_ failure: BootFailure) { pool.restartFailed(app, failure) }
+
     func share(_ generation: GenerationNumber, percent: Double?) {
         pool.share(app, with: generation, tenThousandths: percent.map { Int(($0 * 100).rounded()) })
         routes.refresh()

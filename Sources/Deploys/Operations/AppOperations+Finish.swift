@@ -23,6 +23,7 @@ extension AppOperations {
             endCommands(of: deploy)
         }
         lastOutcome = outcome
+        showFailedRestart(outcome, run)
         parts.lock?.release()
         parts.logger.info(
             "\(run.ticket.request.kind.rawValue) over",

@@ -15,6 +15,8 @@ package protocol GenerationHost: Sendable {
     /// The atomic switch; returns the generation that was live. Only a proved generation or a standby can be switched
     /// to, else nothing happens: `liveGeneration` says afterwards what is true.
     func switchTraffic(to generation: GenerationNumber) -> GenerationNumber?
+    /// Requests are answered with this, whatever serves, until the next switch.
+    func restartFailed(_ failure: BootFailure)
     /// The generation gets so many percent (more than 0, less than 100) of the requests, and what is live the rest; nil: all
     /// of them go to what is live again. Clients that keep cookies stay with one of the two.
     func share(_ generation: GenerationNumber, percent: Double?)

@@ -323,7 +323,7 @@ extension ClientConnection {
     /// Of an app whose pages may tell it.
     private func bootFailure(_ failure: GatewayFailure) -> BootFailure? {
         guard case .notBooted = failure, let route, route.showsDetails else { return nil }
-        return loop.pool.lastBootFailure(route.app)
+        return loop.pool.failureToShow(route.app)
     }
 
     /// An answer of ours, whole but for the fields that every answer has.

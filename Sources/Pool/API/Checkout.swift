@@ -46,7 +46,8 @@ package enum ExchangeOutcome: UInt8, Sendable {
 package enum Refusal: Sendable, Equatable {
     case queueFull(limit: Int)
     case queueTimeout
-    /// Nothing runs, and the last boot failed (or there never was one). `Pool.lastBootFailure` has the whole story.
+    /// Nothing runs, and the last boot failed (or there never was one); or it was said that a restart has failed
+    /// (`Pool.restartFailed`). `Pool.failureToShow` has the whole story.
     case notBooted(summary: String)
     case shuttingDown
     /// The app is paused, and the request was held as long as it may be, or too many are.

@@ -14,6 +14,7 @@ extension AppPool {
     mutating func checkout(
         _ waiter: any CheckoutWaiter, _ wish: CheckoutWish, now: () -> Instant, _ context: inout PoolContext
     ) -> CheckoutAnswer {
+        if isRefusedAfterRestart(wish) { return refuseAfterRestart() }
         if takesAhead { context.now = now() }
         var line = wish.isUnlimited ? CheckoutQueue.Line.unlimited : .anyPlace
         if closing == nil {

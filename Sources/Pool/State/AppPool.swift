@@ -5,7 +5,8 @@ import Model
 /// Events come in as calls; what is to be done goes out through the context. The parts:
 /// `+Requests` (the data path), `+Workers` (news about workers), `+Boots` (spawning, failures), `+Scaling` (how many),
 /// `+Wear` (replacement of workers that serve), `+Overdue`, `+Health` (probes), `+Work` (out-of-band), `+Ahead` (requests sent
-/// ahead), `+Generations` (what Deploys asks for), `+Pause` and `+Detach` (what people ask for), `+Adoption` (from core to core), `+Time` (deadlines),
+/// ahead), `+Generations` (what Deploys asks for), `+FailedRestart` (what it has to tell whoever looks), `+Pause` and `+Detach` (what people ask
+/// for), `+Adoption` (from core to core), `+Time` (deadlines),
 /// `OnDemand` (before there is a generation), `+Closing` (removal and shutdown), `+Invariants`.
 struct AppPool {
     let index: AppIndex
@@ -18,6 +19,8 @@ struct AppPool {
     private(set) var lastGeneration: UInt32 = 0
     var totals = AppTotals()
     var lastBootFailure: BootFailure?
+    /// While it is set, requests are answered with it, although the version before could serve them.
+    var failedRestart: BootFailure?
     var closing: Closing?
     /// It has had workers that take requests ahead, so the time of a checkout matters.
     var takesAhead = false
@@ -66,6 +69,7 @@ struct AppPool {
         if next.isEmpty == false {
             totals.switches += 1
             onDemand = nil
+            failedRestart = nil
         }
         // The worker they wait for may not be routed to any more; whoever changes the table dispatches afterwards.
         queue.unpinAll()

@@ -44,7 +44,12 @@ extension Simulation {
     private func checkout(_ number: Int, _ wish: CheckoutWish) {
         guard let request = requests[number] else { return }
         let waits = request.isPlain && hasOlderPlain(number, request.app)
-        switch machine.checkout(AppIndex(request.app), request.waiter, wish, now: { clock }) {
+        let outcome = machine.checkout(AppIndex(request.app), request.waiter, wish, now: { clock })
+        if failedRestarts.contains(request.app) {
+            let isTold = outcome.refusal == .notBooted(summary: crash.summary)
+            check(isTold, "request \(number) after a failed restart was answered \(outcome)")
+        }
+        switch outcome {
         case .granted(let claim):
             check(!waits, "request \(number) overtook the queue")
             check(!paused.contains(request.app), "a request of a paused app was not held")

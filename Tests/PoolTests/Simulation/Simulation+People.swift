@@ -68,9 +68,23 @@ extension Simulation {
 
     func bootFinished(_ id: WaitID, _ result: Result<BootedGeneration, GenerationFailure>) {
         guard let deploy = deploys.removeValue(forKey: id) else { return check(false, "a boot ended twice") }
-        guard case .success(let booted) = result else { return }
+        guard case .success(let booted) = result else { return restartFailed(deploy.app) }
         // Whoever waited for it goes on by itself, when all that the pool wanted meanwhile has been begun.
         agenda.add(.generationBooted(app: deploy.app, booted.number), at: clock)
+    }
+
+    /// Somebody works on the app, and is to see it.
+    private func restartFailed(_ app: Int) {
+        guard chance(40), !machine.apps[app].table.isEmpty, machine.apps[app].closing == nil else { return }
+        machine.apps[app].restartFailed(crash)
+        failedRestarts.insert(app)
+    }
+
+    func happened(_ event: PoolEvent) {
+        guard case .switched = event.kind,
+            let app = machine.apps.firstIndex(where: { $0.name == event.app })
+        else { return }
+        failedRestarts.remove(app)
     }
 
     func generationBooted(_ app: Int, _ generation: GenerationNumber) {

@@ -51,6 +51,8 @@ final class Simulation {
     /// Per app, oldest first: generations that had traffic and were not drained.
     var standbys: [[GenerationNumber]] = []
     var paused: Set<Int> = []
+    /// Apps whose last restart has failed, and whose requests are to be told so.
+    var failedRestarts: Set<Int> = []
     var directories = 0
 
     var violations: [String] = []
@@ -166,7 +168,7 @@ final class Simulation {
             case .endStreams: break  // they end by themselves
             case .grant(let checkout, let claim): granted(waiters[ObjectIdentifier(checkout.waiter)] ?? 0, claim)
             case .refuse(let checkout, _): refused(waiters[ObjectIdentifier(checkout.waiter)] ?? 0)
-            case .event: break
+            case .event(let event): happened(event)
             case .bootFinished(let id, let result): bootFinished(id, result)
             case .waitFinished: break
             }
@@ -218,7 +220,7 @@ final class Simulation {
         agenda.add(.lastRequests, at: now + Self.calmTime)
     }
 
-    /// No app starves: whoever asks now is served.
+    /// No app starves: whoever asks now is served, or told that a restart has failed.
     private func lastRequests() {
         for app in machine.apps {
             check(app.queue.isEmpty, "\(app.name) has \(app.queue.count) requests waiting")
@@ -226,7 +228,7 @@ final class Simulation {
             let generation = app.generations[position]
             let available = generation.available(in: machine.context.workers)
             check(available >= min(app.floor(position), generation.target), "\(app.name) has \(available) workers")
-            ask(app.index.rawValue, isLast: true)
+            ask(app.index.rawValue, isLast: !failedRestarts.contains(app.index.rawValue))
         }
         agenda.add(.shutdown, at: now + .seconds(5))
     }
