@@ -26,11 +26,8 @@ extension SystemTests {
             return lines.joined(separator: "\n")
         }
 
-        @Test(.timeLimit(.minutes(3)))
-        func `Five minutes lead from nothing to an app that is deployed, rolled back, and keeps what is broken away`()
-            throws
-        {
-            let script = try commands(of: "Five minutes")
+        /// Typed by somebody for whom README's `~/passenger` is there, on ports of his own.
+        private func type(_ script: String) throws -> Program.End {
             let place = try Place()
             let root = try TestRoot(in: place)
             let build = URL(fileURLWithPath: TestServer.binary).deletingLastPathComponent().path
@@ -43,11 +40,11 @@ extension SystemTests {
                 tar -C \(SourceTree.path) --exclude=./.build --exclude=./.git --exclude=./artifacts -cf - . \\
                   | tar -C /home/newcomer/passenger -xf -
                 chown -R newcomer: /home/newcomer
+                install -d -o newcomer /srv/blog
                 """)
             try Data("set -euo pipefail\ncd ~/passenger\n\(script)\n".utf8)
                 .write(to: URL(fileURLWithPath: root.path("/home/newcomer/typed")))
-            // The ports that it names are this test's alone.
-            let typed = try root.begin(
+            return try root.begin(
                 [
                     "unshare", "--net", "sh", "-ec",
                     "cd /; ip link set lo up; exec setpriv --reuid newcomer --regid newcomer --init-groups "
@@ -61,6 +58,14 @@ extension SystemTests {
                     "GIT_COMMITTER_NAME": "New", "GIT_COMMITTER_EMAIL": "new@example.com",
                 ]
             ).wait(within: .seconds(150), "what README says")
+        }
+
+        @Test(.timeLimit(.minutes(3)))
+        func `Five minutes lead from nothing to an app that is deployed, rolled back, and keeps what is broken away`()
+            throws
+        {
+            let script = try commands(of: "Five minutes")
+            let typed = try type(script)
             #expect(typed.status == 0, "\(typed.everything)")
             let said = typed.output.split(separator: "\n").map(String.init)
             let answers = said.filter { $0.hasSuffix(" version") && $0.hasPrefix("the ") }
@@ -68,6 +73,38 @@ extension SystemTests {
                 answers == ["the first version", "the first version", "the second version", "the first version"],
                 "\(typed.everything)")
             #expect(said.contains("exit status 1") && typed.everything.contains("broken"), "\(typed.everything)")
+        }
+
+        @Test(.timeLimit(.minutes(3)))
+        func `what the other sections tell to type works, too`() throws {
+            // Whoever types waits for nothing: a server in the foreground is one in the background, ended by the next line.
+            let development = try commands(of: "In development").split(separator: "\n").map { line in
+                guard line.hasPrefix("passenger start"), !line.contains("--daemonize") else { return String(line) }
+                return "passenger start --daemonize\(line.dropFirst("passenger start".count))\npassenger stop"
+            }
+            let change = try #require(development.firstIndex { $0.hasPrefix("touch ") })
+            let deploy = try commands(of: "Deploy and roll back").split(
+                separator: "\n", omittingEmptySubsequences: false)
+            let second = try #require(deploy.firstIndex { $0.hasPrefix("passenger deploy  ") })
+            let repository = "https://github.com/you/blog.git"
+            #expect(deploy.contains { $0.contains(repository) })
+            let typed = try type(
+                """
+                scripts/install --user
+                mkdir ~/blog && cd ~/blog && git init -q && mkdir tmp && touch tmp/.keep
+                echo 'run ->(env) { [200, {}, ["the first version\\n"]] }' > config.ru
+                cp ~/passenger/Tests/apps/generic/{server.py,version.txt} .
+                git add . && git commit -qm 'the first version'
+                \(development[..<change].joined(separator: "\n"))
+                passenger start --daemonize
+                \(development[change...].joined(separator: "\n"))
+                passenger stop
+                \(deploy[..<second].joined(separator: "\n").replacing(repository, with: "~/blog"))
+                git -C ~/blog commit -q --allow-empty -m 'the second version'
+                \(deploy[second...].joined(separator: "\n").replacing("passenger deploy  ", with: "passenger deploy --wait "))
+                passenger stop
+                """)
+            #expect(typed.status == 0, "\(typed.everything)")
         }
     }
 }
