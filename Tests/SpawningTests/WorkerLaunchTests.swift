@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import Model
 import Pool
 import Testing
@@ -109,11 +110,24 @@ struct WorkerLaunchTests {
 struct ListeningSocketsTests {
     @Test("a line of /proc/net/tcp says port, owner and inode; other states are left out")
     func parses() {
-        let listening: Substring =
+        let listening =
             "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 45678 1 0000 100 0"
-        #expect(ListeningSockets.parse(listening) == .init(port: 8080, inode: 45678, uid: 1000))
-        let established = Substring(listening.replacing(" 0A ", with: " 01 "))
-        #expect(ListeningSockets.parse(established) == nil)
-        #expect(ListeningSockets.parse("garbage") == nil)
+        #expect(ListeningSockets.parse(Array(listening.utf8)[...]) == .init(port: 8080, inode: 45678, uid: 1000))
+        let established = listening.replacing(" 0A ", with: " 01 ")
+        #expect(ListeningSockets.parse(Array(established.utf8)[...]) == nil)
+        #expect(ListeningSockets.parse(Array("garbage".utf8)[...]) == nil)
+    }
+
+    @Test("finds the listeners of a process, with ever so many connections beside them")
+    func finds() throws {
+        let listeners = try (0..<200).map { _ in try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false).release() }
+        defer { for listener in listeners { close(listener) } }
+        let ports = try listeners.map { Int(try boundPort($0)) }
+        for listener in listeners { #expect(listen(listener, 8) == 0) }
+        let table = ListeningSockets()
+        let found = table.ports(ofGroup: getpgrp())
+        #expect(Set(ports).isSubset(of: found))
+        #expect(ports.allSatisfy { table.isServed($0, byGroup: getpgrp()) })
+        #expect(!table.isServed(1, byGroup: getpgrp()))
     }
 }

@@ -15,25 +15,27 @@ final class AddressSearch: Sendable {
     private let port: Int
     private let socketPath: String?
     private let inheritedPath: String
+    private let listening: ListeningTable
     private let canary = Mutex<Int32>(-1)
 
-    init(port: Int, socketPath: String?, inheritedPath: String) {
+    init(port: Int, socketPath: String?, inheritedPath: String, listening: ListeningTable) {
         self.port = port
         self.socketPath = socketPath
         self.inheritedPath = inheritedPath
+        self.listening = listening
     }
 
     /// Blocks for some milliseconds at most. `group` is the app's process group.
     func look(group: Int32) -> WorkerAddress? {
-        if ListeningSockets().isServed(port, byGroup: group) { return .tcp(port: port) }
+        if listening.recent().isServed(port, byGroup: group) { return .tcp(port: port) }
         if let socketPath, accepts(socketPath) { return .unix(path: socketPath) }
         if answersOnInherited() { return .unix(path: inheritedPath) }
         return nil
     }
 
-    /// Why nothing was found yet, when that can be seen: the commonest mistake is a fixed port.
-    func hint(group: Int32) -> BootFailure? {
-        let others = ListeningSockets().ports(ofGroup: group).filter { $0 != port }
+    /// Why nothing was found, while its processes are there to be looked at: the commonest mistake is a fixed port.
+    func hint(group: Int32) -> BootFailure {
+        let others = listening.recent().ports(ofGroup: group).filter { $0 != port }
         guard !others.isEmpty else {
             return BootFailure(
                 step: "listen", summary: "the app does not listen on $PORT (\(port)), $PASSENGER_SOCKET or LISTEN_FDS",

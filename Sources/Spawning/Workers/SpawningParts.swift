@@ -25,6 +25,7 @@ package struct SpawningParts: Sendable {
     package var link: SupervisorLink
     package var reader: OutputReader
     package var meter: MemoryMeter
+    let listening = ListeningTable()
     /// Mode 0700, the core's own: an app's user can neither list it nor connect into it.
     package var socketDirectory: String
     package var loaderDirectory: String

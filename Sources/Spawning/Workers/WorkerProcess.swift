@@ -25,6 +25,8 @@ final class WorkerProcess: ChildHandler {
         var tail = OutputTail()
         var end: (reason: ExitReason?, launchFailure: LaunchFailure?)?
         var isReported = false
+        /// Of a generic app, until it was found.
+        var search: AddressSearch?
         /// Who was asked to have it forked.
         var preloader: Preloader?
         /// How often it was asked for, of a preloader or of the supervisor.
@@ -137,7 +139,9 @@ final class WorkerProcess: ChildHandler {
             worker: worker, generation: generation, spec: spec, environment: variables, loaders: parts.loaderDirectory,
             openFiles: parts.openFiles, bootNiceness: parts.bootNiceness, port: port, socketPath: ownSocket)
         try spawn(launch.plan, [(listener.number, WorkerLaunch.listenerTarget)])
-        let search = AddressSearch(port: port, socketPath: ownSocket, inheritedPath: socketPath)
+        let search = AddressSearch(
+            port: port, socketPath: ownSocket, inheritedPath: socketPath, listening: parts.listening)
+        state.withLock { $0.search = search }
         look(for: search)
     }
 
@@ -265,11 +269,10 @@ final class WorkerProcess: ChildHandler {
                 search.close()
                 state.withLock { state in
                     state.isReady = true
-                    state.failure = nil
+                    state.search = nil
                 }
                 return pool.workerBooted(worker, address: address, wireProtocol: .http, concurrency: 1024)
             }
-            state.withLock { $0.failure = search.hint(group: group) }
             parts.schedule(AddressSearch.interval) { [self] in look(for: search) }
         }
     }
@@ -278,7 +281,23 @@ final class WorkerProcess: ChildHandler {
 
     /// After the gateway let go of it: the stop signal to the leader, and SIGKILL to the group when `grace` is over.
     func stop(grace: Duration) {
-        state.withLock { $0.isStopping = true }
+        let search = state.withLock { state in
+            state.isStopping = true
+            return state.search
+        }
+        guard let search, let group else { return signalStop(grace) }
+        // It is given up: while it is there, it can be seen what it does instead.
+        parts.runBlocking { [self] in
+            let hint = search.hint(group: group)
+            state.withLock { state in
+                state.failure = state.failure ?? hint
+                state.search = nil
+            }
+            signalStop(grace)
+        }
+    }
+
+    private func signalStop(_ grace: Duration) {
         signal(spec.settings.stopSignal, .leader)
         parts.schedule(grace) { [self] in kill() }
     }
