@@ -19,4 +19,29 @@ package enum WireJSON {
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         return try decoder.decode(type, from: Data(bytes))
     }
+
+    /// One line of what `encode` has written over several.
+    package static func oneLine(_ pretty: some Sequence<UInt8>) -> [UInt8] {
+        var line: [UInt8] = []
+        line.reserveCapacity(pretty.underestimatedCount)
+        var isText = false
+        var isEscaped = false
+        for byte in pretty {
+            if isText {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isText = false
+                }
+            } else if byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\n") {
+                continue
+            } else {
+                isText = byte == UInt8(ascii: "\"")
+            }
+            line.append(byte)
+        }
+        return line
+    }
 }

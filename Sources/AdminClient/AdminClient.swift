@@ -115,6 +115,9 @@ package struct AdminClient: Sendable {
 /// The paths that commands use, in one place.
 extension AdminClient {
     package func status() throws(ControlError) -> StatusReport { try get("/status", as: StatusReport.self) }
+    /// The same as the server writes it: a large one takes longer to read, and to write again, than it takes to come by.
+    package func statusJSON() throws(ControlError) -> [UInt8] { try ask("GET", "/status", body: []) }
+
     package func metrics(of app: String? = nil) throws(ControlError) -> MetricsReport {
         try get("/metrics.json\(AdminClient.query(app: app))", as: MetricsReport.self)
     }

@@ -45,7 +45,7 @@ struct AdminRoutes {
             throw ControlError(.notRunning, standing.isStranger ? "Not ready." : "Not ready: \(reason).")
         }
         router.get("ping") { _, _ in try json(await plane.ping()) }
-        router.get("status") { _, _ in try json(seen(await plane.status())) }
+        router.get("status") { _, _ in json(bytes: seen(await plane.status()).json(), .ok) }
         addMetricsRoutes(router)
         router.get("apps") { _, _ in try json(await plane.apps().filter { standing.allows(.view, $0.name) }) }
         router.post("stop") { request, context in
@@ -277,7 +277,11 @@ struct AdminRoutes {
     }
 
     func json(_ value: some Encodable, _ status: HTTPResponse.Status = .ok) throws -> Response {
-        var bytes = try WireJSON.encode(value, pretty: true)
+        json(bytes: try WireJSON.encode(value, pretty: true), status)
+    }
+
+    private func json(bytes: [UInt8], _ status: HTTPResponse.Status) -> Response {
+        var bytes = bytes
         bytes.append(UInt8(ascii: "\n"))
         let headers: HTTPFields = [.contentType: "application/json"]
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))

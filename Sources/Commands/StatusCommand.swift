@@ -31,7 +31,7 @@ struct StatusCommand: ParsableCommand {
         guard watch else { return try tell(context) { context.console.write($0) } }
         while true {
             var text = ""
-            do throws(ControlError) { try tell(context) { text += $0 } } catch {
+            do throws(ControlError) { try tell(context) { text += String(decoding: $0, as: UTF8.self) } } catch {
                 // A core that is replaced is back in a moment; a server that is gone is not.
                 guard error.code != .usage, error.code != .forbidden else { throw error }
                 text = "\(error.message)\n"
@@ -49,18 +49,29 @@ struct StatusCommand: ParsableCommand {
         return "\u{1B}[H" + lines.map { "\($0)\u{1B}[K" }.joined(separator: "\r\n") + "\u{1B}[J"
     }
 
-    private func tell(_ context: CommandContext, _ write: (String) -> Void) throws(ControlError) {
+    private func tell(_ context: CommandContext, _ write: ([UInt8]) -> Void) throws(ControlError) {
         let instances = try context.instances(target)
+        let isPretty = instances.count == 1 && !watch
         for (index, instance) in instances.enumerated() {
-            var report = try AdminClient(socketPath: instance.adminSocket).status()
-            if alone { report.apps.removeAll { $0.name.rawValue != target.app } }
+            let client = AdminClient(socketPath: instance.adminSocket)
             if global.json {
-                let bytes = (try? WireJSON.encode(report, pretty: instances.count == 1 && !watch)) ?? []
-                write(String(decoding: bytes, as: UTF8.self) + "\n")
+                write(try json(client, isPretty) + [UInt8(ascii: "\n")])
             } else {
-                let lines = StatusText(traits: context.console.output).lines(report)
-                write((index > 0 ? "\n" : "") + lines.joined(separator: "\n") + "\n")
+                let lines = StatusText(traits: context.console.output).lines(try report(client))
+                write(Array(((index > 0 ? "\n" : "") + lines.joined(separator: "\n") + "\n").utf8))
             }
         }
+    }
+
+    private func report(_ client: AdminClient) throws(ControlError) -> StatusReport {
+        var report = try client.status()
+        if alone { report.apps.removeAll { $0.name.rawValue != target.app } }
+        return report
+    }
+
+    private func json(_ client: AdminClient, _ isPretty: Bool) throws(ControlError) -> [UInt8] {
+        let pretty = alone ? try report(client).json() : try client.statusJSON()
+        guard isPretty else { return WireJSON.oneLine(pretty) }
+        return Array(pretty.reversed().drop { $0 == UInt8(ascii: "\n") }.reversed())
     }
 }

@@ -2,6 +2,7 @@ extension String {
     /// One line that can be shown anywhere: what a build writes may hold escape sequences, carriage returns and bells,
     /// which would draw over our own lines. Sequences go, other control characters too, a tab becomes blanks.
     package var showable: String {
+        guard !isPlain else { return self }
         var result = String.UnicodeScalarView()
         var scalars = unicodeScalars.makeIterator()
         while let scalar = scalars.next() {
@@ -14,6 +15,15 @@ extension String {
         }
         return String(result)
     }
+
+    /// Printable ASCII, as nearly all text is: each byte is one character, and none needs to be looked up.
+    private var isPlain: Bool { utf8.allSatisfy { (0x20..<0x7F).contains($0) } }
+
+    /// How many characters it is.
+    var width: Int { isPlain ? utf8.count : count }
+
+    /// Without the blanks at its end.
+    var withoutBlanksAtEnd: String { String(dropLast(utf8.reversed().prefix { $0 == 0x20 }.count)) }
 
     /// After an ESC: a control sequence up to its final byte, a string sequence up to its terminator, or one character.
     private static func skipSequence(_ scalars: inout String.UnicodeScalarView.Iterator) {
@@ -33,13 +43,13 @@ extension String {
 
     /// At most `width` characters; what is cut off leaves a mark.
     package func fitted(to width: Int, unicode: Bool = true) -> String {
-        guard count > width else { return self }
+        guard self.width > width else { return self }
         let mark = unicode ? "…" : "..."
         return width > mark.count ? prefix(width - mark.count) + mark : String(prefix(Swift.max(0, width)))
     }
 
     package func padded(to width: Int, alignment: Alignment = .left) -> String {
-        let padding = String(repeating: " ", count: Swift.max(0, width - count))
+        let padding = String(repeating: " ", count: Swift.max(0, width - self.width))
         return alignment == .left ? self + padding : padding + self
     }
 }

@@ -28,7 +28,7 @@ package struct Table: Sendable {
 
     package func lines(_ traits: TerminalTraits, indent: Int = 0) -> [String] {
         let widths = columns.indices.map { index in
-            rows.reduce(columns[index].title.count) { max($0, $1[index].text.count) }
+            rows.reduce(columns[index].title.width) { max($0, $1[index].text.width) }
         }
         let headings = columns.map { StyledText($0.title, .faint) }
         return ([headings] + rows).map { line($0, widths, traits, indent: indent) }
@@ -41,16 +41,17 @@ package struct Table: Sendable {
             let isLast = index == cells.count - 1
             let room = max(0, traits.columns - used)
             let text = cell.text.fitted(to: room, unicode: traits.hasUnicode)
-            let blanks = String(repeating: " ", count: max(0, min(widths[index], room) - text.count))
+            let width = text.width
+            let blanks = String(repeating: " ", count: max(0, min(widths[index], room) - width))
             let styled = cell.style.applied(to: text, traits)
             result += columns[index].alignment == .left ? styled + blanks : blanks + styled
-            used += text.count + blanks.count
+            used += width + blanks.utf8.count
             if !isLast {
                 result += Table.gap
                 used += Table.gap.count
             }
         }
         // Blanks at the end would only make lines wrap.
-        return String(result.reversed().drop { $0 == " " }.reversed())
+        return result.withoutBlanksAtEnd
     }
 }

@@ -28,6 +28,8 @@ final class ShapeCatalogue {
     struct Unknown: Error { var type: String }
 
     func shape<Value: Decodable>(of type: Value.Type) throws -> Shape { try take(type).shape }
+    /// With every member that it can have; lists are empty.
+    func sample<Value: Decodable>(of type: Value.Type) throws -> Value { try take(type).sample }
 
     fileprivate func take<Value: Decodable>(_ type: Value.Type) throws -> (shape: Shape, sample: Value) {
         func sample(_ value: Any) throws -> Value {

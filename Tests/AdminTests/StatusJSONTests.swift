@@ -1,0 +1,77 @@
+import AdminAPI
+import Foundation
+import Model
+import Testing
+
+/// A report is written by hand: it has to be what the general encoder would make of it, down to the order.
+struct StatusJSONTests {
+    private func same(_ report: StatusReport, _ comment: Comment) throws {
+        let written = report.json()
+        let encoded = try WireJSON.encode(report, pretty: true)
+        #expect(WireJSON.oneLine(written) == WireJSON.oneLine(encoded), comment)
+        #expect(try WireJSON.decode(StatusReport.self, from: written) == report, comment)
+    }
+
+    /// As many of everything as there are kinds, with every member that there is: what is added to a type and not written is missed.
+    private func full() throws -> StatusReport {
+        let catalogue = ShapeCatalogue()
+        var worker = try catalogue.sample(of: WorkerStatus.self)
+        worker.ageSeconds = 12.345_678_901
+        worker.idleSeconds = 1e-7
+        var generation = try catalogue.sample(of: GenerationStatus.self)
+        generation.workers = [worker, worker]
+        generation.memory?.pssBytes = .max
+        var app = try catalogue.sample(of: AppStatus.self)
+        app.generations = [generation, generation]
+        app.companions = [try catalogue.sample(of: CompanionStatus.self)]
+        app.warnings = ["one", "two"]
+        app.lastFailure?.outputTail = [
+            "a \"line\"", "\\ and / and \u{1} \u{8} \u{1F} \u{7F} \t\r\n\u{C}", "ä € 𝄞 \u{2028}",
+        ]
+        var report = try catalogue.sample(of: StatusReport.self)
+        report.apps = [app, app]
+        report.server.listeners = ["127.0.0.1:3000", "unix:/run/a.sock"]
+        report.server.warnings = []
+        report.server.uptimeSeconds = 3600
+        return report
+    }
+
+    @Test func `Every member is written, as the encoder does`() throws {
+        let report = try full()
+        try same(report, "\(String(decoding: report.json(), as: UTF8.self))")
+        #expect(
+            String(decoding: report.json(), as: UTF8.self).hasPrefix(
+                "{\n  \"apps\" : [\n    {\n      \"companions\" : ["))
+    }
+
+    @Test func `What is not known is left out`() throws {
+        let server = ServerStatus(
+            instance: "", version: "0", supervisorPid: -1, corePid: .min, startedAt: WallTime(millisecondsSince1970: 0),
+            uptimeSeconds: 0, listeners: [])
+        let name = try #require(AppName("a"))
+        var app = AppStatus(name: name, root: "/", mode: .inPlace, kind: nil, environment: "")
+        try same(StatusReport(server: server, apps: []), "no app")
+        try same(StatusReport(server: server, apps: [app]), "an app")
+        app.generations = [GenerationStatus(number: GenerationNumber(0), release: nil, state: .draining, workers: [])]
+        try same(StatusReport(server: server, apps: [app]), "a generation")
+    }
+
+    @Test func `Numbers are the same whatever they are`() throws {
+        var report = try full()
+        for value in [0, -0.0, 1, -1.5, 0.1, 1e15, 1e16, 1e17, 123_456_789.125, .leastNonzeroMagnitude, .pi, 9_007_199_254_740_992] {
+            report.server.uptimeSeconds = value
+            let text = String(decoding: WireJSON.oneLine(report.json()), as: UTF8.self)
+            #expect(
+                try WireJSON.decode(StatusReport.self, from: report.json()).server.uptimeSeconds == value,
+                "\(text.suffix(200))")
+        }
+        report.server.uptimeSeconds = .infinity
+        #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(report.json())) }
+    }
+
+    @Test func `One line of several keeps what is in strings`() {
+        let pretty = "{\n  \"a b\" : [\n    \"x \\\" : y\\\\\",\n    1\n  ],\n  \"c\" : {\n\n  }\n}\n"
+        let line = String(decoding: WireJSON.oneLine(Array(pretty.utf8)), as: UTF8.self)
+        #expect(line == #"{"a b":["x \" : y\\",1],"c":{}}"#)
+    }
+}
