@@ -39,7 +39,7 @@ package enum GatewayEvent: Sendable {
         case .connectFailed: .init(words: "workers unreachable", app: nil)
         case .upstreamLost: .init(words: "answers that a worker broke off", app: nil)
         case .badAnswer: .init(words: "answers that were nonsense", app: nil)
-        case .answered(let failure, _, let app, _): .init(words: "answers \(failure.status) \(failure)", app: app)
+        case .answered(let failure, _, let app, _): .init(words: "answers \(failure.status): \(failure)", app: app)
         case .answerTooLong: .init(words: "answers longer than they said", app: nil)
         case .idleWorkerSpoke: .init(words: "words of a worker that nobody had asked for", app: nil)
         case .clientTooSlow(let limit, _): .init(words: "clients too slow (\(limit))", app: nil)

@@ -36,6 +36,30 @@ import Testing
         #expect(field("Content-Type", json) == "application/json; charset=utf-8")
     }
 
+    @Test("in the log every failure has words, and no names of our own")
+    func words() {
+        let all: [GatewayFailure] = [
+            .badRequest(status: 400, reason: "the method is not a token"), .bodyTooLarge(limit: 5), .requestTimeout,
+            .bufferFull(disk: true), .bufferFull(disk: false), .unknownHost, .queueFull(status: 503),
+            .queueTimeout(status: 504), .notBooted(summary: "no gem"), .shuttingDown, .paused, .workerUnreachable,
+            .workerBusy, .workerDied, .badAnswer, .workerTimedOut, .notCached,
+        ]
+        let texts = all.map { "\($0)" }
+        #expect(Set(all.map(\.reason)).count == FailureReason.allCases.count - 1)
+        #expect(Set(texts).count == all.count)
+        for text in texts {
+            #expect(text.contains(" ") && text.firstMatch(of: /[a-z][A-Z]/) == nil, "\(text)")
+        }
+        let refusals: [Refusal] = [
+            .queueFull(limit: 7), .queueTimeout, .notBooted(summary: "no gem"), .shuttingDown, .paused,
+        ]
+        for text in refusals.map({ "\($0)" }) {
+            #expect(text.contains(" ") && text.firstMatch(of: /[a-z][A-Z]/) == nil, "\(text)")
+        }
+        let kind = GatewayEvent.answered(.queueFull(status: 503), id: "e", app: nil, request: nil).kind
+        #expect("\(kind)" == "answers 503: the queue is full (max_request_queue_size)")
+    }
+
     @Test("values are escaped in both formats, also in an app's own page")
     func escaping() throws {
         let message = "<a href=\"x\">&'\\\n\u{1}"

@@ -122,7 +122,7 @@ struct EventLog: Sendable {
             var logger = about(app: app).logger
             logger[.errorID] = "\(id)"
             logger[.requestID] = request.map { "\($0)" }
-            logger.warning("gateway: answered \(failure.status) \(failure), error id \(id)")
+            logger.warning("gateway: answered \(failure.status): \(failure), error id \(id)")
         case .answerTooLong(let worker):
             logger.error("gateway: worker \(worker) sent more than its answer; the rest is dropped")
         case .idleWorkerSpoke(let worker):
@@ -141,7 +141,7 @@ struct EventLog: Sendable {
         case .fileRefused(let reason): logger.error("gateway: a file that the app named is not sent: \(reason)")
         case .repeated(let kind, let more, let seconds):
             let app = kind.app.map { " of app \($0)" } ?? ""
-            about(app: kind.app).logger.warning("gateway: \(more) more \(kind)\(app) in the last \(seconds) s")
+            about(app: kind.app).logger.warning("gateway: \(more) more\(app) in the last \(seconds) s: \(kind)")
         }
     }
 

@@ -70,3 +70,28 @@ package enum GatewayFailure: Equatable, Sendable {
         }
     }
 }
+
+extension GatewayFailure: CustomStringConvertible {
+    /// For the log: what happened, and the setting that decided it.
+    package var description: String {
+        switch self {
+        case .badRequest(_, let reason): "bad request: \(reason)"
+        case .bodyTooLarge(let limit): "the body is larger than \(limit) bytes (max_request_body)"
+        case .requestTimeout: "the request did not arrive in time"
+        case .bufferFull(let disk):
+            disk ? "data_buffer_dir is full" : "buffer_memory_limit or buffer_disk_limit reached"
+        case .unknownHost: "no app is served under this name"
+        case .queueFull: "the queue is full (max_request_queue_size)"
+        case .queueTimeout: "it waited too long for a worker (max_request_queue_time)"
+        case .notBooted(let summary): "the app is not up: \(summary)"
+        case .shuttingDown: "the server is being stopped"
+        case .paused: "the app is paused"
+        case .workerUnreachable: "no worker could be reached"
+        case .workerBusy: "no worker took it: their backlogs are full"
+        case .workerDied: "the worker ended before it answered"
+        case .badAnswer: "the worker's answer could not be understood"
+        case .workerTimedOut: "the worker took too long (max_request_time)"
+        case .notCached: "only-if-cached, and there is no stored answer"
+        }
+    }
+}

@@ -54,6 +54,19 @@ package enum Refusal: Sendable, Equatable {
     case paused
 }
 
+extension Refusal: CustomStringConvertible {
+    /// For the log.
+    package var description: String {
+        switch self {
+        case .queueFull(let limit): "\(limit) wait already (max_request_queue_size)"
+        case .queueTimeout: "they waited too long (max_request_queue_time)"
+        case .notBooted(let summary): "the app is not up: \(summary)"
+        case .shuttingDown: "the server is being stopped"
+        case .paused: "the app is paused"
+        }
+    }
+}
+
 /// Told later about a queued checkout: one of the two, once, on any thread, outside the pool's lock. May call the pool.
 ///
 /// The call can come before `Pool.checkout` has returned the ticket to the thread that asked: a waiter bound to an event
