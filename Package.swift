@@ -210,7 +210,10 @@ let package = Package(
             ["Model", "Linux", "AdminAPI", "AdminClient", "AdminServer", logging, hummingbird, yams] + nio),
         tests(
             "CoreTests",
-            ["Model", "Linux", "AdminAPI", "AdminServer", "Pool", "Spawning", "Deploys", "Watching", "Core"]),
+            [
+                "Model", "Linux", "AdminAPI", "AdminServer", "Pool", "Gateway", "Spawning", "Deploys", "Watching",
+                "Core", logging,
+            ]),
         tests("CommandsTests", ["Model", "Linux", "AdminAPI", "AppConfig", "Commands", "Terminal", argumentParser]),
         tests(
             "SystemTests", ["Model", "Linux", "AdminAPI", "AdminClient", "Deploys", "passenger", "passenger-launch"]),

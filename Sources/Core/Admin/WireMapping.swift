@@ -95,9 +95,13 @@ extension AdminAPI.OperationResult {
 }
 
 extension FailureReport {
+    /// A summary that begins with its step, for where it stands alone, is told here beside it, and need not say it twice.
     init(_ failure: DeployFailure, step: String?) {
+        let step = failure.boot?.step ?? step ?? failure.code.wireName
+        let prefix = "\(step): "
+        let summary = failure.summary
         self.init(
-            step: failure.boot?.step ?? step ?? failure.code.rawValue, summary: failure.summary,
+            step: step, summary: summary.hasPrefix(prefix) ? String(summary.dropFirst(prefix.count)) : summary,
             details: failure.details, exit: failure.boot?.exit?.description, outputTail: failure.outputTail,
             hint: failure.hint)
         code = failure.code.wireName
