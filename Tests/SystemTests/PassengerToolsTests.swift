@@ -157,7 +157,10 @@ extension SystemTests {
             #expect(other.status == 2 && other.errors.contains("No app is running"), "\(other.everything)")
             let none = try run(server, "passenger-config", ["restart-app", "/nowhere", "--ignore-app-not-running"])
             #expect(none.status == 0, "\(none.everything)")
-            #expect(try run(server, "passenger-config", ["restart-app"]).status == 2)
+            let unsaid = try run(server, "passenger-config", ["restart-app"])
+            #expect(unsaid.status == 2 && unsaid.errors.contains("there is no terminal"), "\(unsaid.everything)")
+            let both = try run(server, "passenger-config", ["restart-app", "/srv", "--name", "app"])
+            #expect(both.status == 2 && both.errors.contains("not both"), "\(both.everything)")
 
             try Language.node.syntaxError.write(
                 toFile: "\(server.directory)/app.js", atomically: false, encoding: .utf8)
@@ -165,6 +168,54 @@ extension SystemTests {
             #expect(broken.status == 1, "\(broken.everything)")
             #expect(try server.workers().compactMap(\.pid) == before)
             #expect(try server.version() == "1")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `restart-app without a path asks on a terminal which app it is to be`() throws {
+            let place = try Place()
+            for name in ["blog", "shop"] { _ = try place.copyApp(.python, as: name) }
+            let server = try TestServer(
+                serverFile: """
+                    apps:
+                      blog: {root: \(place.path)/blog, server_names: [blog.test], prestart: true, min_instances: 1}
+                      shop: {root: \(place.path)/shop, server_names: [shop.test], prestart: true, min_instances: 1}
+                    """, in: place)
+            try server.start()
+            func pid(_ name: String) throws -> Int32? {
+                let live = try server.appStatus(name).generations.first { $0.state == .live }
+                return live?.workers.first { $0.state == "available" }?.pid
+            }
+            try eventually("both apps", within: .seconds(30), evidence: { server.log }) {
+                try pid("blog") != nil && pid("shop") != nil
+            }
+            let (blog, shop) = (try pid("blog"), try pid("shop"))
+            let command = [try tool("passenger-config", in: place), "restart-app"]
+
+            let left = try TerminalProgram(command, environment: server.environment)
+            let mode = left.mode
+            try left.wait(for: "the menu") { $0.isAlternate && $0.text.contains("   Cancel") }
+            #expect(
+                left.screen.lines.filter { !$0.isEmpty }.map { $0.trimmed }
+                    == [
+                        "Please select the application to restart.",
+                        "Arrow keys and Enter. Without this menu: passenger-config restart-app --help",
+                        "‣ \(place.path)/blog (production)", "\(place.path)/shop (production)", "Cancel",
+                    ])
+            left.type("q")
+            #expect(try left.waitForEnd() == 1)
+            #expect(!left.screen.isAlternate && left.screen.hasCursor && left.mode == mode)
+            #expect(left.screen.text.contains("Nothing was restarted.") && !left.screen.overflows)
+
+            let chosen = try TerminalProgram(command, environment: server.environment)
+            try chosen.wait(for: "the menu") { $0.text.contains("‣ \(place.path)/blog") }
+            chosen.type("\u{1B}[B")
+            try chosen.wait(for: "the second app") { $0.text.contains("‣ \(place.path)/shop") }
+            chosen.type("\r")
+            #expect(try chosen.waitForEnd(within: .seconds(30)) == 0, "\(chosen.screen.text)")
+            #expect(chosen.screen.text.contains("Restarting \(place.path)/shop"), "\(chosen.screen.text)")
+            try eventually("another worker of shop") { try pid("shop").map { $0 != shop } ?? false }
+            #expect(try pid("blog") == blog)
             try server.stop()
         }
 

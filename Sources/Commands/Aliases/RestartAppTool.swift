@@ -4,6 +4,7 @@ import ArgumentParser
 import Glibc
 import Linux
 import Model
+import Terminal
 
 /// `passenger-config restart-app`.
 struct RestartAppTool: ParsableCommand {
@@ -11,7 +12,8 @@ struct RestartAppTool: ParsableCommand {
         commandName: "restart-app", abstract: "Restart apps by their paths, or one by its name.",
         discussion: """
             Returns when new workers have the traffic, or have failed: then the old ones go on serving, and the exit status \
-            is 1. No request is lost either way, with --rolling-restart and without.
+            is 1. No request is lost either way, with --rolling-restart and without. With neither a path nor a name, on a \
+            terminal, it asks which app.
             """)
 
     @Argument(help: "Apps whose paths begin with this; '.' is the working directory.")
@@ -32,10 +34,17 @@ struct RestartAppTool: ParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func validate() throws {
-        guard (path == nil) != (name == nil) else {
-            throw ValidationError("Pass either the beginning of a path, or --name.")
+        guard path == nil || name == nil else {
+            throw ValidationError("Pass either an app path prefix or an app group name (--name), not both.")
+        }
+        guard !isAsking || (ChoiceScreen.isThere && !global.json) else {
+            throw ValidationError(
+                "Please pass either an app path prefix or an app group name (--name): there is no terminal to choose one on."
+            )
         }
     }
+
+    private var isAsking: Bool { path == nil && name == nil }
 
     func run() throws {
         let context = CommandContext(global)
@@ -50,7 +59,19 @@ struct RestartAppTool: ParsableCommand {
             if ignoreAppNotRunning { return context.console.error(notFound.message) }
             throw notFound
         }
-        try restart(found, context)
+        try restart(isAsking ? [choose(found, context)] : found, context)
+    }
+
+    private func choose(_ found: [Found], _ context: CommandContext) throws -> Found {
+        let menu = ChoiceMenu(
+            title: "Please select the application to restart.",
+            tip: "Arrow keys and Enter. Without this menu: passenger-config restart-app --help",
+            choices: found.map(\.group))
+        guard let index = try ChoiceScreen.ask(menu, context.console.output) else {
+            context.console.error("Nothing was restarted.")
+            throw ExitCode(1)
+        }
+        return found[index]
     }
 
     private func missing(_ all: [InstanceRecord]) throws(ControlError) -> ControlError {
@@ -59,11 +80,13 @@ struct RestartAppTool: ParsableCommand {
     }
 
     private var notFound: ControlError {
+        guard !isAsking else { return ControlError(.unknownApp, "There is no app that could be restarted.") }
         let which = name.map { "with the name \"\($0)\"" } ?? "whose path begins with \(path ?? "")"
         return ControlError(.unknownApp, "No app is running \(which).", hint: "See: passenger-status")
     }
 
-    private typealias Found = (target: AppTarget, app: AppSummary)
+    /// `group`: as `passenger-status` names it.
+    private typealias Found = (target: AppTarget, app: AppSummary, group: String)
 
     /// Of servers that know us, the apps that are ours to see. That another user's server refuses us is told if nothing else
     /// is found: the app may be there.
@@ -83,10 +106,10 @@ struct RestartAppTool: ParsableCommand {
                 refusal = error
             }
         }
-        let chosen = visible.filter { matches($0.app, group: $0.group) }
+        let chosen = isAsking ? visible : visible.filter { matches($0.app, group: $0.group) }
         let found = chosen.isEmpty ? visible.filter { holds($0.app) } : chosen
         if found.isEmpty, visible.isEmpty, !ignoreAppNotRunning, let refusal { throw refusal }
-        return found.map { (AppTarget(client: $0.client, app: $0.app.name), $0.app) }
+        return found.map { (AppTarget(client: $0.client, app: $0.app.name), $0.app, $0.group) }
     }
 
     private func matches(_ app: AppSummary, group: String) -> Bool {
@@ -109,7 +132,7 @@ struct RestartAppTool: ParsableCommand {
 
     private func restart(_ found: [Found], _ context: CommandContext) throws {
         var last: (any Error)?
-        for (target, app) in found {
+        for (target, app, _) in found {
             do {
                 if !global.json { context.console.line("Restarting \(app.root)") }
                 var request = RestartRequest()
