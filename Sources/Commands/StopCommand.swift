@@ -24,8 +24,10 @@ struct StopCommand: ParsableCommand {
         let instance = try context.target(target, acceptsOnlyInstance: true).instance
         // Opened first: it names this process for good, also when its pid is another's by the time it is waited for.
         guard let process = try? pidfdOpen(pid: instance.pid) else { return try tell(instance, context) }
+        let begun = monotonicNow()
         let needed = try ask(instance, process.number)
-        guard hasEnded(process.number, within: timeout?.duration ?? needed) else {
+        let left = timeout.map { max(.zero, begun + $0.duration - monotonicNow()) }
+        guard hasEnded(process.number, within: left ?? needed) else {
             throw ControlError(
                 .timedOut, "Server \"\(instance.name)\" (pid \(instance.pid)) still runs.",
                 hint: "Wait longer with --timeout, or do not wait for requests with --now.")
@@ -36,13 +38,22 @@ struct StopCommand: ParsableCommand {
     private static let usualTime = Duration.seconds(60)
     /// Beyond what its settings give it.
     private static let spareTime = Duration.seconds(15)
+    /// After which a core that has not answered is taken to hang. Asked twice, it hurries: so not too soon, unless that is wanted.
+    private static let patience = Duration.seconds(30)
+    private static let patienceInHurry = Duration.seconds(5)
+
+    /// Most of the time that the command has is for the end.
+    private var patience: Duration {
+        let usual = now ? Self.patienceInHurry : Self.patience
+        return timeout.map { min(usual, $0.duration / 4) } ?? usual
+    }
 
     /// Returns how long it may take.
     private func ask(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) -> Duration {
         var request = StopRequest()
         request.hurry = now
         do throws(ControlError) {
-            let accepted = try AdminClient(socketPath: instance.adminSocket).stop(request)
+            let accepted = try AdminClient(socketPath: instance.adminSocket, timeout: patience).stop(request)
             let seconds = min(max(accepted.withinSeconds ?? 0, 0), 1e9)
             return max(Self.usualTime, .milliseconds(Int64(seconds * 1000)) + Self.spareTime)
         } catch {
@@ -53,7 +64,8 @@ struct StopCommand: ParsableCommand {
         }
     }
 
-    /// For a server whose core does not answer: the supervisor takes SIGTERM itself. The record is the core's, which
+    /// For a server whose core does not answer: the supervisor takes SIGTERM itself, and a second signal as haste; of two that are the
+    /// same it might see one. The record is the core's, which
     /// could name any process in it: only the one that listens for the server is signalled, as the kernel says.
     private func signal(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) {
         // Nobody listens any more: it is on its way out, asked by us or by somebody else.
@@ -66,6 +78,7 @@ struct StopCommand: ParsableCommand {
         }
         do throws(SystemError) {
             try pidfdSendSignal(process, SIGTERM)
+            if now { try pidfdSendSignal(process, SIGINT) }
         } catch {
             guard error.errno != ESRCH else { return }
             throw ControlError(.failed, "Server \"\(instance.name)\" cannot be signalled: \(error).")
