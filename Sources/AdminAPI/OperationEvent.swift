@@ -9,7 +9,7 @@ package enum OperationEvent: Sendable, Equatable {
     case stepFinished(step: String, seconds: Double, failure: String? = nil)
     /// One line of a command's output, without its newline.
     case output(step: String, line: String)
-    /// Takes the place of the one before on a terminal: `received 120 of 300 objects`.
+    /// Takes the place of the one before on a terminal: `40% (120 of 300 objects)`.
     case progress(step: String, text: String)
     /// All traffic goes to `release` now.
     case switched(release: String?, milliseconds: Double)

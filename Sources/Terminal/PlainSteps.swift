@@ -7,6 +7,7 @@ package struct PlainSteps: StepRenderer {
     private let showsOutput: Bool
     private let reminder: Duration
     private var title: String?
+    private var detail = ""
     private var since = Instant.zero
     private var reminded = Instant.zero
 
@@ -20,6 +21,7 @@ package struct PlainSteps: StepRenderer {
         switch event {
         case .started(let title):
             self.title = title.showable
+            detail = ""
             since = now
             reminded = now
             return showsOutput ? "\(title.showable) ...\n" : ""
@@ -30,7 +32,9 @@ package struct PlainSteps: StepRenderer {
             let mark = Style.bad.applied(to: "failed", traits)
             return "\(mark)  \(title ?? "") (\(time)): \(failure.showable)\n"
         case .output(let line): return showsOutput ? "        \(line.showable)\n" : ""
-        case .progress: return ""
+        case .progress(let text):
+            detail = ", \(text.showable)"
+            return ""
         case .note(let note): return line(note)
         case .warning(let text): return line(.warning(text))
         case .alarm(let text): return line(.alarm(text))
@@ -45,7 +49,7 @@ package struct PlainSteps: StepRenderer {
     package mutating func tick(at now: Instant) -> String {
         guard let title, now - reminded >= reminder else { return "" }
         reminded = now
-        return "...     \(title) (\(HumanFormat.duration(seconds: (now - since).inSeconds)))\n"
+        return "...     \(title) (\(HumanFormat.duration(seconds: (now - since).inSeconds))\(detail))\n"
     }
 
     package mutating func end(at now: Instant) -> String { "" }

@@ -30,6 +30,13 @@ struct TableTests {
         }
     }
 
+    @Test func `Characters are counted, and not their bytes`() {
+        var table = Table([.init("A"), .init("B")])
+        table.add(["äöü€", "x"])
+        table.add(["1234", "e\u{301}  "])
+        #expect(table.lines(.plain) == ["A     B", "äöü€  x", "1234  e\u{301}"])
+    }
+
     @Test func `Cells cannot bring their own escape sequences`() {
         var table = Table([.init("A")])
         table.add(["\u{1B}[2Jx\ny"])
@@ -109,6 +116,15 @@ struct PlainStepsTests {
         #expect(steps.tick(at: seconds(30)) == "...     build (30.0 s)\n")
         #expect(steps.tick(at: seconds(31)) == "")
         #expect(steps.tick(at: seconds(60)) == "...     build (1 m 00 s)\n")
+    }
+
+    @Test func `A long step says how far it is`() {
+        var steps = PlainSteps(.plain, reminder: .seconds(30))
+        _ = steps.show(.started(title: "fetch"), at: seconds(0))
+        #expect(steps.show(.progress(text: "40% (2 of 5 objects)"), at: seconds(1)) == "")
+        #expect(steps.tick(at: seconds(30)) == "...     fetch (30.0 s, 40% (2 of 5 objects))\n")
+        _ = steps.show(.started(title: "build"), at: seconds(31))
+        #expect(steps.tick(at: seconds(61)) == "...     build (30.0 s)\n")
     }
 
     @Test func `Output is shown when asked for`() {

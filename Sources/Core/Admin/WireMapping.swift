@@ -58,9 +58,7 @@ extension AdminAPI.OperationEvent {
         switch event {
         case .stepStarted(let step, let title): self = .stepStarted(step: step.rawValue, title: title)
         case .output(let step, let line): self = .output(step: step.rawValue, line: line)
-        case .progress(let step, let progress):
-            let total = progress.total.map { " of \($0)" } ?? ""
-            self = .progress(step: step.rawValue, text: "\(progress.done)\(total) \(progress.unit)")
+        case .progress(let step, let progress): self = .progress(step: step.rawValue, text: progress.text)
         case .stepFinished(let step, let nanoseconds, let failure):
             self = .stepFinished(step: step.rawValue, seconds: Double(nanoseconds) / 1e9, failure: failure)
         case .switched(let release, let nanoseconds):

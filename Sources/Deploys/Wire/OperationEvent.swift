@@ -41,6 +41,14 @@ package struct StepProgress: Sendable, Equatable, Codable {
         self.total = total
         self.unit = unit
     }
+
+    /// `40% (120 of 300 objects)`, never 100% before it is all; `120 objects` while nobody knows how many there are.
+    package var text: String {
+        guard let total, total > 0 else { return "\(done) \(unit)" }
+        // In full width: the numbers come from a process that may say anything.
+        let percent = total.dividingFullWidth(100.multipliedFullWidth(by: min(max(done, 0), total))).quotient
+        return "\(percent)% (\(done) of \(total) \(unit))"
+    }
 }
 
 package enum NoticeLevel: String, Sendable, Codable { case info, warning, alarm }

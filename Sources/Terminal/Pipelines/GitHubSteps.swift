@@ -16,8 +16,7 @@ package struct GitHubSteps: StepRenderer {
             return close() + GitHubCommand.group(title) + plain.show(event, at: now)
         case .finished: return close() + safe(plain.show(event, at: now))
         case .output(let line): return "\(GitHubCommand.harmless(line))\n"
-        case .progress: return ""
-        case .note: return safe(plain.show(event, at: now))
+        case .progress, .note: return safe(plain.show(event, at: now))
         case .warning(let text): return GitHubCommand.warning(title: "passenger", text)
         case .alarm(let text): return GitHubCommand.error(title: "passenger", text)
         }
