@@ -229,6 +229,13 @@ final class FakeBuilder: ReleaseBuilding {
         var older: Set<String> = []
         var onDisk: [ReleaseLocation] = []
         var current: String?
+        /// What another tool has left there.
+        var takeover: Takeover?
+        var sharedLinks = SharedLinks()
+        /// Where `current` leads to for somebody who has moved it.
+        var place: CurrentPlace?
+        /// What was to be linked, last.
+        var shared: [String] = []
         /// Releases that cannot be deleted: files of another user's.
         var stubborn: Set<DeployNumber> = []
     }
@@ -275,17 +282,31 @@ final class FakeBuilder: ReleaseBuilding {
         state.withLock { $0.onDisk.append(location) }
         return location
     }
-    func link(_ release: ReleaseLocation, shared: [String]) async throws(DeployFailure) { try call("link") }
+    func link(_ release: ReleaseLocation, shared: [String]) async throws(DeployFailure) {
+        state.withLock { $0.shared = shared }
+        try call("link")
+    }
+    func currentPlace() async throws(DeployFailure) -> CurrentPlace {
+        state.withLock { $0.place ?? $0.current.map { .release($0) } ?? .nowhere }
+    }
+    func takeover() async throws(DeployFailure) -> Takeover? { state.withLock { $0.takeover } }
+    func sharedLinks(in release: ReleaseLocation) async throws(DeployFailure) -> SharedLinks {
+        state.withLock { $0.sharedLinks }
+    }
     func seal(_ release: ReleaseLocation) async throws(DeployFailure) { try call("seal") }
     func moveCurrent(to release: ReleaseLocation) async throws(DeployFailure) {
         try call("moveCurrent")
-        state.withLock { $0.current = release.label.name }
+        state.withLock { state in
+            state.current = release.label.name
+            state.place = nil
+        }
     }
     func releases() async throws(DeployFailure) -> [ReleaseLocation] { state.withLock { $0.onDisk } }
     func prune(_ releases: [ReleaseLocation]) async -> [DeployNumber] {
         state.withLock { state in
             let going = releases.filter { !state.stubborn.contains($0.label.number) }
-            state.onDisk.removeAll { going.contains($0) }
+            let gone = Set(going.map(\.directory))
+            state.onDisk.removeAll { gone.contains($0.directory) }
             state.calls.append("prune \(releases.map(\.label.name).joined(separator: " "))")
             return going.map(\.label.number)
         }

@@ -14,9 +14,21 @@ import Testing
     @Test(arguments: [
         "", "42", "42-", "-9be0d13", "0-9be0d13", "042-9be0d13", "42-9be0d1", "42-9be0d13a", "42-9BE0D13",
         "42-9be0d13-x",
+        "2026112910300", "202611291030000", "2026112910300a", "+0261129103000", " 2026112910300", "٢٠٢٦١١٢",
         "4x-9be0d13", ".tmp-42-9be0d13", "99999999999999999999-9be0d13", "+1-9be0d13", "1-9be0d1g",
     ])
     func nothingElseIsAReleaseName(text: String) { #expect(ReleaseName(text) == nil) }
+
+    @Test func aMomentIsCapistranosName() throws {
+        let name = try #require(ReleaseName("20261129103000"))
+        #expect(name.description == "20261129103000" && name.number == nil && name.moment == "20261129103000")
+        // Theirs are older than all of ours.
+        let ours = try #require(ReleaseName("1-9be0d13"))
+        let older = try #require(ReleaseName("20261129102959"))
+        #expect([ours, name, older].sorted() == [older, name, ours])
+        #expect(ours.moment == nil && ours.number == DeployNumber(1))
+        #expect(FileName.temporary(.removal, of: name).description.hasPrefix(".trash-20261129103000-"))
+    }
 
     @Test func releasesAreOrderedByNumberAndNotByText() {
         let names = ["10-9be0d13", "9-9be0d13", "100-0000000"].compactMap { ReleaseName($0) }
@@ -31,7 +43,8 @@ import Testing
         let requests: [BuilderRequest] = [
             .prepareRoot(root: "/srv/a b"), .fetch(root: "/r", url: "git@host:x.git", ref: nil),
             .checkout(root: "/r", number: DeployNumber(3), commit: commit),
-            .link(root: "/r", release: name, shared: ["log/", "ü.env"]), .prune(root: "/r", keep: [name]), .cancel,
+            .link(root: "/r", release: try #require(ReleaseName("20261129103000")), shared: ["log/", "ü.env"]),
+            .prune(root: "/r", keep: [name]), .cancel,
         ]
         var lines = LineBuffer()
         let bytes = try requests.flatMap { try BuilderWire.encode($0) }

@@ -1,5 +1,6 @@
 import AppConfig
 import Deploys
+import Foundation
 import Model
 import Pool
 import Releases
@@ -96,9 +97,43 @@ actor BuilderClient: ReleaseBuilding {
         guard case .releases(let names) = try await ask(.listReleases(root: root)) else { throw Self.nonsense }
         return names.map { name in
             ReleaseLocation(
-                label: ReleaseLabel(number: name.number, name: "\(name)", revision: name.shortCommit),
-                directory: "\(root)/releases/\(name)")
+                label: ReleaseLabel(
+                    number: name.number ?? DeployNumber(0), name: "\(name)", revision: name.shortCommit ?? ""),
+                directory: directory(of: name))
         }
+    }
+
+    private func directory(of name: ReleaseName) -> String { "\(root)/releases/\(name)" }
+
+    func currentPlace() async throws(DeployFailure) -> CurrentPlace {
+        guard case .current(let link) = try await ask(.readCurrent(root: root)) else { throw Self.nonsense }
+        switch link {
+        case .missing: return .nowhere
+        case .release(let name): return .release("\(name)")
+        case .foreign(let target): return .elsewhere(target)
+        case .notALink: return .elsewhere("a directory")
+        }
+    }
+
+    // MARK: What another tool has deployed
+
+    func takeover() async throws(DeployFailure) -> Takeover? {
+        guard case .capistrano(let finding) = try await ask(.readCapistrano(root: root)) else { throw Self.nonsense }
+        guard case .takeover(let found) = finding else { return nil }
+        let releases = found.releases.map { release in
+            Takeover.Release(
+                name: "\(release.name)", directory: directory(of: release.name), commit: release.commit,
+                branch: release.branch, deployer: release.deployer, madeAt: release.name.madeAt,
+                isWithdrawn: release.isWithdrawn)
+        }
+        return Takeover(
+            tool: "Capistrano", releases: releases, live: "\(found.current)", warnings: found.warnings)
+    }
+
+    func sharedLinks(in release: ReleaseLocation) async throws(DeployFailure) -> SharedLinks {
+        let request = BuilderRequest.findSharedLinks(root: root, release: try name(of: release))
+        guard case .sharedLinks(let found) = try await ask(request) else { throw Self.nonsense }
+        return SharedLinks(paths: found.paths, others: found.others, isCut: found.isCut)
     }
 
     func prune(_ releases: [ReleaseLocation]) async -> [DeployNumber] {
@@ -179,4 +214,18 @@ actor BuilderClient: ReleaseBuilding {
     }
 
     private static let nonsense = DeployFailure(.internalError, "the release builder gave an answer of another kind")
+}
+
+extension ReleaseName {
+    /// Of one of Capistrano's, when its digits are a moment.
+    fileprivate var madeAt: Date? {
+        guard let moment else { return nil }
+        let digits = moment.utf8.map { Int($0) - 48 }
+        func number(_ range: Range<Int>) -> Int { digits[range].reduce(0) { $0 * 10 + $1 } }
+        var parts = DateComponents(calendar: Calendar(identifier: .gregorian), timeZone: TimeZone(secondsFromGMT: 0))
+        (parts.year, parts.month, parts.day) = (number(0..<4), number(4..<6), number(6..<8))
+        (parts.hour, parts.minute, parts.second) = (number(8..<10), number(10..<12), number(12..<14))
+        guard parts.isValidDate else { return nil }
+        return parts.date
+    }
 }

@@ -132,14 +132,22 @@ package struct ReleaseLedger: Sendable {
         if let live { kept.insert(live) }
         if let pending { kept.insert(pending.number) }
         kept.formUnion(unfinished.map(\.number))
-        let there = records.filter { record in onDisk.contains { $0.label.number == record.number } }
+        // By name first: what was taken over has its number from the journal alone.
+        let found = onDisk.compactMap { location -> (location: ReleaseLocation, record: DeployRecord)? in
+            let named = records.first { $0.release?.label.name == location.label.name }
+            let record = named ?? records.first { $0.number == location.label.number }
+            return record.map {
+                ($0.release?.label.name == location.label.name ? $0.release ?? location : location, $0)
+            }
+        }
+        let numbers = Set(found.map(\.record.number))
+        let there = records.filter { numbers.contains($0.number) }
         let good = there.filter { $0.wasStable && !$0.isWithdrawn }
         let bad = there.filter {
             ($0.isWithdrawn || !$0.wasStable) && $0.state != .pending && !kept.contains($0.number)
         }
         kept.formUnion(good.suffix(max(keep, 1)).map(\.number))
         kept.formUnion(bad.suffix(1).map(\.number))
-        let known = Set(there.map(\.number))
-        return onDisk.filter { known.contains($0.label.number) && !kept.contains($0.label.number) }
+        return found.filter { !kept.contains($0.record.number) }.map(\.location)
     }
 }

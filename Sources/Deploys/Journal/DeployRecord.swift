@@ -70,6 +70,8 @@ package struct DeployRecord: Sendable, Equatable, Codable {
     package var isWithdrawn = false
     /// The release's directory is gone.
     package var isPruned = false
+    /// The tool that made this release, before the root was ours.
+    package var takenOverFrom: String?
 
     package init(number: DeployNumber, request: DeployRequest, requestedAt: Date) {
         self.number = number

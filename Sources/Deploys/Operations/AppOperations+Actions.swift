@@ -112,7 +112,10 @@ extension AppOperations {
         let before = currentMove
         currentMove = Task {
             await before?.value  // two moves in a row end with the later one
-            do throws(DeployFailure) { try await builder.moveCurrent(to: release) } catch {
+            do throws(DeployFailure) {
+                try await builder.moveCurrent(to: release)
+                self.foreignCurrent = nil
+            } catch {
                 log?.append(.notice(.warning, "`current` was not moved: \(error.summary)"))
                 self.parts.logger.warning("current was not moved", metadata: ["error": "\(error.summary)"])
             }

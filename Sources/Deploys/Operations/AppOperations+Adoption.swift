@@ -25,6 +25,14 @@ extension AppOperations {
         return Adoption(live: found.number, standby: standby?.code.generation)
     }
 
+    /// What serves in place is the release that is live by the journal: its root has been taken over since. Before `start`, which then
+    /// boots nothing; a restart gives the release a path of its own.
+    package func goOn(with generation: GenerationNumber, _ settings: AppSettings) async {
+        await loadOnce()
+        guard live == nil, let release = startTarget else { return }
+        live = BootedCode(generation: generation, release: release, settings: settings)
+    }
+
     private func adoptInPlace(_ record: AppRecord) -> Adoption? {
         guard let found = record.generations.first(where: { $0.number == record.live }), found.spec.release == nil
         else { return nil }

@@ -48,6 +48,7 @@ extension AppOperations {
         } else {
             forecast.notes.append("as the live release's Passengerfile has it; the new one's may say something else")
         }
+        forecast.notes += await takeoverNotes(shared: deploy.shared)
         if deploy.irreversible { forecast.notes.append("irreversible: it would not be rolled back automatically") }
         do throws(DeployFailure) { try await checkCommit(commit, request) } catch { forecast.obstacles.append(error) }
         if let freeze = liveRecord.lock {

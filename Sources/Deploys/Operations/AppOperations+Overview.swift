@@ -30,7 +30,7 @@ extension AppOperations {
                     requester: ticket.request.requester, since: ticket.since, step: nil, outcome: nil)
             },
             freeze: liveRecord.lock, lastOutcome: lastOutcome,
-            warnings: startProblems + [parts.journal?.failure?.summary].compactMap { $0 })
+            warnings: startProblems + [foreignCurrent, parts.journal?.failure?.summary].compactMap { $0 })
     }
 
     /// Configuration of what is live.

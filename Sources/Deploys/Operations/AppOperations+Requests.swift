@@ -163,7 +163,9 @@ extension AppOperations {
         self.run = run
         parts.logger.info("\(ticket.request.kind.rawValue) begins", metadata: ["by": "\(ticket.request.requester)"])
         switch ticket.request {
-        case .deploy(let request): openRecord(request)
+        case .deploy(let request):
+            tellTakeover(ticket.log)
+            openRecord(request)
         case .resume(let number, _): reopenRecord(number)
         case .rollback, .restart: break
         }

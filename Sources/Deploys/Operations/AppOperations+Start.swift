@@ -99,7 +99,9 @@ extension AppOperations {
         if let builder = parts.builder, let releases = try? await builder.releases() {
             numbersOnDisk += releases.map(\.label.number)  // an unreadable root is reported by what needs it
         }
+        if isTakeoverDue { await takeOver() }
         highestNumber = DeployNumber(ledger.nextNumber(onDisk: numbersOnDisk).rawValue - 1)
+        await lookAtCurrent()
     }
 
     /// Once. Only what the state directory says: it takes no other process.
@@ -111,7 +113,8 @@ extension AppOperations {
         for problem in loaded.problems { parts.logger.error("journal", metadata: ["problem": "\(problem)"]) }
         for record in loaded.records { records[record.number] = record }
         liveRecord = loaded.live ?? LiveRecord()
-        if loaded.isLiveLost { recoverLive() }
+        isTakeoverDue = TakeoverPlan.isDue(records.values, loaded)
+        if loaded.isLiveLost, !isTakeoverDue { recoverLive() }
         numbersOnDisk = loaded.unreadable
         if takesOver() { judgeUnfinished() }
         claimCommands()

@@ -94,6 +94,7 @@ extension AppOperations {
     private func fetch(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
         guard let builder = parts.builder, let request = deployRequest(of: run) else { throw .cancelled }
         try await builder.prepareRoot()
+        await reportCurrent(run)
         let settings = try await parts.settings.deploySettings()
         try check(request, against: settings)
         if request.isArchive == true { return .fetched(repository: AppOperations.archive, settings) }
@@ -181,6 +182,7 @@ extension AppOperations {
     private func link(_ run: OperationRun) async throws(DeployFailure) -> AppSettings {
         let (builder, release) = try place(run)
         let settings = try await parts.settings.settings(release: release)
+        try await checkShared(settings.deploy.shared, run.ticket.log)
         try await builder.link(release, shared: settings.deploy.shared)
         return settings
     }
@@ -188,6 +190,7 @@ extension AppOperations {
     // MARK: Generations
 
     private func readSettings(_ run: OperationRun) async throws(DeployFailure) -> AppSettings {
+        if run.ticket.request.kind == .restart { await reportCurrent(run) }
         do throws(DeployFailure) {
             return try await parts.settings.settings(release: run.release)
         } catch {

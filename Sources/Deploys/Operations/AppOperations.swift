@@ -70,6 +70,12 @@ package actor AppOperations {
     var numbersOnDisk: [DeployNumber] = []
     /// From the start: damaged files, a configuration that could not be used.
     var startProblems: [String] = []
+    /// Nothing was deployed here yet: what another tool has left may be taken over.
+    var isTakeoverDue = false
+    /// That `current` was moved by another tool.
+    var foreignCurrent: String?
+    /// Of a takeover, for the deploys that come first.
+    var takeoverWarnings: [String] = []
     var lastOutcome: OperationOutcome?
     private var nextOperation = 0
     /// The last move of `current` that was begun.

@@ -59,8 +59,15 @@ package protocol ReleaseBuilding: Sendable {
     func seal(_ release: ReleaseLocation) async throws(DeployFailure)
     /// Moves the `current` link. Traffic does not depend on it.
     func moveCurrent(to release: ReleaseLocation) async throws(DeployFailure)
-    /// Releases that are there (sealed or not), for numbering and retention.
+    /// Where `current` leads to now, whoever moved it.
+    func currentPlace() async throws(DeployFailure) -> CurrentPlace
+    /// Releases that are there (sealed or not), for numbering and retention. Of one that no deploy made the number is 0: the journal
+    /// knows it by its name.
     func releases() async throws(DeployFailure) -> [ReleaseLocation]
+    /// What a root that Capistrano deployed to would begin with; nil when it is no such root. Changes nothing.
+    func takeover() async throws(DeployFailure) -> Takeover?
+    /// Where a release has links into `shared/`, whoever made them.
+    func sharedLinks(in release: ReleaseLocation) async throws(DeployFailure) -> SharedLinks
     /// Deletes what it can of these; a release that a process still uses is left. Returns what is gone.
     func prune(_ releases: [ReleaseLocation]) async -> [DeployNumber]
 }

@@ -29,7 +29,7 @@ struct CheckoutRecords: ~Copyable {
         var record = record
         record.boot = CheckoutRecords.boot()
         guard !record.boot.isEmpty, clockHasPassed(record.newestChange) else { return }
-        let temporary = FileName.temporary(.checkout, number: name.number)
+        let temporary = FileName.temporary(.checkout, of: name)
         let bytes = record.encoded()
         try bytes.withUnsafeBufferPointer { (bytes) throws(BuilderFailure) in
             _ = try directory.createFile(temporary, mode: 0o600, contents: UnsafeRawBufferPointer(bytes))

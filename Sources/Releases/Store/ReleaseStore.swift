@@ -19,19 +19,15 @@ struct ReleaseStore {
     func current(_ root: borrowing DeployRoot) throws(BuilderFailure) -> CurrentLink {
         guard let found = try root.directory.status(DeployRoot.currentName) else { return .missing }
         guard found.isLink else { return .notALink }
-        let target = try root.directory.readLink(DeployRoot.currentName)
-        // Ours are relative; a person's may be absolute and mean the same.
-        for prefix in ["releases/", "\(root.path)/releases/"] where target.hasPrefix(prefix) {
-            if let name = ReleaseName(String(target.dropFirst(prefix.count))) { return .release(name) }
-        }
-        return .foreign(target: target)
+        let link = ReleaseLink(try root.directory.readLink(DeployRoot.currentName), in: root.directory)
+        return link.release.map { .release($0) } ?? .foreign(target: link.target)
     }
 
     /// A new link is made beside `current` and renamed over it: nobody ever finds it missing or half-made.
     func moveCurrent(_ root: borrowing DeployRoot, to name: ReleaseName) throws(BuilderFailure) {
         try root.requireNoRealCurrent()
         _ = try root.release(name)
-        let temporary = FileName.temporary(.currentLink, number: name.number)
+        let temporary = FileName.temporary(.currentLink, of: name)
         try root.directory.makeLink(temporary, target: Array("releases/\(name)".utf8))
         do throws(BuilderFailure) {
             try root.directory.rename(temporary, to: DeployRoot.currentName, in: root.directory)
@@ -56,7 +52,7 @@ struct ReleaseStore {
             throw BuilderFailure(.noSuchRelease, "there is no release \(name)", path: "releases/\(name)")
         }
         // Renamed first: however the deletion ends, no half release is left under a name that could be rolled back to.
-        let trash = FileName.temporary(.removal, number: name.number)
+        let trash = FileName.temporary(.removal, of: name)
         try releases.rename(FileName(name), to: trash, in: releases)
         do throws(BuilderFailure) {
             try releases.sync()
@@ -70,13 +66,14 @@ struct ReleaseStore {
         try releases.removeTree(trash)
     }
 
-    /// Retention. Never fails for what it could not delete: a clean-up does not decide a deploy's result.
+    /// Deletes of the releases that deploys made those that are not to be kept: of Capistrano's, each is named by who wants it gone.
+    /// Never fails for what it could not delete: a clean-up does not decide a deploy's result.
     func prune(_ root: borrowing DeployRoot, keep: [ReleaseName]) throws(BuilderFailure) -> [ReleaseName] {
         var kept = Set(keep)
         if case .release(let name) = try current(root) { kept.insert(name) }
         let used = ProcessUse.releases(of: root.path)
         var removed: [ReleaseName] = []
-        for name in try list(root) where !kept.contains(name) {
+        for name in try list(root) where name.number != nil && !kept.contains(name) {
             if let pid = used[name] {
                 events.note("release \(name) is kept: process \(pid) runs in it")
                 continue

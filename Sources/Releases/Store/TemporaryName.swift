@@ -8,9 +8,15 @@ extension FileName {
         case currentLink = ".current-"
     }
 
-    static func temporary(_ purpose: Purpose, number: DeployNumber) -> FileName {
+    static func temporary(_ purpose: Purpose, number: DeployNumber) -> FileName { temporary(purpose, "\(number)") }
+
+    static func temporary(_ purpose: Purpose, of release: ReleaseName) -> FileName {
+        temporary(purpose, release.number.map { "\($0)" } ?? "\(release)")
+    }
+
+    private static func temporary(_ purpose: Purpose, _ what: String) -> FileName {
         let random = String(UInt64.random(in: 0 ... .max), radix: 36)
-        return FileName(made: "\(purpose.rawValue)\(number)-\(random)")
+        return FileName(made: "\(purpose.rawValue)\(what)-\(random)")
     }
 
     func has(_ purpose: Purpose) -> Bool { hasPrefix(purpose.rawValue) }

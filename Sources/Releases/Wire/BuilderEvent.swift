@@ -25,6 +25,8 @@ package enum BuilderResult: Codable, Sendable, Equatable {
     case removed([ReleaseName])
     case environment(EnvironmentText)
     case imported(CommitID)
+    case capistrano(CapistranoFinding)
+    case sharedLinks(SharedLinksFound)
 }
 
 package struct CommitInfo: Codable, Sendable, Equatable {

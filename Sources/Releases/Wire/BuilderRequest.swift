@@ -29,7 +29,11 @@ package enum BuilderRequest: Codable, Sendable, Equatable {
     case listReleases(root: String)
     /// Answer: `.current`.
     case readCurrent(root: String)
-    /// Deletes every release that is not named, is not `current` and is not in use by a process. Failures are warnings.
+    /// What of a root that Capistrano deployed to would become releases; changes nothing. Answer: `.capistrano`.
+    case readCapistrano(root: String)
+    /// Where a release has links into `shared/`, whoever made them. Answer: `.sharedLinks`.
+    case findSharedLinks(root: String, release: ReleaseName)
+    /// Deletes every release of a deploy that is not named, is not `current` and is not in use by a process. Failures are warnings.
     /// Answer: `.removed`.
     case prune(root: String, keep: [ReleaseName])
     /// Deletes what interrupted checkouts and removals left behind. Failures are warnings. Answer: `.done`.
