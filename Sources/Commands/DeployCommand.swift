@@ -1,7 +1,10 @@
 import AdminAPI
 import AdminClient
+import AppConfig
 import ArgumentParser
+import Glibc
 import Model
+import Releases
 
 struct DeployCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -81,6 +84,7 @@ struct DeployCommand: ParsableCommand {
     func run() throws {
         let context = CommandContext(global)
         if let host { return try deploy(on: RemoteHost(host), context) }
+        if dryRun, let preview = try takeoverPreview(context) { return try preview.show(context) }
         let server = try findServer(context)
         let app = try AppTarget(server)
         if dryRun { return try showPlan(server, app, context) }
@@ -145,7 +149,9 @@ struct DeployCommand: ParsableCommand {
         } catch {
             let mayStart = error.code == .notRunning && target.app == nil && global.instance == nil
             guard mayStart else { throw error }
-            let root = Paths.resolved(target.root ?? ".")
+            if let server = servedThroughCurrent(context) {
+                return try Changeover(server: server, root: root).run(context)
+            }
             guard repo != nil || archive != nil || Paths.isDeployRoot(root) else {
                 throw ControlError(
                     .notRunning, "\(root) is neither served by a running server nor a deploy root.",
@@ -154,5 +160,24 @@ struct DeployCommand: ParsableCommand {
             return try TransientServer.start(
                 root: root, repo: repo.map(Paths.repository), environment: context.environment)
         }
+    }
+
+    /// Also from inside a release.
+    private var root: String { AppLocation.root(of: Paths.resolved(target.root ?? ".")) }
+
+    /// A server that serves, in place, what the root's `current` leads to: as Capistrano's users have it.
+    private func servedThroughCurrent(_ context: CommandContext) -> InstanceRecord? {
+        guard !Paths.isDeployRoot(root) else { return nil }
+        return context.registry.instances().first { server in server.apps.contains { $0.root == "\(root)/current" } }
+    }
+
+    /// `--dry-run` of a deploy that would take a root over first; nil when it would not.
+    private func takeoverPreview(_ context: CommandContext) throws -> TakeoverPreview? {
+        // What is served as it is may be nobody's to look into but the server's.
+        guard target.app == nil, global.instance == nil, (try? context.target(target)) == nil,
+            !Paths.isDeployRoot(root), access(root, F_OK) == 0,
+            case .takeover(let found) = try FutureRoot(root).look()
+        else { return nil }
+        return TakeoverPreview(found, root: root, server: servedThroughCurrent(context)?.name)
     }
 }

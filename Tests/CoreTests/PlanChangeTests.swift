@@ -33,6 +33,27 @@ import Testing
         #expect(change.kept.map(\.name.rawValue) == ["b"])
     }
 
+    @Test func `an app goes over from a root's current to the root, and from nowhere else`() {
+        func moved(_ location: AppLocation) -> AppPlan {
+            var plan = app("a", at: "/srv/a")
+            plan.app.location = location
+            plan.stateDirectory = location.isDeployRoot ? "/srv/a/.passenger" : nil
+            return plan
+        }
+        let before = plan([moved(.inPlace("/srv/a/current"))])
+        let change = PlanChange(from: before, to: plan([moved(.deployRoot("/srv/a"))]))
+        #expect(change.refusals.isEmpty && change.takenOver.map(\.name.rawValue) == ["a"] && change.kept.isEmpty)
+        for other in [AppLocation.deployRoot("/srv/b"), .inPlace("/srv/a")] {
+            let refused = PlanChange(from: before, to: plan([moved(other)]))
+            #expect(refused.refusals.count == 1 && refused.takenOver.isEmpty)
+        }
+        let back = PlanChange(from: plan([moved(.deployRoot("/srv/a"))]), to: before)
+        #expect(back.refusals.count == 1)
+        var others = moved(.deployRoot("/srv/a"))
+        others.users.workers = "somebody"
+        #expect(PlanChange(from: before, to: plan([others])).refusals.count == 1)
+    }
+
     @Test func `listeners, certificates and the times of a stop may change`() {
         let new = plan([app("a")]) {
             $0.server.listen = [.tcp(host: "::", port: 80)]

@@ -1,77 +1,88 @@
+import AdminAPI
+import AdminClient
 import Foundation
 import Glibc
 import Linux
 import Testing
 
 extension SystemTests {
-    /// Capistrano deploys as it always did, to a directory whose `current` our server serves.
+    /// Capistrano deploys as it always did, to a directory whose `current` our server serves; and hands that directory over.
     @Suite(.serialized) struct CapistranoTests {
         /// How Capistrano's addition for Passenger tells a server: by the file, or by the tool after a look at the version.
         enum Restart: String, CaseIterable { case touch, tool }
 
-        private static let capfile = """
-            require 'capistrano/setup'
-            require 'capistrano/deploy'
-            require 'capistrano/scm/git'
-            install_plugin Capistrano::SCM::Git
-            """
+        /// A directory that Capistrano deploys to, on this machine and without ssh.
+        private struct Site {
+            let place: Place
+            let repository: TestRepository
+            /// The root.
+            let path: String
+            let server: TestServer
+            private let control: String
+            private let tools: String
 
-        /// On this machine, without ssh. The tool's options are chosen by what `passenger -v` says, as one chooses who has
-        /// Passengers of many ages to speak to.
-        private func recipe(_ repository: TestRepository, _ site: String, _ restart: Restart) -> String {
-            """
-            set :application, 'blog'
-            set :repo_url, '\(repository.path)'
-            set :branch, 'main'
-            set :deploy_to, '\(site)'
-            set :linked_dirs, %w[log]
-            set :keep_releases, 2
-            set :sshkit_backend, SSHKit::Backend::Local
-            set :format, :simpletext
-            set :tmp_dir, '\(site)/../control'
-            server 'localhost', roles: %w[app web]
+            private static let capfile = """
+                require 'capistrano/setup'
+                require 'capistrano/deploy'
+                require 'capistrano/scm/git'
+                install_plugin Capistrano::SCM::Git
+                """
 
-            namespace :deploy do
-              task :restart_app do
-                on roles(:app) do
-                  if '\(restart)' == 'touch'
-                    execute :mkdir, '-p', release_path.join('tmp')
-                    execute :touch, release_path.join('tmp/restart.txt')
-                  else
-                    said = capture(:passenger, '-v').each_line.first.strip
-                    match = said.match(/^Phusion Passenger(\\(R\\))? (Enterprise )?(version )?(.*)$/) or raise "not Passenger: #{said}"
-                    version = Gem::Version.new(match[4])
-                    raise "too old for restart-app: #{version}" if version < Gem::Version.new('4.0.33')
-                    flags = ['--ignore-app-not-running']
-                    flags << '--ignore-passenger-not-running' if version >= Gem::Version.new('5.0.10')
-                    execute 'passenger-config', 'restart-app', fetch(:deploy_to), *flags
-                  end
-                end
-              end
-              after :publishing, :restart_app
-            end
-            """
-        }
-
-        @Test(.timeLimit(.minutes(2)), arguments: Restart.allCases)
-        func `cap deploys and rolls back under load, and no request is lost`(_ restart: Restart) throws {
-            let place = try Place()
-            let repository = try TestRepository(.ruby, in: place)
-            let site = try place.makeAppDirectory("site")
-            let control = try place.makeAppDirectory("control")
-            mkdir("\(control)/config", 0o755)
-            mkdir("\(control)/config/deploy", 0o755)
-            for (name, text) in [
-                ("Capfile", Self.capfile), ("config/deploy.rb", recipe(repository, site, restart)),
-                ("config/deploy/production.rb", ""),
-            ] {
-                try text.write(toFile: "\(control)/\(name)", atomically: false, encoding: .utf8)
+            init(_ restart: Restart, keep: Int) throws {
+                place = try Place()
+                repository = try TestRepository(.ruby, in: place)
+                path = try place.makeAppDirectory("site")
+                control = try place.makeAppDirectory("control")
+                mkdir("\(control)/config", 0o755)
+                mkdir("\(control)/config/deploy", 0o755)
+                server = TestServer("\(path)/current", in: place)
+                tools = "\(place.path)/bin"
+                mkdir(tools, 0o755)
+                for name in ["passenger", "passenger-config"] { symlink(TestServer.binary, "\(tools)/\(name)") }
+                for (name, text) in [
+                    ("Capfile", Self.capfile), ("config/deploy.rb", recipe(restart, keep)),
+                    ("config/deploy/production.rb", ""),
+                ] {
+                    try text.write(toFile: "\(control)/\(name)", atomically: false, encoding: .utf8)
+                }
+                AppUser.own(control)
             }
-            AppUser.own(control)
-            let server = TestServer("\(site)/current", in: place)
-            let tools = "\(place.path)/bin"
-            mkdir(tools, 0o755)
-            for name in ["passenger", "passenger-config"] { symlink(TestServer.binary, "\(tools)/\(name)") }
+
+            /// The tool's options are chosen by what `passenger -v` says, as one chooses who has Passengers of many ages to speak to.
+            private func recipe(_ restart: Restart, _ keep: Int) -> String {
+                """
+                set :application, 'blog'
+                set :repo_url, '\(repository.path)'
+                set :branch, 'main'
+                set :deploy_to, '\(path)'
+                set :linked_dirs, %w[log]
+                set :keep_releases, \(keep)
+                set :sshkit_backend, SSHKit::Backend::Local
+                set :format, :simpletext
+                set :tmp_dir, '\(control)'
+                server 'localhost', roles: %w[app web]
+
+                namespace :deploy do
+                  task :restart_app do
+                    on roles(:app) do
+                      if '\(restart)' == 'touch'
+                        execute :mkdir, '-p', release_path.join('tmp')
+                        execute :touch, release_path.join('tmp/restart.txt')
+                      else
+                        said = capture(:passenger, '-v').each_line.first.strip
+                        match = said.match(/^Phusion Passenger(\\(R\\))? (Enterprise )?(version )?(.*)$/) or raise "not Passenger: #{said}"
+                        version = Gem::Version.new(match[4])
+                        raise "too old for restart-app: #{version}" if version < Gem::Version.new('4.0.33')
+                        flags = ['--ignore-app-not-running']
+                        flags << '--ignore-passenger-not-running' if version >= Gem::Version.new('5.0.10')
+                        execute 'passenger-config', 'restart-app', fetch(:deploy_to), *flags
+                      end
+                    end
+                  end
+                  after :publishing, :restart_app
+                end
+                """
+            }
 
             func cap(_ task: String) throws {
                 var environment = server.environment
@@ -84,6 +95,42 @@ extension SystemTests {
                 ).wait(within: .seconds(60), "cap \(task)")
                 try #require(end.status == 0, "\(end.everything)\n\(server.log)")
             }
+
+            /// Those that Capistrano made, oldest first.
+            func releases() throws -> [String] {
+                try FileManager.default.contentsOfDirectory(atPath: "\(path)/releases").filter { $0.count == 14 }
+                    .sorted()
+            }
+
+            var current: String { readLink("\(path)/current") ?? "" }
+
+            /// `passenger deploy` of the root, as its user would type it.
+            func deploy(_ options: String...) throws -> Program.End {
+                try server.begin(["deploy", "--root", path, "--repo", repository.path] + options)
+                    .wait(within: .seconds(60), "passenger deploy")
+            }
+
+            func passenger(_ words: String...) throws -> Program.End {
+                let end = try server.begin(words + ["--root", path]).wait(within: .seconds(60), "\(words)")
+                try #require(end.status == 0, "\(end.everything)\n\(server.log)")
+                return end
+            }
+
+            /// What lies there, by inode: nothing of it is to be moved or made anew.
+            func inventory() throws -> Set<String> {
+                let names = ["releases", "shared", "repo", "revisions.log", "current"]
+                let end = try Program(
+                    ["sh", "-c", "cd \"$0\" && exec find \"$@\" -maxdepth 2 -printf '%p %i %l\n'", path] + names,
+                    environment: ProcessInfo.plainEnvironment, in: place
+                ).wait(within: .seconds(10), "find")
+                return Set(end.output.split(separator: "\n").map(String.init))
+            }
+        }
+
+        @Test(.timeLimit(.minutes(2)), arguments: Restart.allCases)
+        func `cap deploys and rolls back under load, and no request is lost`(_ restart: Restart) throws {
+            let site = try Site(restart, keep: 2)
+            let server = site.server
             func isLive(_ version: Int) throws {
                 if restart == .tool {
                     // The tool returns when the new version has the traffic.
@@ -96,28 +143,164 @@ extension SystemTests {
             }
 
             // The first one finds no server, which is not an error.
-            try cap("deploy")
+            try site.cap("deploy")
             try server.start(["--min-instances", "2"])
             try server.waitUntilServing(workers: 2)
-            let load = try LoadGenerator(port: server.port, in: place)
+            let load = try LoadGenerator(port: server.port, in: site.place)
             try load.waitForTraffic()
             for version in 2...4 {
-                try repository.commitVersion(version)
-                try cap("deploy")
+                try site.repository.commitVersion(version)
+                try site.cap("deploy")
                 try isLive(version)
                 try load.waitForTraffic(1)
             }
             let upwards = load.now
             #expect(upwards.backwards.isEmpty && upwards.versions == [1, 2, 3, 4], "\(upwards)")
-            try cap("deploy:rollback")
+            try site.cap("deploy:rollback")
             try isLive(3)
             try load.waitForTraffic(1)
             let account = try load.stop()
             print("cap, \(restart): \(account)")
             #expect(account.failures.isEmpty, "\(account)\n\(server.log)")
-            let releases = try FileManager.default.contentsOfDirectory(atPath: "\(site)/releases")
-            #expect(releases.count <= 2, "\(releases)")
+            #expect(try site.releases().count <= 2)
             try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `passenger deploy takes the root over under load, and goes back to what cap deployed`() throws {
+            let site = try Site(.tool, keep: 5)
+            let server = site.server
+            try site.cap("deploy")
+            try server.start(["--min-instances", "2"])
+            try server.waitUntilServing(workers: 2)
+            let load = try LoadGenerator(port: server.port, in: site.place)
+            try load.waitForTraffic()
+            for version in 2...3 {
+                try site.repository.commitVersion(version)
+                try site.cap("deploy")
+            }
+            let releases = try site.releases()
+            try #require(releases.count == 3)
+            // Of a deploy that failed.
+            mkdir("\(site.path)/releases/20200101000000", 0o755)
+            AppUser.own("\(site.path)/releases/20200101000000")
+            let before = try site.inventory()
+
+            let plan = try site.deploy("--dry-run")
+            #expect(plan.status == 0, "\(plan.everything)")
+            for words in releases + ["shared: [log]", "20200101000000", "would go over from"] {
+                #expect(plan.output.contains(words), "\(words): \(plan.everything)")
+            }
+            #expect(access("\(site.path)/.passenger", F_OK) != 0)
+
+            // Its Passengerfile says nothing of shared paths: the version would have been without its log.
+            try site.repository.commitVersion(4)
+            let refused = try site.deploy()
+            #expect(refused.status == 1, "\(refused.everything)\n\(server.log)")
+            for words in releases + ["taken over from Capistrano", "has gone over from", "shared: [log]"] {
+                #expect(refused.everything.contains(words), "\(words): \(refused.everything)")
+            }
+            #expect(try site.inventory().isSuperset(of: before), "\(before)")
+            #expect(try server.version() == "3")
+            #expect(try server.appStatus().liveRelease == releases[2])
+
+            try site.repository.write("Passengerfile.yml", site.repository.passengerfile(deploy: "  shared: [log]"))
+            try site.repository.commitVersion(5)
+            let deployed = try site.deploy()
+            #expect(deployed.status == 0, "\(deployed.everything)\n\(server.log)")
+            #expect(try server.version() == "5")
+            #expect(site.current.hasPrefix("releases/5-"), "\(site.current)")
+            #expect(readLink("\(site.path)/\(site.current)/log") == "../../shared/log")
+            let upwards = load.now
+            #expect(upwards.backwards.isEmpty, "\(upwards)")
+
+            _ = try site.passenger("rollback")
+            #expect(try server.version() == "3")
+            _ = try site.passenger("rollback", "--to", "1")
+            #expect(try server.version() == "1")
+            #expect(site.current == "releases/\(releases[0])")
+            let list = try site.passenger("releases").output
+            for name in releases { #expect(list.contains(name), "\(list)") }
+            #expect(!list.contains("20200101000000"), "\(list)")
+            try load.waitForTraffic(1)
+
+            // Whoever uses the other tool again is told that it is not what serves.
+            try site.cap("deploy")
+            #expect(try server.version() == "1")
+            #expect(try server.appStatus().warnings.contains { $0.contains("not deployed by passenger") })
+            try site.repository.commitVersion(6)
+            let again = try site.deploy()
+            #expect(again.status == 0 && again.everything.contains("not deployed by passenger"), "\(again.everything)")
+            #expect(try server.version() == "6")
+            try load.waitForTraffic(1)
+            let account = try load.stop()
+            print("takeover: \(account)")
+            #expect(account.failures.isEmpty, "\(account)\n\(server.log)")
+            // The same words start it again, from what is live.
+            try server.stop()
+            try server.start()
+            try server.waitUntilServing(release: "6-")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `a takeover that is killed is begun anew, and the server begins with what cap deployed`() throws {
+            let site = try Site(.touch, keep: 5)
+            try site.repository.write("Passengerfile.yml", site.repository.passengerfile(deploy: "  shared: [log]"))
+            for version in 1...2 {
+                if version > 1 { try site.repository.commitVersion(version) }
+                try site.cap("deploy")
+            }
+            let releases = try site.releases()
+            let before = try site.inventory()
+            try site.repository.commitVersion(3)
+            // Marked, and nothing more; then some of the journals; then all of them.
+            mkdir("\(site.path)/.passenger", 0o700)
+            AppUser.own("\(site.path)/.passenger")
+            let registry = InstanceRegistry(directories: ["\(site.place.path)/run"])
+            for file in ["deploys/1.json", "live.json"] {
+                let program = try site.server.begin(["deploy", "--root", site.path, "--repo", site.repository.path])
+                try eventually(file, evidence: { program.log }) {
+                    access("\(site.place.path)/state/site/\(file)", F_OK) == 0
+                }
+                for record in registry.instances() { kill(record.pid, SIGKILL) }
+                try eventually("the end of what was killed") { registry.instances().isEmpty }
+                program.signal(SIGKILL)
+                _ = try program.wait(within: .seconds(10))
+                #expect(try site.inventory().isSuperset(of: before))
+            }
+            let end = try site.deploy()
+            #expect(end.status == 0, "\(end.everything)")
+            let server = TestServer(site.path, in: site.place)
+            try server.start()
+            try eventually("version 3", evidence: { server.log }) { try server.version() == "3" }
+            // From the version that cap deployed, which was booted first.
+            #expect(server.log.contains("has all traffic, before g1"), "\(server.log)")
+            _ = try server.command("rollback")
+            #expect(try server.version() == "2")
+            let list = try server.command("releases").output
+            for name in releases { #expect(list.contains(name), "\(list)") }
+            try server.stop()
+        }
+
+        @Test func `what cannot be taken over is left as it is, with the reason`() throws {
+            let place = try Place()
+            let root = try place.makeAppDirectory("site")
+            let server = TestServer(root, in: place)
+            for name in ["releases", "releases/20261129010000"] { mkdir("\(root)/\(name)", 0o755) }
+            for (target, reason) in [
+                (nil, "no `current`"), ("/etc", "leads to /etc"), ("releases/20261129020000", "is not there"),
+                ("releases/../../x/releases/20261129010000", "no release that Capistrano made"),
+            ] {
+                unlink("\(root)/current")
+                if let target { symlink(target, "\(root)/current") }
+                for options in [[], ["--dry-run"]] {
+                    let end = try server.begin(["deploy", "--root", root, "--repo", "/nowhere"] + options)
+                        .wait(within: .seconds(20), "passenger deploy")
+                    #expect(end.status == 2 && end.everything.contains(reason), "\(end.everything)")
+                }
+            }
+            #expect(access("\(root)/.passenger", F_OK) != 0)
         }
     }
 }

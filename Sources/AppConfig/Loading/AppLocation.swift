@@ -17,6 +17,21 @@ package enum AppLocation: Sendable, Codable, Equatable {
         if case .deployRoot = self { true } else { false }
     }
 
+    /// Whether this is the root that the other one is the `current` of.
+    package func takesOver(_ other: AppLocation) -> Bool {
+        guard case .deployRoot(let root) = self, case .inPlace(let path) = other else { return false }
+        return path == FilePath.join(root, "current")
+    }
+
+    /// The root that an app in this directory is deployed to: of a release, or of what its `current` leads to, the one that it is in.
+    package static func root(of directory: String) -> String {
+        let location = detect(directory)
+        guard case .inPlace(let path) = location, path != FilePath.normalized(directory),
+            FilePath.lastComponent(path) == "current"
+        else { return location.path }
+        return FilePath.parent(path)
+    }
+
     /// Looks at `directory` and, when it is a release, at the root it belongs to.
     ///
     /// A path through `current`, or into `releases/X` beside a `current` link, means "this app", not "this release for

@@ -5,6 +5,7 @@ import Foundation
 import Glibc
 import Linux
 import Model
+import Releases
 
 /// A core without a gateway, for one `deploy` while no server runs: the same code makes the release, which ends sealed
 /// and pending; `start` goes on from there. It ends by itself after the operation, whether or not its command still
@@ -45,38 +46,18 @@ enum TransientServer {
         instance.waitUntilGone(within: .seconds(5))
     }
 
-    /// An empty or new directory becomes a deploy root, also one that has its settings already; any other is left alone.
+    /// An empty or new directory becomes a deploy root, also one that has its settings already, and one that Capistrano has deployed
+    /// to; any other is left alone.
     private static func makeRoot(_ root: String) throws {
-        let marker = "\(root)/.passenger"
-        if access(marker, F_OK) == 0 { return }
-        let files = FileManager.default
+        if Paths.isDeployRoot(root) { return }
         let settings: Set = ["Passengerfile.json", "Passengerfile.yml"]
-        if let names = try? files.contentsOfDirectory(atPath: root), !settings.isSuperset(of: names) {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: root)
+        if let names, !settings.isSuperset(of: names), case .unfit(let reason) = try FutureRoot(root).look() {
             throw StartError(
-                "\(root) is not empty, and no deploy root", hint: "Name a new or an empty directory with --root.",
-                exitCode: 2)
+                "\(root) is not empty, and no deploy root: \(reason)",
+                hint: "Name a new or an empty directory with --root.", exitCode: 2)
         }
         if mkdir(root, 0o755) != 0, errno != EEXIST { throw SystemError(call: "mkdir", errno: errno, subject: root) }
-        let handle = try openFile(root, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        var status = stat()
-        guard fstat(handle.number, &status) == 0 else { throw SystemError(call: "fstat", errno: errno, subject: root) }
-        // As the root's owner: the deploy user works in it, and could rearrange what root makes here.
-        try asUser(status.st_uid, group: status.st_gid) {
-            guard mkdirat(handle.number, ".passenger", 0o700) == 0 else {
-                throw SystemError(call: "mkdir", errno: errno, subject: marker)
-            }
-        }
-    }
-
-    /// Only a command started by root has other users' rights; it has one thread.
-    private static func asUser(_ uid: uid_t, group: gid_t, _ body: () throws -> Void) throws {
-        guard geteuid() == 0, uid != 0 else { return try body() }
-        guard setegid(group) == 0, seteuid(uid) == 0 else { throw SystemError(call: "seteuid", errno: errno) }
-        defer {
-            // Going back to the real user is always allowed.
-            _ = seteuid(0)
-            _ = setegid(0)
-        }
-        try body()
+        try FutureRoot(root).mark()
     }
 }

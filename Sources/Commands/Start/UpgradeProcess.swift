@@ -34,7 +34,10 @@ package enum UpgradeProcess {
                 of: library, into: running.core.instanceDirectory, beside: running.core.loaderDirectory)
             let plans = try StartAction(request: running.request).prepareAgain(
                 running.supervisor, running.core, library, loaders: loaders)
-            let refusals = PlanChange(from: running.core, to: plans.core).refusals
+            let change = PlanChange(from: running.core, to: plans.core)
+            let refusals =
+                change.refusals
+                + change.takenOver.map { "app \($0.name): its root is a deploy root now: `passenger reload` first" }
             guard refusals.isEmpty else { return .refused(reason: refusals.joined(separator: "\n")) }
             return .plan(plans.supervisor)
         } catch let error as StartError {

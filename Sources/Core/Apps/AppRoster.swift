@@ -14,7 +14,8 @@ actor AppRoster {
     private static let startsAtOnce = 4
 
     private let table: AppTable
-    private let make: @Sendable (AppPlan) throws -> ServedApp
+    /// With the place in the pool that it has already.
+    private let make: @Sendable (AppPlan, AppIndex?) throws -> ServedApp
     private let logger: Logger
     private let routes: RouteTable?
     private var claims = HostClaims()
@@ -23,7 +24,7 @@ actor AppRoster {
 
     init(
         table: AppTable, routes: RouteTable?, logger: Logger,
-        make: @escaping @Sendable (AppPlan) throws -> ServedApp
+        make: @escaping @Sendable (AppPlan, AppIndex?) throws -> ServedApp
     ) {
         self.table = table
         self.routes = routes
@@ -44,7 +45,7 @@ actor AppRoster {
             return refuse(plan, "\(conflict)")
         }
         do {
-            let app = try make(plan)
+            let app = try make(plan, nil)
             table.insert(app)
             for warning in plan.warnings { logger.warning("app \(app.name): \(warning)") }
             return app
@@ -72,6 +73,36 @@ actor AppRoster {
         guard !app.isStarted else { return }
         app.routes?.begin(new)
         app.startUnlessOnDemand()
+    }
+
+    /// The root whose `current` was served is a deploy root now. What serves goes on until the live release has been booted anew in
+    /// its place, from a path of its own.
+    func takeOver(_ plan: AppPlan) async {
+        guard let old = table[plan.name], let live = old.pool.liveGeneration(old.index),
+            let settings = await old.operations.liveSettings()
+        else {
+            // Nothing serves that could go on.
+            await drop(plan.name)
+            admit(plan)?.startUnlessOnDemand()
+            return
+        }
+        logger.info("app \(plan.name): \(plan.location.path) is a deploy root now")
+        do {
+            let app = try make(plan, old.index)
+            old.watchers?.forget(old)
+            // A restart that runs is of a path that is not served any more.
+            await old.operations.shutDown()
+            await stopCompanions(of: old)
+            table.insert(app)
+            old.appLog.close()
+            for warning in plan.warnings { logger.warning("app \(app.name): \(warning)") }
+            app.routes?.booted(live, settings)
+            app.routes?.refresh()
+            await app.operations.goOn(with: live, settings)
+            await app.start()
+        } catch {
+            logger.error("app \(plan.name) goes on as it was: \(error)")
+        }
     }
 
     /// An app of the directory has gone. The server file's own of that name is not concerned.

@@ -79,11 +79,13 @@ extension Core {
             notice: { [events] in events.notice($0, $1, $2) })
     }
 
-    func makeApp(_ app: AppPlan, _ routes: RouteTable?, _ watchers: Watchers?, _ spawner: WorkerSpawner) throws
-        -> ServedApp
-    {
+    /// `place`: it serves there already, in another way.
+    func makeApp(
+        _ app: AppPlan, at place: AppIndex?, _ routes: RouteTable?, _ watchers: Watchers?, _ spawner: WorkerSpawner
+    ) throws -> ServedApp {
         let journal = try app.stateDirectory.map { try Journal(directory: $0) }
-        let index = pool.addApp(app.name, queue: app.settings.queue, onDemand: ServedApp.startsOnDemand(app))
+        let index =
+            place ?? pool.addApp(app.name, queue: app.settings.queue, onDemand: ServedApp.startsOnDemand(app))
         let current = Shared(app)
         let settings = SettingsClient(tools: tools, plan: current)
         let log = AppLog(app: app.name, user: app.users.workers, tools: tools, events: events)
@@ -118,7 +120,7 @@ extension Core {
                 tools: tools, runners: runners, app: app, directory: journal.runsDirectory, environment: environment)
             parts.notifier = NotifyClient(tools: tools, app: app, environment: environment)
         }
-        host?.routes.begin(app.settings)
+        if place == nil { host?.routes.begin(app.settings) }
         return ServedApp(
             plan: current, index: index, pool: pool, settings: settings,
             operations: AppOperations(app: app.name, parts: parts), builder: builder, routes: host?.routes,

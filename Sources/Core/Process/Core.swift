@@ -203,7 +203,7 @@ final class Core: Sendable {
         for warning in plan.warnings { logger.warning("\(warning)") }
         let watchers = plan.isTransient ? nil : Watchers(tools: tools, notes: notes, logger: logger)
         let roster = AppRoster(table: table, routes: routes, logger: logger) { [self] in
-            try makeApp($0, routes, watchers, spawner)
+            try makeApp($0, at: $1, routes, watchers, spawner)
         }
         await admitApps(to: roster, routes)
         let entries = directoryApps(roster)

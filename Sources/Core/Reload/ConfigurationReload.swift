@@ -206,6 +206,7 @@ actor ConfigurationReload {
 
     private func changeApps(_ plan: CoreBootPlan, _ change: PlanChange) async {
         for name in change.removed { Task { [roster] in await roster.drop(name) } }
+        for app in change.takenOver { await roster.takeOver(app) }
         for app in change.kept { await roster.update(app) }
         if change.changesEntries, let directory = plan.directory { await entries?.update(directory) }
         for app in change.added { await roster.admit(app)?.startUnlessOnDemand() }

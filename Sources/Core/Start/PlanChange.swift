@@ -10,6 +10,8 @@ package struct PlanChange: Sendable {
     var removed: [AppName] = []
     /// Served before and after. Whether their configuration is another is seen when their own files have been read too.
     var kept: [AppPlan] = []
+    /// Served through a root's `current` before: that root has become a deploy root.
+    package private(set) var takenOver: [AppPlan] = []
     /// Of the directory of apps.
     var changesEntries: Bool
 
@@ -36,6 +38,10 @@ package struct PlanChange: Sendable {
         for app in new.apps {
             guard let known = before[app.name] else {
                 added.append(app)
+                continue
+            }
+            if app.location.takesOver(known.location), app.users == known.users {
+                takenOver.append(app)
                 continue
             }
             kept.append(app)
