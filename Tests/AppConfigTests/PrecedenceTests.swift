@@ -142,6 +142,35 @@ struct PrecedenceTests {
             ])
     }
 
+    @Test("A release that was taken over may still have the server keys that were right for it in place")
+    func takenOver() throws {
+        let tree = try TemporaryTree([
+            "root/releases/20261129103000/config.ru": "",
+            "root/releases/20261129103000/Passengerfile.yml": "start_timeout: 1\nport: 80",
+        ])
+        try tree.makeDirectory("root/.passenger")
+        let request = InspectRequest(
+            directory: tree["root/releases/20261129103000"], root: tree["root"], workingDirectory: tree.path)
+        let loaded = try ConfigLoader().loadApp(request)
+        #expect(loaded.settings.pool.startTimeout == .seconds(1))
+        #expect(
+            loaded.warnings.map(\.message) == ["'port' has no effect here: this release was taken over from Capistrano"]
+        )
+    }
+
+    @Test("A directory that another tool deploys to is no app, and told what to do with")
+    func foreignRoot() throws {
+        let tree = try TemporaryTree(["root/releases/20261129103000/config.ru": ""])
+        symlink("releases/20261129103000", tree["root/current"])
+        let told = problems { try load(tree, "root") }.map(shown)
+        #expect(told.count == 1 && told[0].contains("take it over with `passenger deploy --root"), "\(told)")
+        #expect(AppLocation.root(of: tree["root/releases/20261129103000"]) == tree["root"])
+        #expect(AppLocation.root(of: tree["root/current"]) == tree["root"])
+        #expect(AppLocation.root(of: tree["root"]) == tree["root"])
+        try tree.makeDirectory("root/.passenger")
+        #expect(AppLocation.root(of: tree["root/releases/20261129103000"]) == tree["root"])
+    }
+
     @Test("In place, server keys need a file of root or of the server's own user")
     func ownership() throws {
         let tree = try TemporaryTree(["Passengerfile.yml": "port: 80", "config.ru": ""])

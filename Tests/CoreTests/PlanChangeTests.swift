@@ -49,6 +49,8 @@ import Testing
         }
         let back = PlanChange(from: plan([moved(.deployRoot("/srv/a"))]), to: before)
         #expect(back.refusals.count == 1)
+        let elsewhere = plan([moved(.deployRoot("/srv/a"))]) { $0.server.listen = [.tcp(host: "::", port: 80)] }
+        #expect(PlanChange(from: before, to: elsewhere).refusals.count == 1)
         var others = moved(.deployRoot("/srv/a"))
         others.users.workers = "somebody"
         #expect(PlanChange(from: before, to: plan([others])).refusals.count == 1)

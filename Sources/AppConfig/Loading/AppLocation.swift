@@ -23,12 +23,16 @@ package enum AppLocation: Sendable, Codable, Equatable {
         return path == FilePath.join(root, "current")
     }
 
+    /// Whether a directory goes by the moment that it was made at: no deploy of ours makes such a one.
+    static func isCapistranoRelease(_ directory: String) -> Bool {
+        let name = FilePath.lastComponent(directory).utf8
+        return name.count == 14 && name.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+
     /// The root that an app in this directory is deployed to: of a release, or of what its `current` leads to, the one that it is in.
     package static func root(of directory: String) -> String {
-        let location = detect(directory)
-        guard case .inPlace(let path) = location, path != FilePath.normalized(directory),
-            FilePath.lastComponent(path) == "current"
-        else { return location.path }
+        let path = detect(directory).path
+        guard FilePath.lastComponent(path) == "current", FilePath.isSymbolicLink(path) else { return path }
         return FilePath.parent(path)
     }
 

@@ -50,8 +50,11 @@ extension ConfigLoader {
             }
             return [file].compactMap { $0 }
         }
+        let isTakenOver = AppLocation.isCapistranoRelease(directory)
         let release = try ConfigLoader.readAppFile(in: directory, as: ConfigSource.releaseFile) { _ in
-            .refused("this file is part of a release")
+            // It was served in place, and then they were the server's.
+            isTakenOver
+                ? .ignored("this release was taken over from Capistrano") : .refused("this file is part of a release")
         }
         return [release, try ConfigLoader.readDeployRootFile(root)].compactMap { $0 }
     }

@@ -83,9 +83,19 @@ struct Startup: Equatable {
                 "no app found in \(directory): looked for app_start_command in \(files), and for config.ru (Ruby), "
                     + "passenger_wsgi.py, passenger_asgi.py and asgi.py (Python), app.js, server.js and package.json with "
                     + "a \"start\" script (Node.js), and for \(site ?? "public")/index.html (a site without code)",
-                hint: FilePath.isFile(FilePath.join(directory, "index.html"))
-                    ? "The files of a site belong in a directory of their own, such as public: 'static_files_dir'."
-                    : "Add one of these, or set 'app_start_command'."))
+                hint: hint(directory)))
+    }
+
+    private static func hint(_ directory: String) -> String {
+        if FilePath.isFile(FilePath.join(directory, "index.html")) {
+            return "The files of a site belong in a directory of their own, such as public: 'static_files_dir'."
+        }
+        let current = FilePath.join(directory, "current")
+        if FilePath.isSymbolicLink(current), FilePath.kind(FilePath.join(directory, "releases")) == .directory {
+            return
+                "Another tool deploys here: serve \(current), or take it over with `passenger deploy --root \(directory)`."
+        }
+        return "Add one of these, or set 'app_start_command'."
     }
 
     /// A start script that is `node FILE` and nothing else does not need npm, whose processes would stand between us and

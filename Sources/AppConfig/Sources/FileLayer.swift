@@ -13,6 +13,8 @@ struct FileLayer {
         case ofOneApp
         /// Completes "'port' cannot be set here: …".
         case refused(String)
+        /// They were right where the file was read before. Completes the same sentence, as a warning.
+        case ignored(String)
     }
 
     static func make(
@@ -80,6 +82,11 @@ extension FileLayer {
         }
 
         private mutating func take(_ key: ConfigKey, _ member: ConfigNode.Member) {
+            if case .ignored(let reason) = serverKeys, key.scope == .server {
+                let text = "'\(key.name)' has no effect here: \(reason)"
+                warnings.append(ConfigProblem(at: member.place, key: key.name, text, hint: Self.hint(key)))
+                return
+            }
             if let problem = refusal(of: key, member) {
                 problems.append(problem)
                 return
@@ -90,11 +97,11 @@ extension FileLayer {
         private func refusal(of key: ConfigKey, _ member: ConfigNode.Member) -> ConfigProblem? {
             guard key.scope == .server else { return nil }
             switch serverKeys {
-            case .allowed: return nil
+            case .allowed, .ignored: return nil
             case .refused(let reason):
                 return ConfigProblem(
                     at: member.place, key: key.name, "'\(key.name)' cannot be set here: \(reason)",
-                    hint: "It belongs to the server: use \(key.flag), \(key.variable) or the server file.")
+                    hint: Self.hint(key))
             case .ofOneApp:
                 guard !ConfigLoader.appsServerKeys.contains(key.name) else { return nil }
                 return ConfigProblem(
@@ -102,6 +109,10 @@ extension FileLayer {
                     "'\(key.name)' cannot be set for one app: it is the whole server's",
                     hint: "Write it outside of 'apps'.")
             }
+        }
+
+        private static func hint(_ key: ConfigKey) -> String {
+            "It belongs to the server: use \(key.flag), \(key.variable) or the server file."
         }
 
         private mutating func descend(_ member: ConfigNode.Member, _ name: String) {

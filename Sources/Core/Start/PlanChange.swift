@@ -27,6 +27,7 @@ package struct PlanChange: Sendable {
             refusals.append("app \(app.name): \(app.reason)")
         }
         compareApps(old, new)
+        if !takenOver.isEmpty { refusals += Self.lost(old.server, new.server) }
         let known = Self.conflicts(old)
         refusals += Self.conflicts(new).filter { !known.contains($0) }
     }
@@ -63,6 +64,18 @@ package struct PlanChange: Sendable {
             let conflict = claims.claim(settings.serverNames, basePath: settings.http.baseURI, for: app.name)
             return conflict.map { "app \(app.name): \($0)" }
         }
+    }
+
+    /// The file of an app that is served in place may say where its server listens; that of a release may not. Without it the server
+    /// would go somewhere else.
+    private static func lost(_ old: ServerSettings, _ new: ServerSettings) -> [String] {
+        guard old.listen != new.listen || old.tls != new.tls || old.trustedProxies != new.trustedProxies else {
+            return []
+        }
+        return [
+            "where the server listens would change with the app's file, which is a release's now: "
+                + "give what it says of the server as flags or in a server file"
+        ]
     }
 
     /// An address that is to speak TLS, or not any more, and a port that another address of ours holds until it goes: the old
