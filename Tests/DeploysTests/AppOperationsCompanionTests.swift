@@ -83,6 +83,8 @@ import Testing
 
     @Test func `one that keeps ending in the bake is told once, and is no reason to switch back`() async throws {
         let fixture = try Fixture()
+        try await fixture.deploy("a")
+        fixture.builder.change { $0.commit = String(repeating: "b", count: 40) }
         fixture.companions.state.withLock { $0.troubles = ["worker.1": "exit status 1: no such file"] }
         let handle = try await fixture.operations.deploy(DeployRequest(requester: somebody))
         await fixture.waitForBake(handle)

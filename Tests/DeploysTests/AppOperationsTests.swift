@@ -21,7 +21,7 @@ import Testing
         let loaded = fixture.journal.load()
         #expect(loaded.problems == [])
         #expect(loaded.records.map(\.state) == [.stable])
-        #expect(loaded.records.first?.steps.count == 12)
+        #expect(loaded.records.first?.steps.count == 11)
         #expect(loaded.live?.live?.label.name == "1-aaaaaaa")
     }
 

@@ -18,9 +18,9 @@ import Testing
         return machine
     }
 
-    private func baking(previous: GenerationNumber?) -> DeployStateMachine {
+    private func baking() -> DeployStateMachine {
         var machine = machine(at: .switchTraffic)
-        _ = machine.handle(.switched(previous: previous), now: now)
+        _ = machine.handle(.switched(previous: old), now: now)
         return machine
     }
 
@@ -94,14 +94,14 @@ import Testing
     }
 
     @Test func `a bad bake switches back, and only then drains the new generation`() {
-        var machine = baking(previous: old)
+        var machine = baking()
         #expect(machine.handle(.sampled(.rollBack("errors")), now: now) == [.switchBack(to: old)])
         let ending = DeployStateMachine.Ending.rolledBack(DeployFailure(.badBake, "errors"), byHand: false)
         #expect(machine.handle(.switchedBack, now: now) == [.moveCurrentBack, .drain(new), .finish(ending)])
     }
 
     @Test func `a rollback in the bake is by hand, so the release is withdrawn`() {
-        var machine = baking(previous: old)
+        var machine = baking()
         #expect(machine.handle(.stop(by: "ann"), now: now) == [.switchBack(to: old)])
         guard case .finish(.rolledBack(_, byHand: true))? = machine.handle(.switchedBack, now: now).last else {
             Issue.record("not rolled back by hand")
@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test func `when both versions worsen it holds, alarms once, and ends with the bake`() {
-        var machine = baking(previous: old)
+        var machine = baking()
         #expect(machine.handle(.sampled(.hold("database")), now: now) == [.alarm("database")])
         #expect(machine.handle(.sampled(.hold("database")), now: now) == [])
         #expect(
@@ -119,20 +119,27 @@ import Testing
     }
 
     @Test func `workers may die and come up again in the bake, but not be gone at its end`() {
-        var machine = baking(previous: old)
+        var machine = baking()
         #expect(machine.handle(.sampled(.deserted("all died")), now: now) == [])
         #expect(machine.handle(.sampled(.good), now: now) == [])
         #expect(machine.handle(.sampled(.deserted("all died")), now: now + .seconds(10)) == [.switchBack(to: old)])
     }
 
-    @Test func `a first deploy with a bad bake stays, with an alarm`() {
-        var machine = baking(previous: nil)
-        #expect(machine.handle(.sampled(.rollBack("errors")), now: now) == [.alarm("errors")])
-        #expect(machine.handle(.sampled(.good), now: now + .seconds(10)) == [.finish(.done)])
+    @Test func `a first deploy is stable with its switch: there is nothing to compare it with or to go back to`() {
+        var machine = machine(at: .switchTraffic)
+        #expect(machine.handle(.switched(previous: nil), now: now) == [.moveCurrent, .finish(.done)])
+    }
+
+    @Test func `a stop during the switch of a first deploy keeps it, with an alarm`() {
+        var machine = machine(at: .switchTraffic)
+        #expect(machine.handle(.stop(by: "ann"), now: now) == [])
+        #expect(
+            machine.handle(.switched(previous: nil), now: now)
+                == [.alarm("there is no earlier version to switch back to"), .finish(.done)])
     }
 
     @Test func `a server that stops in the bake leaves the new version live and both whole`() {
-        var machine = baking(previous: old)
+        var machine = baking()
         #expect(machine.handle(.interrupt, now: now) == [.finish(.interrupted(.bake))])
     }
 

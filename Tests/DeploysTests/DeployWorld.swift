@@ -77,6 +77,7 @@ struct DeployWorld {
             check(sharing != generation, "ended a generation that has a part of the traffic")
             whole.remove(generation)
         case .keepStandby(let generation): check(live != generation, "the live generation is no standby")
+        case .startWatch(.bake, _): check(old != nil, "a first version is watched, and there is nothing to go back to")
         case .endWatch(let step): watched.insert(step)
         case .finish(let ending): end(ending)
         case .run, .cancel, .startWatch, .moveCurrent, .moveCurrentBack, .parkAgain, .alarm: break

@@ -81,14 +81,15 @@ struct HookTests {
         async throws
     {
         let fixture = try fixture()
+        try await fixture.deploy("a")
         let gate = fixture.commands.hold("tell")
-        fixture.builder.change { $0.commit = String(repeating: "a", count: 40) }
+        fixture.builder.change { $0.commit = String(repeating: "b", count: 40) }
         let deploy = try await fixture.operations.deploy(DeployRequest(requester: somebody))
         await fixture.waitForBake(deploy)
         fixture.clock.advance(.seconds(60))
         await fixture.operations.tick()
         await gate.waitForVisitor()
-        #expect(await fixture.state(of: 1) == .stable && deploy.log.outcome == nil)
+        #expect(await fixture.state(of: 2) == .stable && deploy.log.outcome == nil)
         // Its own has no hook.
         let restart = try await fixture.operations.restart(restartRequest)
         #expect(await restart.log.waitForOutcome()?.result == .done)

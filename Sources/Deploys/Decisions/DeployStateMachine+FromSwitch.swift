@@ -36,19 +36,22 @@ extension DeployStateMachine {
         alarmed = false
         let moves: [Action] = plan.movesCurrent ? [.moveCurrent] : []
         guard let bake = plan.bake else { return moves + settle() }
+        if let stopBy { return switchBack(rollbackOf(stopBy), byHand: true) }
+        // The first version of all: there are no errors to compare its own with, and nowhere to go back to. A watch could decide
+        // nothing, and would only hold up the deploy after it.
+        guard previous != nil else { return moves + settle() }
         let until = now + bake
         state = .baking(until: until)
-        if let stopBy { return switchBack(rollbackOf(stopBy), byHand: true) }
         return moves + [.startWatch(.bake, until: until)]
     }
 
     private mutating func judge(_ verdict: BakeVerdict, until: Instant, now: Instant) -> [Action] {
         var actions: [Action] = []
         switch verdict {
-        case .rollBack(let reason) where previous != nil && plan.isReversible:
+        case .rollBack(let reason) where plan.isReversible:
             return switchBack(DeployFailure(.badBake, reason), byHand: false)
         case .rollBack(let reason), .hold(let reason):
-            // Nothing to go back to, or the old version is as badly off, or cannot run any more: a switch would mend nothing.
+            // The old version is as badly off, or cannot run any more: a switch would mend nothing.
             if !alarmed { actions.append(.alarm(reason)) }
             alarmed = true
         case .deserted(let reason) where now >= until:

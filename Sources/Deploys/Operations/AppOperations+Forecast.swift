@@ -38,10 +38,11 @@ extension AppOperations {
         let commit = try await builder.resolve(request.ref ?? own.branch)
         let settings = live?.settings ?? liveRecord.settings
         let deploy = settings?.deploy ?? own
+        let isFirst = parts.host != nil && live == nil
         var forecast = DeployForecast(
             repository: repository, commit: commit, number: DeployNumber(highestNumber.rawValue + 1),
             from: live?.release ?? liveRecord.live, strategy: forecastStrategy(request, deploy), workers: nil,
-            bake: request.bake ?? deploy.bake, steps: [], notes: [], obstacles: [])
+            bake: isFirst ? .zero : request.bake ?? deploy.bake, steps: [], notes: [], obstacles: [])
         forecast.steps = forecastSteps(request, deploy, forecast)
         if settings == nil {
             forecast.notes.append("nothing is live yet: what the release's own Passengerfile says is not known")
