@@ -25,22 +25,36 @@ package struct HealthVerdict: Sendable {
     private let settings: HealthSettings
     private let serverName: String?
     private let deadline: Instant
+    /// Nil where the settings name a path, and while nobody has asked for `/up` yet.
+    package private(set) var found: FoundPath?
     /// The app was seen to redirect to https, so it is told that the client's side is https already.
     private var forwardedHTTPS = false
     private var goodInARow = 0
     /// The last good answer that was only a weak proof, in the present row.
     private var weakAnswer: ProbeAnswer?
 
-    /// `startTimeout` counts when the settings name no deadline of their own.
-    package init(_ settings: HealthSettings, serverName: String? = nil, startTimeout: Duration, now: Instant) {
+    /// - Parameters:
+    ///   - found: by an earlier worker of the same version; asked for again, and not looked for.
+    ///   - startTimeout: counts when the settings name no deadline of their own.
+    package init(
+        _ settings: HealthSettings, found: FoundPath? = nil, serverName: String? = nil, startTimeout: Duration,
+        now: Instant
+    ) {
         self.settings = settings
+        // A text that is to be in the page is meant of the page.
+        let isLookedFor = settings.path == nil && settings.bodyContains == nil
+        self.found = settings.path == nil ? (isLookedFor ? found : .root) : nil
         self.serverName = serverName
         deadline = now + (settings.deadline ?? startTimeout)
     }
 
     package mutating func start(now: Instant) -> Action { nextProbe(after: .zero, now: now) }
 
+    /// What is asked for.
+    package var path: String { settings.path ?? (found ?? .up).rawValue }
+
     package mutating func probeFinished(_ result: ProbeResult, now: Instant) -> Action {
+        if settings.path == nil, found == nil, let action = lookFor(result, now: now) { return action }
         switch judge(result) {
         case .redirectsToHTTPS:
             forwardedHTTPS = true
@@ -56,6 +70,24 @@ package struct HealthVerdict: Sendable {
             weakAnswer = nil
             return again(result, now: now)
                 ?? .failed(HealthFailure(summary: summary, details: result.report, hint: hint(result)))
+        }
+    }
+
+    /// The first answer for `/up`. Nil: it is judged like any other.
+    private mutating func lookFor(_ result: ProbeResult, now: Instant) -> Action? {
+        switch result.outcome {
+        case .success(let answer) where (200...299).contains(answer.status):
+            found = .up
+            return nil
+        // Asked again, and told that the client's side is https.
+        case .success(let answer) where !forwardedHTTPS && answer.redirectsToHTTPS: return nil
+        // Nobody was asked anything.
+        case .failure(let failure) where failure.kind == .connect || failure.kind == .badRequest: return nil
+        // No time is left for another question.
+        case .failure where now >= deadline: return nil
+        case .success, .failure:
+            found = .root
+            return nextProbe(after: .zero, now: now)
         }
     }
 
@@ -80,6 +112,9 @@ package struct HealthVerdict: Sendable {
     }
 
     private func wrongStatus(_ answer: ProbeAnswer, _ result: ProbeResult) -> String? {
+        if found == .up, !(200...299).contains(answer.status) {
+            return "GET \(result.url) answered \(answer.statusText), and 2xx before"
+        }
         guard settings.path != nil else {
             return answer.status < 500 ? nil : "GET \(result.url) answered \(answer.statusText)"
         }
@@ -112,7 +147,7 @@ package struct HealthVerdict: Sendable {
         let limit = max(.milliseconds(1), min(settings.timeout, left))
         return .probe(
             after: delay, timeLimit: limit,
-            ProbeRequest(settings, serverName: serverName, forwardedHTTPS: forwardedHTTPS))
+            ProbeRequest(settings, path: path, serverName: serverName, forwardedHTTPS: forwardedHTTPS))
     }
 
     private func hint(_ result: ProbeResult) -> String? {

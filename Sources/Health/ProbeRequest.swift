@@ -30,10 +30,12 @@ package struct ProbeRequest: Sendable, Equatable {
     /// can say so, because all that clients send becomes variables of other names.
     package var task: String?
 
-    /// `serverName` is the app's first server name, for when `settings.host` is not set. `forwardedHTTPS` says that the
+    /// `path` takes the place of the settings' own. `serverName` is the app's first server name, for when `settings.host` is not set. `forwardedHTTPS` says that the
     /// browser's side speaks https: set after the app redirected there once.
-    package init(_ settings: HealthSettings, serverName: String? = nil, forwardedHTTPS: Bool = false) {
-        path = settings.path ?? "/"
+    package init(
+        _ settings: HealthSettings, path: String? = nil, serverName: String? = nil, forwardedHTTPS: Bool = false
+    ) {
+        self.path = path ?? settings.path ?? FoundPath.root.rawValue
         host = settings.host ?? serverName ?? "localhost"
         headers = settings.headers.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }
         if forwardedHTTPS, !headers.contains(where: { $0[0].lowercased() == "x-forwarded-proto" }) {

@@ -120,8 +120,9 @@ package final class Pool: Sendable {
                 worker, address: address, wireProtocol: wireProtocol, concurrency: concurrency, now: now)
         }
     }
-    package func workerProved(_ worker: WorkerNumber, weak: Bool) {
-        decide { machine, now in machine.workerProved(worker, weak: weak, now: now) }
+    /// `path`: what it was asked for.
+    package func workerProved(_ worker: WorkerNumber, weak: Bool, by path: String? = nil) {
+        decide { machine, now in machine.workerProved(worker, weak: weak, by: path, now: now) }
     }
     package func workerUnhealthy(_ worker: WorkerNumber, _ failure: BootFailure) {
         decide { machine, now in machine.workerUnhealthy(worker, failure, now: now) }

@@ -7,13 +7,15 @@ private struct Trial {
     var probes: [ProbeRequest] = []
     var waits: [Duration] = []
     var last: HealthVerdict.Action?
+    var found: FoundPath?
 
     init(
         _ settings: HealthSettings, startTimeout: Duration = .seconds(90), took: Duration = .milliseconds(10),
-        _ answers: [Result<ProbeAnswer, ProbeFailure>]
+        found: FoundPath? = nil, _ answers: [Result<ProbeAnswer, ProbeFailure>]
     ) {
         var now = Instant(nanoseconds: 1_000)
-        var verdict = HealthVerdict(settings, serverName: "blog.example", startTimeout: startTimeout, now: now)
+        var verdict = HealthVerdict(
+            settings, found: found, serverName: "blog.example", startTimeout: startTimeout, now: now)
         var action = verdict.start(now: now)
         for answer in answers {
             guard case .probe(let wait, _, let request) = action else { break }
@@ -24,6 +26,7 @@ private struct Trial {
             action = verdict.probeFinished(result, now: now)
         }
         last = action
+        self.found = verdict.found
     }
 
     var proved: (weak: Bool, note: String?)? {
@@ -51,7 +54,7 @@ private func settings(_ change: (inout HealthSettings) -> Void = { _ in }) -> He
         #expect(trial.proved?.weak == false)
         #expect(trial.proved?.note == nil)
         #expect(trial.waits == [.zero, .milliseconds(250)])
-        #expect(trial.probes[0].path == "/")
+        #expect(trial.probes.map(\.path) == ["/up", "/up"])
         #expect(trial.probes[0].host == "blog.example")
     }
 
@@ -63,9 +66,66 @@ private func settings(_ change: (inout HealthSettings) -> Void = { _ in }) -> He
 
     @Test("without a path only a 5xx fails; a 3xx or 4xx is weak proof, with a hint", arguments: [302, 401, 404, 499])
     func weak(status: Int) {
-        let trial = Trial(settings(), [answer(status, location: "/login"), answer(status, location: "/login")])
+        let given = answer(status, location: "/login")
+        let trial = Trial(settings(), [given, given, given])
+        #expect(trial.probes.map(\.path) == ["/up", "/", "/"])
         #expect(trial.proved?.weak == true)
         #expect(trial.proved?.note?.contains("weak proof: GET / answers \(status)") == true)
+    }
+
+    private static let notRouted: [Result<ProbeAnswer, ProbeFailure>] = [
+        answer(404), answer(405), answer(302, location: "/login"), answer(401), answer(500), answer(503),
+        .failure(ProbeFailure(.closed, "closed")), .failure(ProbeFailure(.malformed, "no HTTP")),
+        .failure(ProbeFailure(.timedOut, "no answer within 10.0 s")),
+    ]
+
+    @Test(
+        "where /up is not answered with 2xx, / is asked for at once, and by that only it is judged",
+        arguments: notRouted)
+    func notUp(first: Result<ProbeAnswer, ProbeFailure>) {
+        let trial = Trial(settings(), [first, answer(200), answer(200)])
+        #expect(trial.probes.map(\.path) == ["/up", "/", "/"])
+        #expect(trial.waits == [.zero, .zero, .milliseconds(250)])
+        #expect(trial.proved?.weak == false && trial.proved?.note == nil)
+        #expect(trial.found == .root)
+        #expect(Trial(settings(), startTimeout: .milliseconds(300), [first, answer(500), answer(500)]).failure != nil)
+    }
+
+    @Test("an app that routes /up is judged by it alone, whatever its front page does")
+    func up() {
+        let trial = Trial(settings(), [answer(204), answer(500), answer(200), answer(200)])
+        #expect(trial.probes.map(\.path) == Array(repeating: "/up", count: 4))
+        #expect(trial.proved?.weak == false && trial.found == .up)
+        let late = Trial(settings(), startTimeout: .milliseconds(300), [answer(200), answer(404), answer(404)])
+        #expect(late.failure?.summary == "GET http://blog.example/up answered 404, and 2xx before")
+    }
+
+    @Test("what an earlier worker of the version has shown is not looked for again")
+    func known() {
+        let root = Trial(settings(), found: .root, [answer(404), answer(404)])
+        #expect(root.probes.map(\.path) == ["/", "/"] && root.proved?.weak == true)
+        let up = Trial(settings(), found: .up, [answer(503), answer(200), answer(200)])
+        #expect(up.probes.map(\.path) == ["/up", "/up", "/up"] && up.proved?.weak == false)
+    }
+
+    @Test("a worker that does not listen yet has not been asked")
+    func notListening() {
+        let nobody = Result<ProbeAnswer, ProbeFailure>.failure(ProbeFailure(.connect, "refused"))
+        let trial = Trial(settings(), [nobody, answer(200), answer(200)])
+        #expect(trial.probes.map(\.path) == ["/up", "/up", "/up"] && trial.found == .up)
+    }
+
+    @Test("/up that redirects to https is asked for again as if by https")
+    func upByHTTPS() {
+        let trial = Trial(settings(), [answer(301, location: "https://blog.example/up"), answer(200), answer(200)])
+        #expect(trial.probes.map(\.path) == ["/up", "/up", "/up"] && trial.found == .up)
+    }
+
+    @Test("a text that the page has to show is looked for in the page")
+    func textOfThePage() {
+        let trial = Trial(
+            settings { $0.bodyContains = "Welcome" }, [answer(200, body: "Welcome!"), answer(200, body: "Welcome!")])
+        #expect(trial.probes.map(\.path) == ["/", "/"] && trial.proved != nil)
     }
 
     @Test(
@@ -108,8 +168,8 @@ private func settings(_ change: (inout HealthSettings) -> Void = { _ in }) -> He
     @Test("an app that goes on redirecting to https is not asked for ever")
     func httpsAgain() {
         let redirect = answer(301, location: "https://blog.example/")
-        let trial = Trial(settings(), [redirect, redirect, redirect, redirect])
-        #expect(trial.probes.count == 3)
+        let trial = Trial(settings(), [redirect, redirect, redirect, redirect, redirect])
+        #expect(trial.probes.map(\.path) == ["/up", "/up", "/", "/"])
         #expect(trial.proved?.weak == true)
         let refused = Trial(
             settings {
@@ -126,12 +186,12 @@ private func settings(_ change: (inout HealthSettings) -> Void = { _ in }) -> He
             settings(), startTimeout: .seconds(5), took: .seconds(1), Array(repeating: nothing, count: 20))
         #expect(trial.failure?.summary == "no answer within 1.0 s")
         #expect(trial.failure?.hint != nil)
-        #expect(trial.probes.count == 4)
+        #expect(trial.probes.count == 5)
     }
 
     @Test("a probe's time limit shrinks to what the deadline leaves")
     func timeLimit() {
-        var verdict = HealthVerdict(settings(), startTimeout: .seconds(12), now: .zero)
+        var verdict = HealthVerdict(settings { $0.path = "/" }, startTimeout: .seconds(12), now: .zero)
         guard case .probe(_, let first, let request) = verdict.start(now: .zero) else { return #expect(Bool(false)) }
         #expect(first == .seconds(10))
         let result = ProbeResult(
@@ -153,7 +213,7 @@ private func settings(_ change: (inout HealthSettings) -> Void = { _ in }) -> He
             $0.deadline = .milliseconds(100)
             $0.successes = 1
         }
-        #expect(Trial(own, [answer(500)]).failure != nil)
+        #expect(Trial(own, [answer(500), answer(500)]).failure != nil)
         #expect(Trial(own, [answer(200)]).proved != nil)
     }
 
@@ -196,7 +256,8 @@ private func settings(_ change: (inout HealthSettings) -> Void = { _ in }) -> He
                 let status = statuses[Int.random(in: 0..<statuses.count, using: &generator)]
                 let given = answer(status, location: status == 301 ? "https://x/" : nil)
                 let told = !request.headers.isEmpty
-                row = status == 500 || (status == 301 && !told) ? 0 : row + 1
+                let isGood = request.path == "/up" ? status == 200 : status != 500 && (status != 301 || told)
+                row = isGood ? row + 1 : 0
                 action = verdict.probeFinished(
                     ProbeResult(url: request.url, outcome: given, duration: .zero), now: now)
                 #expect(now < .zero + .seconds(6), "seed \(seed)")

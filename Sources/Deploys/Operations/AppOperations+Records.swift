@@ -71,6 +71,7 @@ extension AppOperations {
             run?.release = release
             change(run?.deploy) { $0.release = release }
         case .booted(let booted):
+            run?.provedBy = booted.provedBy
             guard booted.weakProof else { return }
             current.ticket.log.append(
                 .notice(

@@ -129,7 +129,16 @@ extension AppOperations {
         guard await host.waitUntilReady(generation, workers: run.freshWorkers, deadline: deadline) else {
             throw DeployFailure(.unhealthy, "workers of the new version died after they had proved themselves")
         }
+        if let path = run.provedBy {
+            run.output.note("each worker has answered GET \(path)\(why(path, settings.health))")
+        }
         return .nothing
+    }
+
+    /// Whoever has named no path is to know what was asked for in its place.
+    private func why(_ path: String, _ settings: HealthSettings) -> String {
+        guard settings.path == nil, settings.bodyContains == nil else { return "" }
+        return path == "/" ? ", as the app has no /up and no health.path is set" : ", which the app has"
     }
 
     /// A standby that a rollback wants, or a canary that has proved itself.

@@ -249,7 +249,8 @@ extension AppOperations {
         case .beforeBoot: return "before_boot commands"
         case .grow: return "grow the standby"
         case .boot: return "boot \(release ?? "the new generation")"
-        case .health: return "confirm that all workers are healthy"
+        case .health:
+            return "confirm that all workers are healthy" + (run?.provedBy.map { " (GET \($0))" } ?? "")
         case .beforeSwitch: return "before_switch commands"
         case .canary: return "compare the canary with the old version"
         case .approve: return "wait for a person's approval"

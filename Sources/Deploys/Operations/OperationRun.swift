@@ -83,6 +83,8 @@ struct OperationRun {
     var capacity = 1
     /// Workers of the new generation that have to be there now.
     var freshWorkers = 1
+    /// The path by which the new generation's workers were found to be healthy.
+    var provedBy: String?
     /// Workers that a rolling deploy takes at a time.
     var batch = 1
     /// Companions whose trouble has been told.

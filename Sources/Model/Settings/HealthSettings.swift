@@ -1,5 +1,5 @@
 package struct HealthSettings: Sendable, Codable, Equatable {
-    /// Nil: `/` is asked for, and only a 5xx or no answer fails ("weak proof").
+    /// Nil: `/up` is asked for if the app answers it with 2xx; else `/`, and only a 5xx or no answer fails ("weak proof").
     package var path: String?
     /// Inclusive status range that counts as healthy when `path` is set.
     package var expectLow: Int = 200

@@ -50,11 +50,14 @@ package struct BootedGeneration: Sendable, Equatable {
     package var number: GenerationNumber
     /// At least one worker was proved by an answer that is no proper proof (a redirect, a 404 on `/`).
     package var weakProof: Bool
+    /// The path that its workers were asked for; nil when their handshake was proof enough.
+    package var provedBy: String?
     /// From the request to the last worker's proof.
     package var bootTime: Duration
-    package init(number: GenerationNumber, weakProof: Bool, bootTime: Duration) {
+    package init(number: GenerationNumber, weakProof: Bool, provedBy: String? = nil, bootTime: Duration) {
         self.number = number
         self.weakProof = weakProof
+        self.provedBy = provedBy
         self.bootTime = bootTime
     }
 }

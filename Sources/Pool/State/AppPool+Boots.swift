@@ -86,7 +86,9 @@ extension AppPool {
         let bootTime = context.now - generation.bornAt
         tell(.generationProved(bootTime: bootTime), about: generation.number, &context)
         guard case .beside(let wait) = generation.purpose else { return }
-        let booted = BootedGeneration(number: generation.number, weakProof: generation.weakProof, bootTime: bootTime)
+        let booted = BootedGeneration(
+            number: generation.number, weakProof: generation.weakProof, provedBy: generation.provedBy,
+            bootTime: bootTime)
         context.act(.bootFinished(wait, .success(booted)))
     }
 }

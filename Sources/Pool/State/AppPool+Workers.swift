@@ -51,11 +51,12 @@ extension AppPool {
         context.workers[slot].pace = Pace(context.limits.pace)
     }
 
-    mutating func workerProved(_ slot: Int, weak: Bool, _ context: inout PoolContext) {
+    mutating func workerProved(_ slot: Int, weak: Bool, by path: String?, _ context: inout PoolContext) {
         guard let position = position(of: context.workers[slot].generation) else { return }
         switch context.workers[slot].state {
         case .proving:
             if weak { generations[position].weakProof = true }
+            generations[position].provedBy = path ?? generations[position].provedBy
             becomeAvailable(slot, position, weak: weak, &context)
             topUp(position, &context)
         case .suspected:

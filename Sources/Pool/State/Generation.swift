@@ -33,6 +33,8 @@ struct Generation {
     /// Workers that failed in all.
     var failures = 0
     var weakProof = false
+    /// The path that its workers were asked for.
+    var provedBy: String?
     var traffic = TrafficCounts()
     /// Why its newest failed worker failed.
     var lastError: BootFailure?

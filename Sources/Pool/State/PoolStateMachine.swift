@@ -116,8 +116,10 @@ struct PoolStateMachine {
         }
     }
 
-    mutating func workerProved(_ number: WorkerNumber, weak: Bool, now: Instant) -> [PoolAction] {
-        withWorker(number, now) { app, slot, context in app.workerProved(slot, weak: weak, &context) }
+    mutating func workerProved(
+        _ number: WorkerNumber, weak: Bool, by path: String? = nil, now: Instant
+    ) -> [PoolAction] {
+        withWorker(number, now) { app, slot, context in app.workerProved(slot, weak: weak, by: path, &context) }
     }
 
     mutating func workerUnhealthy(_ number: WorkerNumber, _ failure: BootFailure, now: Instant) -> [PoolAction] {

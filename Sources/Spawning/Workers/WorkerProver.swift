@@ -15,7 +15,7 @@ final class WorkerProver: Sendable {
         let deadline: Instant
         let verdict: Mutex<HealthVerdict>
 
-        init(_ endpoint: WorkerEndpoint, isNew: Bool, now: Instant) {
+        init(_ endpoint: WorkerEndpoint, isNew: Bool, found: FoundPath? = nil, now: Instant) {
             self.endpoint = endpoint
             self.isNew = isNew
             let settings = endpoint.settings
@@ -23,8 +23,19 @@ final class WorkerProver: Sendable {
             deadline = now + (health.deadline ?? settings.pool.startTimeout)
             verdict = Mutex(
                 HealthVerdict(
-                    health, serverName: settings.serverNames.first, startTimeout: settings.pool.startTimeout, now: now))
+                    health, found: found, serverName: settings.serverNames.first,
+                    startTimeout: settings.pool.startTimeout, now: now))
         }
+    }
+
+    private struct Version: Hashable {
+        var app: AppName
+        var generation: GenerationNumber
+        init(_ app: AppName, _ generation: GenerationNumber) {
+            self.app = app
+            self.generation = generation
+        }
+        init(_ endpoint: WorkerEndpoint) { self.init(endpoint.settings.name, endpoint.generation) }
     }
 
     /// The pool gives up a moment later.
@@ -38,12 +49,18 @@ final class WorkerProver: Sendable {
     /// The round under way for each worker; one that is no longer here is over, whatever its probe still says.
     private let rounds = Mutex<[WorkerNumber: Round]>([:])
 
+    /// By the first worker that proved itself, where the settings name no path; until the generation is gone.
+    private let found = Mutex<[Version: FoundPath]>([:])
+
     init(parts: SpawningParts, pool: Pool) {
         self.parts = parts
         self.pool = pool
     }
 
-    func prove(_ endpoint: WorkerEndpoint) { begin(Round(endpoint, isNew: true, now: monotonicNow())) }
+    func prove(_ endpoint: WorkerEndpoint) {
+        let known = found.withLock { $0[Version(endpoint)] }
+        begin(Round(endpoint, isNew: true, found: known, now: monotonicNow()))
+    }
 
     func probe(_ endpoint: WorkerEndpoint) { begin(Round(endpoint, isNew: false, now: monotonicNow())) }
 
@@ -109,6 +126,14 @@ final class WorkerProver: Sendable {
         }
     }
 
+    func forget(_ generation: GenerationNumber, of app: AppName) {
+        found.withLock { _ = $0.removeValue(forKey: Version(app, generation)) }
+    }
+
+    private func remember(_ path: FoundPath, of version: Version) {
+        found.withLock { $0[version] = $0[version] ?? path }
+    }
+
     func forget(_ worker: WorkerNumber) { rounds.withLock { _ = $0.removeValue(forKey: worker) } }
 
     private func begin(_ round: Round) {
@@ -131,12 +156,14 @@ final class WorkerProver: Sendable {
             }
         case .proved(let weak, let note):
             if round.isNew {
+                let (path, found) = round.verdict.withLock { ($0.path, $0.found) }
+                if let found { remember(found, of: Version(endpoint)) }
                 if let note {
                     parts.notice(endpoint.settings.name, .worker(endpoint.worker, of: endpoint.generation), note)
                 }
                 warmUp(round, endpoint.settings.health.warmup[...]) { [self] in
                     forget(endpoint.worker)
-                    pool.workerProved(endpoint.worker, weak: weak)
+                    pool.workerProved(endpoint.worker, weak: weak, by: path)
                 }
             } else {
                 forget(endpoint.worker)

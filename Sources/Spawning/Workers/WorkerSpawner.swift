@@ -140,6 +140,7 @@ package final class WorkerSpawner: Sendable {
     }
 
     package func forget(_ generation: GenerationNumber, of app: AppName) {
+        prover.forget(generation, of: app)
         state.withLock { _ = $0.phases.removeValue(forKey: GenerationKey(app: app, generation: generation)) }
     }
 
