@@ -148,7 +148,7 @@ let package = Package(
             "Commands",
             [
                 "Model", "Linux", "Supervisor", "Core", "AppConfig", "Releases", "Watching", "Deploys", "AdminAPI",
-                "AdminClient", "Terminal", argumentParser,
+                "AdminClient", "Terminal", "TLS", argumentParser,
             ]),
         .executableTarget(
             name: "passenger",

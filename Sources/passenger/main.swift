@@ -18,7 +18,7 @@ let arguments = CommandLine.arguments
 switch arguments.dropFirst().first {
 case "_supervise": Supervisor.run(Array(arguments.dropFirst(2)))
 case "_core": CoreProcess.run()
-case "_inspect": exit(InspectProcess.run())
+case "_inspect": exit(arguments.count == 3 ? AppInspection.run(as: arguments[2]) : InspectProcess.run())
 case "_build-release": exit(BuilderProcess.run(input: 0, output: 1))
 case "_import-archive":
     guard arguments.count == 3 else { exit(2) }

@@ -1,4 +1,5 @@
 import AdminAPI
+import AdminClient
 import Foundation
 import Glibc
 import Linux
@@ -52,6 +53,54 @@ extension SystemTests {
             #expect(flag.status == 2 && flag.errors.contains("no-such-flag"), "\(flag.everything)")
             #expect(try server.run("deploy").status == 3)
             #expect(try server.run("status").status == 3)
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `config validate says in one line that all is well, or each mistake with its file and line`() throws {
+            let place = try Place()
+            let blog = try place.copyApp(.python, as: "blog")
+            let shop = try place.copyApp(.ruby, as: "shop")
+            let serverFile = "\(place.path)/server.yml"
+            let server = TestServer(blog, in: place)
+            func write(_ path: String, _ contents: String) throws {
+                try contents.write(toFile: path, atomically: false, encoding: .utf8)
+                AppUser.own(blog)
+                AppUser.own(shop)
+            }
+            func validate(_ arguments: String...) throws -> Program.End {
+                try server.begin(["config", "validate"] + arguments).wait(within: .seconds(20))
+            }
+            func refused(_ causes: String..., of path: String) throws {
+                let end = try validate(path)
+                #expect(end.status == 2 && end.output.isEmpty, "\(end.everything)")
+                for cause in causes { #expect(end.errors.contains(cause), "\(cause): \(end.everything)") }
+            }
+
+            let good = try validate(blog)
+            #expect(good.status == 0 && good.errors.isEmpty, "\(good.everything)")
+            #expect(good.output == "\(blog) can be used: 1 app.\n")
+            try write("\(blog)/Passengerfile.yml", "min_instnces: 2\nmin_instances: 2\nhelth: {}\n")
+            for path in [blog, "\(blog)/Passengerfile.yml"] {
+                try refused("blog/Passengerfile.yml:1:1", "blog/Passengerfile.yml:3:1", "Did you mean", of: path)
+            }
+            // Found only where the app itself is looked at.
+            try write("\(blog)/Passengerfile.yml", "environment: production\nenv_file: .env.none\n")
+            try refused("blog/Passengerfile.yml:2:", "does not exist", of: blog)
+            unlink("\(blog)/Passengerfile.yml")
+
+            let apps =
+                "apps:\n  blog: {root: \(blog), server_names: [blog.test]}\n  shop: {root: \(shop), server_names: "
+            try write(serverFile, apps + "[shop.test]}\n")
+            #expect(try validate(serverFile).output == "\(serverFile) can be used: 2 apps.\n")
+            try write("\(shop)/Passengerfile.yml", "min_instances: 1\nport: 1\n")
+            try refused("shop/Passengerfile.yml:2:1", "'port' cannot be set here", of: serverFile)
+            let json = try validate(serverFile, "--json")
+            #expect(json.status == 2 && json.output.contains("'port' cannot be set here"), "\(json.everything)")
+            unlink("\(shop)/Passengerfile.yml")
+            try write(
+                serverFile, apps + "[BLOG.test]}\nssl_certificate: no.pem\nssl_certificate_key: no.key\nssl: true\n")
+            try refused("app shop: blog.test belongs to blog", "\(place.path)/no.pem: cannot be read", of: serverFile)
+            #expect(InstanceRegistry(directories: ["\(place.path)/run"]).instances().isEmpty)
         }
 
         /// Each of these is refused, the live version is untouched, and nothing is left that could be rolled back to.
