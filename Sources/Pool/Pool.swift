@@ -174,6 +174,7 @@ package final class Pool: Sendable {
     package func setMaxPoolSize(_ size: Int) {
         decide { machine, now in machine.setMaxPoolSize(size, now: now) }
     }
+    package var maxPoolSize: Int { shared.withLock { $0.machine.context.limits.maxPoolSize } }
     package func setQueue(_ app: AppIndex, _ queue: QueueSettings) {
         shared.withLock { $0.machine.setQueue(app, queue) }
     }

@@ -48,6 +48,19 @@ import Testing
         #expect(try inspect(loaded.apps[1]).http.baseURI == "/shop")
     }
 
+    @Test func `the size of the pool is the server's, and an app that says otherwise is told so`() throws {
+        let loaded = try load("max_pool_size: 9\napps: {blog: {root: blog, max_pool_size: 3}, shop: {root: shop}}")
+        #expect(loaded.maxPoolSize == 9)
+        try tree.write("shop/Passengerfile.yml", "max_pool_size: 2")
+        for app in loaded.apps {
+            let request = InspectRequest(
+                directory: app.location.path, name: app.name, workingDirectory: tree.path,
+                operatorLayers: app.operatorLayers)
+            let warnings = try ConfigLoader(workingDirectory: tree.path).loadApp(request).warnings
+            #expect(warnings.map(\.key) == ["max_pool_size"] && warnings[0].line != nil)
+        }
+    }
+
     @Test func `of many apps none has workers of its own accord, and all are in production`() throws {
         let loaded = try load("apps: {blog: {root: blog}, shop: {root: shop, min_instances: 2}}")
         #expect(loaded.apps.map(\.settings.pool.minInstances) == [0, 2])

@@ -90,6 +90,33 @@ extension SystemTests {
         }
 
         @Test(.timeLimit(.minutes(1)))
+        func `max_pool_size of a release holds from its switch on, be it less or more than before`() throws {
+            let place = try Place()
+            let (server, repository) = try TestServer.deployed(.python, in: place)
+            func deploy(_ version: Int, poolSize: Int) throws {
+                try repository.write(
+                    "Passengerfile.yml", "\(repository.passengerfile())\nmax_pool_size: \(poolSize)\n")
+                try repository.commitVersion(version)
+                let end = try server.command("deploy", "--bake", "0s")
+                try #require(end.status == 0, "\(end.everything)")
+                #expect(try server.status().server.maxPoolSize == poolSize)
+            }
+            #expect(try server.status().server.maxPoolSize == 6)
+            #expect(try server.command("scale", "7", "--json").output.contains("\"kept\":6"))
+            try deploy(2, poolSize: 2)
+            try eventually("two workers", evidence: { server.log }) { try server.workers().count == 2 }
+            let shown = try server.run("config", server.directory)
+            let line = shown.output.split(separator: "\n").first { $0.hasPrefix("max_pool_size") }
+            #expect(line?.contains("releases/2-") == true, "\(shown.everything)")
+            try deploy(3, poolSize: 8)
+            try eventually("seven workers", evidence: { server.log }) { try server.workers().count == 7 }
+            #expect(try server.command("rollback").status == 0)
+            try eventually("two workers again", evidence: { server.log }) { try server.workers().count == 2 }
+            #expect(try server.status().server.maxPoolSize == 2)
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(1)))
         func `workers are replaced after max_requests, and no request is lost to it`() throws {
             let place = try Place()
             let server = try serving(["--max-requests", "50", "--min-instances", "2"], workers: 2, in: place)

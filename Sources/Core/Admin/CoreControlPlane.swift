@@ -64,7 +64,7 @@ struct CoreControlPlane: ControlPlane {
             corePid: getpid(), startedAt: startedAt, uptimeSeconds: (WallTime.now() - startedAt).inSeconds,
             listeners: listeners())
         server.controlGroups = controlGroupNote
-        server.maxPoolSize = plan.maxPoolSize
+        server.maxPoolSize = pool.maxPoolSize
         server.adminAddress = adminAddress
         let snapshot = pool.snapshot()
         let shown = Dictionary(snapshot.apps.map { ($0.index, $0) }, uniquingKeysWith: { $1 })

@@ -38,14 +38,17 @@ final class AppRoutes: Sendable {
     private let app: AppIndex
     private let location: AppLocation
     private let table: RouteTable
+    /// The server serves no other app, so that the size of the pool is this one's to say.
+    private let isAlone: Bool
     let log: AppLog
     private let state = Mutex(State())
 
-    init(pool: Pool, app: AppIndex, location: AppLocation, table: RouteTable, log: AppLog) {
+    init(pool: Pool, app: AppIndex, location: AppLocation, table: RouteTable, isAlone: Bool, log: AppLog) {
         self.pool = pool
         self.app = app
         self.location = location
         self.table = table
+        self.isAlone = isAlone
         self.log = log
     }
 
@@ -78,6 +81,13 @@ final class AppRoutes: Sendable {
         table.set(route(settings, [], past))
     }
 
+    /// `max_pool_size`, before a generation takes the traffic and so that it has room for its workers. Of many apps it is the server's.
+    func size(for settings: AppSettings) { if isAlone { pool.setMaxPoolSize(settings.pool.maxPoolSize) } }
+
+    func size(for generation: GenerationNumber) {
+        if let settings = state.withLock({ $0.settings[generation] }) { size(for: settings) }
+    }
+
     /// The traffic goes to another generation, or one is gone.
     func refresh() {
         guard let live = pool.liveGeneration(app) else { return }
@@ -98,6 +108,7 @@ final class AppRoutes: Sendable {
         guard let (settings, beside, past) = found else { return }
         log.use(settings.appLogFile)
         pool.setQueue(app, settings.queue)
+        size(for: settings)
         table.set(route(settings, beside, past))
     }
 

@@ -35,6 +35,7 @@ struct PoolHost: GenerationHost {
 
     func bootLive(_ spec: GenerationSpec) -> GenerationNumber {
         pool.setQueue(app, spec.settings.queue)
+        routes.size(for: spec.settings)
         // What a boot has to say is wanted most of all.
         routes.log.use(spec.settings.appLogFile)
         let number = pool.bootLive(app, spec)
@@ -43,6 +44,7 @@ struct PoolHost: GenerationHost {
     }
 
     func switchTraffic(to generation: GenerationNumber) -> GenerationNumber? {
+        routes.size(for: generation)
         let previous = pool.switchTraffic(app, to: generation)
         routes.refresh()
         return previous

@@ -89,10 +89,11 @@ extension Core {
         let current = Shared(app)
         let settings = SettingsClient(tools: tools, plan: current)
         let log = AppLog(app: app.name, user: app.users.workers, tools: tools, events: events)
-        let host = routes.map { [pool] routes in
+        let host = routes.map { [pool, plan] routes in
             PoolHost(
                 pool: pool, app: index, meter: meter, gateway: routes.gateway,
-                routes: AppRoutes(pool: pool, app: index, location: app.location, table: routes, log: log))
+                routes: AppRoutes(
+                    pool: pool, app: index, location: app.location, table: routes, isAlone: !plan.servesMany, log: log))
         }
         // What operations do is told by their events; of their own log only problems are wanted.
         var logger = self.logger

@@ -152,7 +152,8 @@ actor ConfigurationReload {
         core.plans.withLock { $0 = plan }
         if let prepared = accepted.certificates { certificates?.use(prepared) }
         core.level.level = Logger.Level(number: plan.server.logLevel)
-        core.pool.setMaxPoolSize(plan.maxPoolSize)
+        // Of the only app it comes with its next generation, whose own file may have a say in it.
+        if plan.servesMany { core.pool.setMaxPoolSize(plan.maxPoolSize) }
         if let log = accepted.accessLog { await gateway?.use(accessLog: log) }
         core.reopenLogs()
         await changeListeners(plan, listeners)

@@ -24,7 +24,9 @@ extension AppOperations {
     func boot(_ run: OperationRun) async throws(DeployFailure) -> StepProduct {
         let host = try host()
         try await makeRoom(run, host)
-        let live = max(host.liveGeneration()?.workers ?? 0, run.settings?.pool.minInstances ?? 1, 1)
+        // Never more than it may have by its own file, which the pool goes by once it is live.
+        let most = max(run.settings?.pool.maxPoolSize ?? .max, 1)
+        let live = min(max(host.liveGeneration()?.workers ?? 0, run.settings?.pool.minInstances ?? 1, 1), most)
         // A generation that was stopped before this one is as large as it was then.
         let capacity = run.machine.plan.strategy == .replace ? run.capacity : live
         let workers = try firstWorkers(run, host, capacity)
