@@ -36,6 +36,46 @@ import Testing
         #expect(count + seen.count - 1 == 10_002)
     }
 
+    @Test func `long lines are bounded by what they take, however few they are`() async {
+        let log = OperationLog(capacity: 10_000, mostBytes: 1 << 20, date: { Date() })
+        log.append(.stepStarted(step: .build, title: "build"))
+        let line = String(repeating: "x", count: 16 << 10)
+        for _ in 0..<1000 { log.append(.output(step: .build, line: line)) }
+        log.append(.stepFinished(step: .build, nanoseconds: 1, failure: nil))
+        log.append(end)
+        let kept = log.snapshot().map(\.event)
+        #expect((32...67).contains(kept.count), "\(kept.count)")
+        #expect(kept.first == .stepStarted(step: .build, title: "build") && kept.last == end)
+    }
+
+    @Test func `a follower that does not follow keeps nothing, and is told what it missed`() async throws {
+        let log = log(100)
+        var iterator = log.follow { "\($0.event)" }.makeAsyncIterator()
+        log.append(.stepStarted(step: .build, title: "build"))
+        let first = await iterator.next()
+        for line in 0..<5000 { log.append(.output(step: .build, line: "line \(line)")) }
+        log.append(end)
+        var seen = 0
+        var isTold = false
+        while let next = await iterator.next() {
+            seen += 1
+            isTold = isTold || next.contains("skipped")
+        }
+        #expect(first?.contains("build") == true && isTold)
+        #expect(seen <= 101, "\(seen)")
+    }
+
+    @Test func `progress has a percentage when there is something to have it of`() {
+        func text(_ done: Int, _ total: Int?) -> String { StepProgress(done: done, total: total, unit: "files").text }
+        #expect(text(120, 300) == "40% (120 of 300 files)")
+        #expect(text(299, 300) == "99% (299 of 300 files)" && text(300, 300) == "100% (300 of 300 files)")
+        #expect(text(0, 3) == "0% (0 of 3 files)" && text(4, 3) == "100% (4 of 3 files)")
+        #expect(text(7, nil) == "7 files" && text(7, 0) == "7 files")
+        #expect(
+            text(.max, .max).hasPrefix("100% (") && text(.max / 2, .max).hasPrefix("49% (")
+                && text(.min, 1).hasPrefix("0% ("))
+    }
+
     @Test func `several requests that are answered with one operation have one report of it`() {
         let log = log()
         #expect((0..<3).map { _ in log.claimReport() } == [true, false, false])

@@ -243,16 +243,8 @@ struct CoreControlPlane: ControlPlane {
         _ name: AppName, operation: OperationID
     ) async throws(ControlError) -> AsyncStream<AdminAPI.OperationEvent> {
         let handle = try await handle(name, operation)
-        let events = handle.events()
-        return AsyncStream { continuation in
-            let task = Task {
-                for await logged in events {
-                    continuation.yield(AdminAPI.OperationEvent(logged.event, of: handle.kind))
-                }
-                continuation.finish()
-            }
-            continuation.onTermination = { _ in task.cancel() }
-        }
+        let kind = handle.kind
+        return handle.events { AdminAPI.OperationEvent($0.event, of: kind) }
     }
 
     func eventsUntilNow(

@@ -5,8 +5,8 @@ import Synchronization
 /// Everything that happened in one operation, bounded, for any number of followers at their own speed.
 ///
 /// A follower pulls: it reads from where it is and waits at the end, so a slow one costs no memory, and one that comes
-/// late (an attach after a detach) sees the operation from its start. Past `capacity` the oldest lines of output go
-/// first; a follower that had not read them is told how many.
+/// late (an attach after a detach) sees the operation from its start. Past `capacity` events, or `mostBytes` of output, the
+/// oldest lines of output go first; a follower that had not read them is told how many.
 package final class OperationLog: Sendable {
     private struct Waiter {
         let id: UInt64
@@ -15,6 +15,8 @@ package final class OperationLog: Sendable {
 
     private struct State {
         var events: [LoggedEvent] = []
+        /// Of output, in `events`.
+        var bytes = 0
         var nextSequence = 0
         var outcome: OperationOutcome?
         var waiters: [Waiter] = []
@@ -22,16 +24,21 @@ package final class OperationLog: Sendable {
         var hasReporter = false
     }
 
+    /// Lines may be long: so many of them, and not `capacity` times the longest.
+    static let mostBytes = 8 << 20
+
     private let state = Mutex(State())
     private let capacity: Int
+    private let mostBytes: Int
     private let date: @Sendable () -> Date
     private let mask: @Sendable () -> SecretMask
 
     package init(
-        capacity: Int = 10_000, date: @escaping @Sendable () -> Date,
+        capacity: Int = 10_000, mostBytes: Int = OperationLog.mostBytes, date: @escaping @Sendable () -> Date,
         mask: @escaping @Sendable () -> SecretMask = { SecretMask() }
     ) {
         self.capacity = max(capacity, 16)
+        self.mostBytes = mostBytes
         self.date = date
         self.mask = mask
     }
@@ -55,7 +62,8 @@ package final class OperationLog: Sendable {
             if case .finished(let outcome) = event { state.outcome = outcome }
             state.events.append(LoggedEvent(sequence: state.nextSequence, at: date(), event: event))
             state.nextSequence += 1
-            if state.events.count > capacity { OperationLog.thin(&state.events, to: capacity / 2) }
+            state.bytes += event.outputBytes
+            if state.events.count > capacity || state.bytes > mostBytes { thin(&state) }
             defer { state.waiters = [] }
             return state.waiters
         }
@@ -63,13 +71,19 @@ package final class OperationLog: Sendable {
     }
 
     /// All events from the first one on; ends after `finished`.
-    package func follow() -> AsyncStream<LoggedEvent> {
+    package func follow() -> AsyncStream<LoggedEvent> { follow { $0 } }
+
+    /// The same in another form. It is made here, of each event when it is asked for: a task that made it of all that come would keep
+    /// what a slow follower has not taken.
+    package func follow<Form: Sendable>(
+        _ form: @escaping @Sendable (LoggedEvent) -> Form
+    ) -> AsyncStream<Form> {
         let cursor = Mutex(0)
         return AsyncStream(unfolding: { [self] in
             let position = cursor.withLock { $0 }
             guard let event = await next(from: position) else { return nil }
             cursor.withLock { $0 = event.sequence + 1 }
-            return event
+            return form(event)
         })
     }
 
@@ -139,19 +153,28 @@ package final class OperationLog: Sendable {
         return low
     }
 
-    /// Output and progress first, from the oldest; steps, notices and the end stay as long as they fit.
-    private static func thin(_ events: inout [LoggedEvent], to count: Int) {
-        var surplus = events.count - count
-        events.removeAll { logged in
-            guard surplus > 0 else { return false }
+    /// To half of what may be: output and progress first, from the oldest; steps, notices and the end stay as long as they fit.
+    private func thin(_ state: inout State) {
+        var surplus = state.events.count - capacity / 2
+        var bytes = state.bytes
+        state.events.removeAll { logged in
+            guard surplus > 0 || bytes > mostBytes / 2 else { return false }
             switch logged.event {
             case .output, .progress:
                 surplus -= 1
+                bytes -= logged.event.outputBytes
                 return true
             default: return false
             }
         }
-        if surplus > 0 { events.removeFirst(surplus) }
+        state.bytes = bytes
+        if state.events.count > capacity { state.events.removeFirst(state.events.count - capacity / 2) }
+    }
+}
+
+extension OperationEvent {
+    fileprivate var outputBytes: Int {
+        if case .output(_, let line) = self { line.utf8.count } else { 0 }
     }
 }
 
@@ -163,5 +186,8 @@ package struct OperationHandle: Sendable {
     package let log: OperationLog
 
     package func events() -> AsyncStream<LoggedEvent> { log.follow() }
+    package func events<Form: Sendable>(
+        _ form: @escaping @Sendable (LoggedEvent) -> Form
+    ) -> AsyncStream<Form> { log.follow(form) }
     package func outcome() async -> OperationOutcome? { await log.waitForOutcome() }
 }
