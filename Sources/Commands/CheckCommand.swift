@@ -16,7 +16,7 @@ struct CheckCommand: ParsableCommand {
             "Exits with 1 if something would keep a server or the app from working. Started by root, the app is "
             + "looked at as its own user.")
 
-    @Argument(help: "The app's directory, or a deploy root.")
+    @Argument(help: "The app's directory, or a deploy root, of which what is live is looked at.")
     var directory = "."
 
     @Option(help: ArgumentHelp("A server file, for a server of many apps.", valueName: "file"))
@@ -70,7 +70,6 @@ struct CheckCommand: ParsableCommand {
     /// Only one: this process becomes its user, and root's programs are not the app's to choose.
     private func app(_ apps: [ConfiguredApp], _ context: CommandContext) -> [Finding] {
         guard let app = apps.first, apps.count == 1 else { return [] }
-        guard !app.location.isDeployRoot else { return [HostCheck.disk(app.location.path)] }
         let starter = geteuid()
         if starter == 0 {
             do {
@@ -83,23 +82,71 @@ struct CheckCommand: ParsableCommand {
                 return [.error("user", "\(error)", mend: "Set 'user', or give the directory to the app's user.")]
             }
         }
+        guard !app.location.isDeployRoot else { return live(app, context) }
         var settings = app.settings
         do throws(ConfigError) {
             // Once more, with that user's eyes: which interpreter there is depends on who looks.
             settings = try load(context, userID: starter).apps.first?.settings ?? settings
         } catch {
-            return error.problems.map {
-                .error("permissions", "\($0.message)", mend: "Let user id \(geteuid()) read the app's files.")
-            }
+            return Self.unreadable(error)
         }
+        return look(settings, variables: [:], context)
+    }
+
+    /// What of a deploy root a server would start.
+    private func live(_ app: ConfiguredApp, _ context: CommandContext) -> [Finding] {
+        let root = app.location.path
+        let release: LiveRelease
+        switch LiveRelease.find(in: root) {
+        case .found(let found): release = found
+        case .nothing:
+            return [
+                HostCheck.disk(root),
+                .ok("release", "nothing is live yet in \(root); see: passenger deploy --root \(root)"),
+            ]
+        case .broken(let reason):
+            return [
+                HostCheck.disk(root),
+                .error("release", reason, mend: "Deploy anew: passenger deploy --root \(root); or: passenger rollback"),
+            ]
+        }
+        let loaded: LoadedApp
+        do throws(ConfigError) {
+            loaded = try ConfigLoader().loadApp(
+                InspectRequest(
+                    directory: release.directory, root: root, name: app.name, environment: context.environment,
+                    workingDirectory: Paths.resolved("."), operatorLayers: app.operatorLayers))
+        } catch {
+            return Self.unreadable(error)
+        }
+        let warnings = loaded.warnings.map {
+            Finding.warning("configuration", $0.description, mend: "See: passenger config \(root)")
+        }
+        return [.ok("release", "\(release.name) is live in \(root)")] + warnings
+            + look(loaded.settings, variables: loaded.fileVariables, context, release: release)
+    }
+
+    private static func unreadable(_ error: ConfigError) -> [Finding] {
+        error.problems.map {
+            .error(
+                "permissions", "\($0.place): \($0.message)",
+                mend: $0.hint ?? "Let user id \(geteuid()) read the app's files.")
+        }
+    }
+
+    private func look(
+        _ settings: AppSettings, variables: [String: String], _ context: CommandContext, release: LiveRelease? = nil
+    ) -> [Finding] {
         let user = lookUpEntry(uid: geteuid())
         let list = AppEnvironment.make(
-            inherited: context.environment, settings: settings,
+            inherited: context.environment, settings: settings, fileVariables: variables,
             user: user.map { .init(name: $0.name, home: $0.home, shell: $0.shell) })
         let pairs = list.compactMap { pair -> (String, String)? in
             pair.firstIndex(of: "=").map { (String(pair[..<$0]), String(pair[pair.index(after: $0)...])) }
         }
-        return AppCheck(settings: settings, environment: Dictionary(pairs, uniquingKeysWith: { $1 })).findings()
+        return AppCheck(
+            settings: settings, environment: Dictionary(pairs, uniquingKeysWith: { $1 }), isRelease: release != nil
+        ).findings()
     }
 
     private func tell(_ findings: [Finding], _ context: CommandContext) throws {

@@ -111,6 +111,68 @@ extension SystemTests {
                 PseudoTerminal.lines(terminal.output).contains { $0.hasPrefix("error: ") }, "\(terminal.everything)")
         }
 
+        @Test(.timeLimit(.minutes(2)))
+        func `check of a deploy root looks at what is live there`() throws {
+            struct Report: Decodable {
+                struct Finding: Decodable {
+                    var level: String
+                    var check: String
+                    var message: String
+                    var mend: String?
+                }
+                var findings: [Finding]
+                /// Without what this machine itself may lack.
+                var errors: [Finding] {
+                    findings.filter { $0.level == "error" && !["port", "open_files", "disk"].contains($0.check) }
+                }
+                func of(_ check: String) -> [Finding] { findings.filter { $0.check == check } }
+            }
+            let place = try Place()
+            let repository = try TestRepository(.python, in: place)
+            let server = TestServer(try place.makeAppDirectory("root"), in: place)
+            let root = server.directory
+            func check(_ directory: String) throws -> Report {
+                let end = try server.run("check", directory, "--json")
+                return try JSONDecoder().decode(Report.self, from: Data(end.output.utf8))
+            }
+            func deploy() throws {
+                let end = try server.run("deploy", "--root", root, "--repo", repository.path)
+                #expect(end.status == 0, "\(end.everything)")
+            }
+            #expect(mkdir("\(root)/.passenger", 0o755) == 0)
+            AppUser.own(root)
+            let empty = try check(root)
+            #expect(empty.errors.isEmpty && empty.of("release").first?.message.hasPrefix("nothing is live yet") == true)
+
+            try deploy()
+            try server.start()
+            try server.waitUntilServing(release: "1-")
+            for directory in [root, "\(root)/current"] {
+                let fine = try check(directory)
+                #expect(fine.errors.isEmpty, "\(fine)")
+                #expect(
+                    fine.of("release").map(\.level) == ["ok"] && fine.of("release")[0].message.hasPrefix("1-"),
+                    "\(fine)")
+                #expect(fine.of("interpreter").map(\.level) == ["ok"], "\(fine)")
+                #expect(fine.of("permissions").map(\.level) == ["ok"], "\(fine)")
+            }
+            // It boots all the same; only a request would notice.
+            try repository.write("requirements.txt", "no-such-module==1.0\n")
+            try repository.commit("more modules")
+            try deploy()
+            let missing = try check(root)
+            #expect(missing.errors.map(\.check) == ["modules"], "\(missing)")
+            #expect(missing.errors.first?.message.hasSuffix("missing: no-such-module") == true, "\(missing)")
+            #expect(missing.errors.first?.mend?.contains("deploy again") == true, "\(missing)")
+            #expect(missing.of("release").first?.message.hasPrefix("2-") == true)
+            try server.stop()
+
+            #expect(unlink("\(root)/current") == 0 && symlink("releases/9-gone", "\(root)/current") == 0)
+            let broken = try check(root)
+            #expect(
+                broken.errors.map(\.check) == ["release"] && broken.errors[0].message.contains("9-gone"), "\(broken)")
+        }
+
         @Test(.timeLimit(.minutes(1)))
         func `init writes what it finds, and never over anything`() throws {
             let place = try Place()

@@ -8,6 +8,8 @@ import Model
 struct AppCheck {
     let settings: AppSettings
     let environment: [String: String]
+    /// It is not changed any more: what it lacks is for its next build.
+    var isRelease = false
     private var directory: String { settings.directory }
 
     func findings() -> [Finding] {
@@ -91,6 +93,12 @@ struct AppCheck {
 
     // MARK: What the app needs
 
+    private func install(_ command: String) -> String {
+        isRelease
+            ? "Let the build install them (deploy: build: [\(command)]), and deploy again."
+            : "In \(directory): \(command)"
+    }
+
     private func gems() -> [Finding] {
         guard access("\(directory)/Gemfile", F_OK) == 0 else { return [] }
         let question = ["-e", "require 'bundler'; puts Bundler.definition.specs.count"]
@@ -99,7 +107,7 @@ struct AppCheck {
         else {
             return [
                 .error(
-                    "gems", "the gems of \(directory)/Gemfile cannot be looked up", mend: "Run bundle install there.")
+                    "gems", "the gems of \(directory)/Gemfile cannot be looked up", mend: install("bundle install"))
             ]
         }
         if answer.status == 0 { return [.ok("gems", "all gems of the Gemfile are installed")] }
@@ -108,7 +116,7 @@ struct AppCheck {
         return [
             .error(
                 "gems", "gems of the Gemfile are missing: \(reason ?? "status \(answer.status)")",
-                mend: "In \(directory): bundle install")
+                mend: install("bundle install"))
         ]
     }
 
@@ -134,7 +142,7 @@ struct AppCheck {
         return [
             .error(
                 "modules", "modules of requirements.txt are missing: \(answer.lines.joined(separator: ", "))",
-                mend: "In \(directory): \(python) -m pip install -r requirements.txt")
+                mend: install("\(python) -m pip install -r requirements.txt"))
         ]
     }
 
@@ -168,7 +176,7 @@ struct AppCheck {
         return [
             .error(
                 "modules", "modules of package.json are missing: \(missing.joined(separator: ", "))",
-                mend: "In \(directory): npm ci")
+                mend: install("npm ci"))
         ]
     }
 }
