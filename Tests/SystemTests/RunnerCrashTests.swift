@@ -136,7 +136,7 @@ extension SystemTests {
                 let server = deploy.server
                 try killCore(server)
                 try eventually("the deploy goes on", evidence: { server.log }) {
-                    try server.appStatus().operation?.step == "beforeBoot"
+                    try server.appStatus().operation?.step == "before_boot"
                 }
                 if !limit {
                     _ = try server.command("deploys", "abort", "2")

@@ -56,11 +56,11 @@ extension AdminAPI.OperationKind {
 extension AdminAPI.OperationEvent {
     init(_ event: Deploys.OperationEvent, of kind: Deploys.OperationKind) {
         switch event {
-        case .stepStarted(let step, let title): self = .stepStarted(step: step.rawValue, title: title)
-        case .output(let step, let line): self = .output(step: step.rawValue, line: line)
-        case .progress(let step, let progress): self = .progress(step: step.rawValue, text: progress.text)
+        case .stepStarted(let step, let title): self = .stepStarted(step: step.name, title: title)
+        case .output(let step, let line): self = .output(step: step.name, line: line)
+        case .progress(let step, let progress): self = .progress(step: step.name, text: progress.text)
         case .stepFinished(let step, let nanoseconds, let failure):
-            self = .stepFinished(step: step.rawValue, seconds: Double(nanoseconds) / 1e9, failure: failure)
+            self = .stepFinished(step: step.name, seconds: Double(nanoseconds) / 1e9, failure: failure)
         case .switched(let release, let nanoseconds):
             self = .switched(release: release, milliseconds: Double(nanoseconds) / 1e6)
         case .notice(let level, let text):
@@ -86,7 +86,7 @@ extension AdminAPI.OperationResult {
             }
         self.init(
             result, deploy: outcome.deploy, release: outcome.liveRelease, summary: outcome.summary,
-            failure: outcome.failure.map { FailureReport($0, step: outcome.failedStep?.rawValue) },
+            failure: outcome.failure.map { FailureReport($0, step: outcome.failedStep?.name) },
             switchMilliseconds: outcome.switchNanoseconds.map { Double($0) / 1e6 },
             seconds: outcome.nanoseconds.map { Double($0) / 1e9 })
     }
@@ -151,7 +151,7 @@ extension DeployPlan {
 
 extension DeploySummary {
     init(_ record: DeployRecord) {
-        self.init(number: record.number, state: record.state.rawValue)
+        self.init(number: record.number, state: record.state.name)
         ref = record.commit?.ref ?? record.request.ref
         revision = record.commit?.id
         release = record.release?.label.name
@@ -171,7 +171,7 @@ extension DeployDetail {
                     step: step.title, state: step.result.rawValue, seconds: step.nanoseconds.map { Double($0) / 1e9 },
                     startedAt: WallTime(step.start))
             },
-            failure: record.failure.map { FailureReport($0, step: record.failedStep?.rawValue) })
+            failure: record.failure.map { FailureReport($0, step: record.failedStep?.name) })
         let asked = record.request.requester
         requester = DeployRequester(user: asked.user, uid: asked.uid, command: asked.command, ci: asked.ci)
         commit = record.commit.map { DeployCommit(id: $0.id, author: $0.author, subject: $0.subject) }

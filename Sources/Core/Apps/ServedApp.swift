@@ -163,11 +163,11 @@ struct ServedApp: Sendable {
             OperationStatus(
                 operation: OperationID(AdminAPI.OperationKind(running.kind), running.operation.rawValue),
                 kind: AdminAPI.OperationKind(running.kind), deploy: running.deploy,
-                step: running.step?.rawValue ?? "starting", since: WallTime(running.since),
+                step: running.step?.name ?? "starting", since: WallTime(running.since),
                 by: running.requester.user ?? running.requester.command)
         }
         if let outcome = overview.lastOutcome, let failure = outcome.failure {
-            status.lastFailure = FailureReport(failure, step: outcome.failedStep?.rawValue)
+            status.lastFailure = FailureReport(failure, step: outcome.failedStep?.name)
         } else if let failure = settings.failure {
             status.lastFailure = FailureReport(failure.masked(settings.mask), step: nil)
         } else if let failure = snapshot?.lastBootFailure {

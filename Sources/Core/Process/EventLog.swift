@@ -174,7 +174,7 @@ struct EventLog: Sendable {
             case .done, .pending: logger.info("\(who): \(outcome.summary)")
             default:
                 report(
-                    "\(who): \(outcome.summary)", step: outcome.failedStep?.rawValue, outcome.failure?.details,
+                    "\(who): \(outcome.summary)", step: outcome.failedStep?.name, outcome.failure?.details,
                     outcome.failure?.outputTail ?? [], outcome.failure?.hint)
             }
         case .progress, .skipped: break

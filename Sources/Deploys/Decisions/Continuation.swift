@@ -23,7 +23,7 @@ enum Continuation: Equatable {
         } else if isSuccessor, record.canGoOn(with: open) {
             self = .goesOn
         } else {
-            let reason = "the server went away after \(record.state.rawValue)"
+            let reason = "the server went away after \(record.state.name)"
             self = .stops(record.steps.last?.step, DeployFailure(.interrupted, reason))
         }
     }

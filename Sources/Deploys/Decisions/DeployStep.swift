@@ -28,6 +28,9 @@ package enum DeployStep: String, Sendable, Codable, CaseIterable {
     /// The result is told to whoever wants to know it.
     case webhook
 
+    /// For people and for programs: hooks have the names that they have in a Passengerfile. The journal has the raw values.
+    package var name: String { rawValue.inSnakeCase }
+
     /// A command of the app's that may change more than its release.
     var isHook: Bool { self == .beforeBoot || self == .beforeSwitch }
 
@@ -44,4 +47,13 @@ package enum DeployStep: String, Sendable, Codable, CaseIterable {
 
     /// Nothing is done but to look: no task runs, and what ends it comes from outside.
     package var isWatch: Bool { self == .canary || self == .approve || self == .bake }
+}
+
+extension DeployStep: CustomStringConvertible {
+    package var description: String { name }
+}
+
+extension String {
+    /// `before_boot` of `beforeBoot`.
+    var inSnakeCase: String { reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : "\($1)" } }
 }

@@ -69,7 +69,7 @@ package struct ReleaseLedger: Sendable {
         }
         guard record.wasStable else {
             throw DeployFailure(
-                .noTarget, "release \(number) was never stable (\(record.state.rawValue))",
+                .noTarget, "release \(number) was never stable (\(record.state.name))",
                 hint: "deploy its commit again instead")
         }
         return record
@@ -79,7 +79,7 @@ package struct ReleaseLedger: Sendable {
     package func checkResumable(_ record: DeployRecord) throws(DeployFailure) {
         guard record.state == .interrupted || record.state == .pending else {
             throw DeployFailure(
-                .noTarget, "deploy \(record.number) was not interrupted: it is \(record.state.rawValue)",
+                .noTarget, "deploy \(record.number) was not interrupted: it is \(record.state.name)",
                 hint: "deploy its commit again")
         }
         if record.isPruned {

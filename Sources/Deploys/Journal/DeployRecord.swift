@@ -11,6 +11,9 @@ package enum DeployState: String, Sendable, Codable, CaseIterable {
     /// The core or the machine went away in the middle.
     case interrupted
 
+    /// For people and for programs. The journal has the raw values.
+    package var name: String { rawValue.inSnakeCase }
+
     package var isEnd: Bool {
         switch self {
         case .stable, .failed, .aborted, .rolledBack, .interrupted: true

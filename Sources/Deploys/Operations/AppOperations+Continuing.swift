@@ -23,7 +23,7 @@ extension AppOperations {
             }
             save(record)
             let hint = record.failure?.hint.map { " (\($0))" } ?? ""
-            let problem = "deploy \(record.number) is \(record.state.rawValue): \(record.failure?.summary ?? "")\(hint)"
+            let problem = "deploy \(record.number) is \(record.state.name): \(record.failure?.summary ?? "")\(hint)"
             startProblems.append(problem)
             parts.logger.warning("\(problem)")
         }

@@ -88,7 +88,7 @@ extension AppOperations {
             let isUntouched = record.reached == .sealed || record.reached == .proved
             record.state = isUntouched && !step.isHook ? .pending : .interrupted
             record.failedStep = step
-            record.failure = DeployFailure(.interrupted, "the server was stopped in the middle of \(step.rawValue)")
+            record.failure = DeployFailure(.interrupted, "the server was stopped in the middle of \(step.name)")
         }
     }
 
@@ -102,14 +102,14 @@ extension AppOperations {
             outcome = OperationOutcome(.pending, summary: "\(name) is sealed; `passenger start` goes on from here")
         case .failed(let step, let failure):
             outcome = OperationOutcome(
-                .failed, summary: "\(step.rawValue) failed: \(failure.summary)", failedStep: step, failure: failure)
+                .failed, summary: "\(step.name) failed: \(failure.summary)", failedStep: step, failure: failure)
         case .aborted(let by): outcome = OperationOutcome(.aborted, summary: "aborted by \(by)")
         case .rolledBack(let failure, _):
             outcome = OperationOutcome(
                 .rolledBack, summary: "switched back to \(now ?? "the old generation"): \(failure.summary)",
                 failedStep: .bake, failure: failure)
         case .interrupted(let step):
-            outcome = OperationOutcome(.interrupted, summary: "interrupted in \(step.rawValue)", failedStep: step)
+            outcome = OperationOutcome(.interrupted, summary: "interrupted in \(step.name)", failedStep: step)
         }
         outcome.deploy = run.deploy
         outcome.liveRelease = now

@@ -92,9 +92,9 @@ extension AppOperations {
     private func log(_ step: DeployStep, _ nanoseconds: Int64, _ failure: DeployFailure?) {
         if let failure {
             parts.logger.warning(
-                "\(step.rawValue) failed", metadata: ["reason": "\(parts.settings.mask.masked(failure.summary))"])
+                "\(step.name) failed", metadata: ["reason": "\(parts.settings.mask.masked(failure.summary))"])
         } else {
-            parts.logger.info("\(step.rawValue) done", metadata: ["ms": "\(nanoseconds / 1_000_000)"])
+            parts.logger.info("\(step.name) done", metadata: ["ms": "\(nanoseconds / 1_000_000)"])
         }
     }
 }
