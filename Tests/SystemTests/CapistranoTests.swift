@@ -283,6 +283,45 @@ extension SystemTests {
             try server.stop()
         }
 
+        @Test(.timeLimit(.minutes(1)))
+        func `a server that cannot go over goes on, and the root stays what it was`() throws {
+            let place = try Place()
+            let repository = try TestRepository(.ruby, in: place)
+            let root = try place.makeAppDirectory("site")
+            mkdir("\(root)/releases", 0o755)
+            try FileManager.default.copyItem(atPath: repository.path, toPath: "\(root)/releases/20261129010000")
+            symlink("releases/20261129010000", "\(root)/current")
+            AppUser.own(root)
+            func file(_ more: String) -> String {
+                "apps:\n  site:\n    root: \(root)/current\n    server_names: [test]\n    min_instances: 1\n\(more)"
+            }
+            let server = try TestServer(serverFile: file(""), in: place)
+            try server.start()
+            try eventually("version 1", evidence: { server.log }) { try server.version() == "1" }
+            func deploy() throws -> Program.End {
+                try server.begin(["deploy", "--root", root, "--repo", repository.path])
+                    .wait(within: .seconds(60), "passenger deploy")
+            }
+
+            // Of a server file that has changed since, in what only a restart can change.
+            try file("event_loops: 3\n").write(toFile: "\(place.path)/passenger.yml", atomically: true, encoding: .utf8)
+            try repository.commitVersion(2)
+            let refused = try deploy()
+            #expect(refused.status == 4, "\(refused.everything)\n\(server.log)")
+            for words in ["cannot go over from \(root)/current", "event_loops", "passenger stop"] {
+                #expect(refused.everything.contains(words), "\(refused.everything)")
+            }
+            #expect(access("\(root)/.passenger", F_OK) != 0)
+            #expect(try server.version() == "1")
+
+            try file("").write(toFile: "\(place.path)/passenger.yml", atomically: true, encoding: .utf8)
+            let deployed = try deploy()
+            #expect(deployed.status == 0, "\(deployed.everything)\n\(server.log)")
+            #expect(deployed.everything.contains("there is no revisions.log"), "\(deployed.everything)")
+            #expect(try server.version() == "2")
+            try server.stop()
+        }
+
         @Test func `what cannot be taken over is left as it is, with the reason`() throws {
             let place = try Place()
             let root = try place.makeAppDirectory("site")
