@@ -194,11 +194,32 @@ private func app(_ generations: [GenerationRecord], live: UInt32?, name: AppName
         preloaders: [(GenerationNumber(5), 30)])
 
     @Test func `it is read as it was written, and cut at any byte it is refused`() throws {
-        let bytes = try known.encoded()
+        let bytes = try SnapshotEncoder().encode(known)
         #expect(try ServerSnapshot.decode(bytes) == known)
         for length in bytes.indices {
             #expect(throws: ServerSnapshot.Unreadable.damaged) { try ServerSnapshot.decode(Array(bytes[..<length])) }
         }
+    }
+
+    @Test func `what is kept of the last time is as good as new`() throws {
+        let encoder = SnapshotEncoder()
+        let other = try #require(AppName(#"shop"#))
+        // Text that looks like what the parts are put in place of.
+        var odd = app([generation(1, .live, [1], app: other)], live: 1, name: other)
+        odd.generations[0].spec.settings.variables["A"] = #""apps":[]"#
+        var both = snapshot([odd, app([generation(5, .live, [6, 7])], live: 5)])
+        both.notes = [AppNote(name: other)]
+        #expect(try ServerSnapshot.decode(encoder.encode(both)) == both)
+        #expect(try ServerSnapshot.decode(encoder.encode(both)) == both)
+        var changed = both
+        changed.pool.apps[1].generations[0].workers.removeLast()
+        changed.workers.removeLast()
+        #expect(try ServerSnapshot.decode(encoder.encode(changed)) == changed)
+        changed.pool.apps.removeFirst()
+        #expect(try ServerSnapshot.decode(encoder.encode(changed)) == changed)
+        changed.pool.apps = []
+        #expect(try ServerSnapshot.decode(encoder.encode(changed)) == changed)
+        #expect(try ServerSnapshot.decode(encoder.encode(both)) == both)
     }
 
     @Test func `what is noted of apps is in it, and one without notes is read`() throws {
@@ -209,10 +230,10 @@ private func app(_ generations: [GenerationRecord], live: UInt32?, name: AppName
             AppNote(
                 name: blog, capacity: CapacityRecord(pausedSince: Date(timeIntervalSince1970: 5)), restartFiles: [file])
         ]
-        #expect(try ServerSnapshot.decode(noted.encoded()) == noted)
+        #expect(try ServerSnapshot.decode(SnapshotEncoder().encode(noted)) == noted)
         #expect(AdoptionPlan(noted, table: []).notes[blog]?.restartFiles == [file])
         noted.notes = nil
-        #expect(try ServerSnapshot.decode(noted.encoded()) == noted)
+        #expect(try ServerSnapshot.decode(SnapshotEncoder().encode(noted)) == noted)
         #expect(AdoptionPlan(noted, table: []).notes.isEmpty)
     }
 
@@ -238,11 +259,11 @@ private func app(_ generations: [GenerationRecord], live: UInt32?, name: AppName
     @Test func `the file is its owner's alone, and is there for the next core until that writes its own`() throws {
         try inDirectory { file in
             #expect(file.take() == .nothing)
-            try file.write(try known.encoded())
+            try file.write(try SnapshotEncoder().encode(known))
             let written = try FileManager.default.attributesOfItem(atPath: "\(file.directory)/pool.json")
             #expect(written[.posixPermissions] as? Int == 0o600)
             for _ in 0..<SnapshotFile.tries { #expect(file.take() == .snapshot(known)) }
-            try file.write(try known.encoded())
+            try file.write(try SnapshotEncoder().encode(known))
             #expect(try names(file) == ["pool.json"])
             file.discard()
             #expect(try names(file).isEmpty)
@@ -256,7 +277,7 @@ private func app(_ generations: [GenerationRecord], live: UInt32?, name: AppName
             #expect(file.take() == .refused(reason: "it is damaged", path: aside))
             #expect(try names(file) == ["pool.json.refused"])
             #expect(file.take() == .nothing)
-            try file.write(try known.encoded())
+            try file.write(try SnapshotEncoder().encode(known))
             for _ in 0..<SnapshotFile.tries { _ = file.take() }
             guard case .refused(_, aside) = file.take() else {
                 Issue.record("it is used again and again")

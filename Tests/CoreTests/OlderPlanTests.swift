@@ -57,7 +57,7 @@ import Testing
         let record = AppRecord(name: name, generations: [generation], live: generation.number)
         let snapshot = ServerSnapshot(
             pool: PoolRecord(apps: [record], lastWorker: WorkerNumber(1)), workers: [], preloaders: [])
-        let whole = try members(Data(try snapshot.encoded()))
+        let whole = try members(Data(try SnapshotEncoder().encode(snapshot)))
         let stored = try members(try JSONEncoder().encode(settings))
 
         let always: Set = ["name", "directory", "kind", "environment"]

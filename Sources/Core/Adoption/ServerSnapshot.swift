@@ -35,8 +35,6 @@ struct ServerSnapshot: Codable, Equatable {
         self.notes = notes
     }
 
-    func encoded() throws -> [UInt8] { Array(try JSONEncoder().encode(self)) }
-
     /// Nothing of it is used unless all of it can be read.
     static func decode(_ bytes: [UInt8]) throws(Unreadable) -> ServerSnapshot {
         let (data, decoder) = (Data(bytes), JSONDecoder())

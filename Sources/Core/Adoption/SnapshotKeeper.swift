@@ -30,6 +30,7 @@ final class SnapshotKeeper: Sendable {
     private let threads: NIOThreadPool
     private let schedule: SpawningParts.Schedule
     private let logger: Logger
+    private let encoder = SnapshotEncoder()
     private let state = Mutex(State())
     private let writing = Mutex(())
 
@@ -69,7 +70,7 @@ final class SnapshotKeeper: Sendable {
         let snapshot = snapshot(record)
         return try writing.withLock { _ in
             state.withLock { $0.hasEnded = true }
-            try file.write(try snapshot.encoded())
+            try file.write(try encoder.encode(snapshot))
             return snapshot
         }
     }
@@ -77,7 +78,7 @@ final class SnapshotKeeper: Sendable {
     /// Whether it is possible, and if it is, done.
     func writeNow() throws {
         let snapshot = snapshot(pool.record())
-        try writing.withLock { _ in try file.write(try snapshot.encoded()) }
+        try writing.withLock { _ in try file.write(try encoder.encode(snapshot)) }
     }
 
     private func write() {
@@ -91,7 +92,7 @@ final class SnapshotKeeper: Sendable {
         // What changes from here on is written the next time.
         state.withLock { $0.isDue = false }
         do {
-            try file.write(try snapshot(pool.record()).encoded())
+            try file.write(try encoder.encode(snapshot(pool.record())))
             state.withLock { $0.isFailing = false }
         } catch {
             let isNew = state.withLock { state in
