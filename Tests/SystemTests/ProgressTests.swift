@@ -10,7 +10,8 @@ extension SystemTests {
         func `a deploy counts in percent on a terminal, and in a pipe it says a line a step`() throws {
             let place = try Place()
             let repository = try TestRepository(.python, in: place)
-            try FileManager.default.createDirectory(atPath: "\(repository.path)/many", withIntermediateDirectories: false)
+            try FileManager.default.createDirectory(
+                atPath: "\(repository.path)/many", withIntermediateDirectories: false)
             for number in 0..<Self.files {
                 try "\(number)\n".write(
                     toFile: "\(repository.path)/many/\(number).txt", atomically: false, encoding: .utf8)
@@ -45,7 +46,8 @@ extension SystemTests {
             try repository.commitVersion(2)
             let pipe = try server.begin(["deploy"] + root).wait(within: .seconds(60), "a deploy in a pipe")
             #expect(pipe.status == 0, "\(pipe.everything)")
-            #expect(!pipe.output.contains("\r") && !pipe.output.contains("\u{1B}") && !pipe.output.contains("%"), "\(pipe.everything)")
+            #expect(
+                !["\r", "\u{1B}", "%"].contains { pipe.output.contains($0) }, "\(pipe.everything)")
             let lines = pipe.output.split(separator: "\n")
             for step in ["fetch the repository", "check out"] {
                 #expect(lines.count { $0.hasPrefix("ok      \(step)") && $0.hasSuffix(")") } == 1, "\(pipe.everything)")
