@@ -56,7 +56,9 @@ import Testing
             let request = InspectRequest(
                 directory: app.location.path, name: app.name, workingDirectory: tree.path,
                 operatorLayers: app.operatorLayers)
-            let warnings = try ConfigLoader(workingDirectory: tree.path).loadApp(request).warnings
+            let read = try ConfigLoader(workingDirectory: tree.path).loadApp(request)
+            let warnings = read.warnings
+            #expect(read.settings.pool.maxPoolSize == 9)
             #expect(warnings.map(\.key) == ["max_pool_size"] && warnings[0].line != nil)
         }
     }

@@ -37,16 +37,10 @@ extension ConfigLoader {
 
     static func merge(_ sources: Sources, appRoot: String) throws(ConfigError) -> Merge {
         var merge = Merge(appRoot: appRoot, isOneOfMany: sources.operatorLayers.isOneOfMany)
-        for file in sources.files {
-            merge.apply(file.layer)
-            merge.warnOfShared(file.layer)
-        }
+        for file in sources.files { merge.apply(ofOneApp: file.layer) }
         if let limits = sources.operatorLayers.limits { merge.applyLimits(limits) }
         if let defaults = sources.operatorLayers.defaults { merge.apply(defaults) }
-        if let app = sources.operatorLayers.app {
-            merge.apply(app)
-            merge.warnOfShared(app)
-        }
+        if let app = sources.operatorLayers.app { merge.apply(ofOneApp: app) }
         merge.apply(sources.environment.layer)
         merge.apply(sources.flags.layer)
         guard merge.problems.isEmpty else { throw ConfigError(merge.problems) }

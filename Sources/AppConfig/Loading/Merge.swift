@@ -33,14 +33,18 @@ struct Merge {
         }
     }
 
-    /// What a single one of many apps says of the pool that all of them share.
-    mutating func warnOfShared(_ layer: ConfigLayer) {
-        guard isOneOfMany, let entry = layer.entries.first(where: { $0.key == "max_pool_size" }) else { return }
-        warnings.append(
-            ConfigProblem(
-                at: entry.place, key: entry.key,
-                "'max_pool_size' has no effect here: it is of all apps of the server together",
-                hint: "Set it at the top of the server file; 'max_instances' bounds one app."))
+    /// A layer of a single app. What it says of the pool that many apps share is not taken.
+    mutating func apply(ofOneApp layer: ConfigLayer) {
+        var layer = layer
+        if isOneOfMany, let index = layer.entries.firstIndex(where: { $0.key == "max_pool_size" }) {
+            let entry = layer.entries.remove(at: index)
+            warnings.append(
+                ConfigProblem(
+                    at: entry.place, key: entry.key,
+                    "'max_pool_size' has no effect here: it is of all apps of the server together",
+                    hint: "Set it at the top of the server file; 'max_instances' bounds one app."))
+        }
+        apply(layer)
     }
 
     /// Lowers what has been applied so far to the bounds that the server file sets. Layers of the operator are applied

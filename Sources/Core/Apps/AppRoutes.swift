@@ -82,7 +82,10 @@ final class AppRoutes: Sendable {
     }
 
     /// `max_pool_size`, before a generation takes the traffic and so that it has room for its workers. Of many apps it is the server's.
-    func size(for settings: AppSettings) { if isAlone { pool.setMaxPoolSize(settings.pool.maxPoolSize) } }
+    func size(for settings: AppSettings) {
+        let size = settings.pool.maxPoolSize
+        if isAlone, pool.maxPoolSize != size { pool.setMaxPoolSize(size) }
+    }
 
     func size(for generation: GenerationNumber) {
         if let settings = state.withLock({ $0.settings[generation] }) { size(for: settings) }
