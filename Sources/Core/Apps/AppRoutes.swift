@@ -57,7 +57,9 @@ final class AppRoutes: Sendable {
         let now = monotonicNow()
         state.withLock { state in
             state.past = former.map {
-                Past(release: release($0.settings), until: now + max($0.settings.http.files.assetOverlapTime - $0.age, .zero))
+                Past(
+                    release: release($0.settings),
+                    until: now + max($0.settings.http.files.assetOverlapTime - $0.age, .zero))
             }
         }
     }
