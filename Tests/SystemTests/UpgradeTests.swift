@@ -156,7 +156,12 @@ extension SystemTests {
             let workers = try pids(server)
             let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive, .newConnection])
             try load.waitForTraffic()
-            for milliseconds in [0, 20, 60, 120, 250] {
+            // What the supervisor says when it enters each of its states, and one moment that it says nothing of.
+            let moments = [
+                ("of the new version started", 0), ("is prepared", 0), ("hands over to core", 0), ("is ready: ", 0),
+                ("of the new version started", 120),
+            ]
+            for (said, milliseconds) in moments {
                 for kills in ["new", "old"] {
                     let before = try server.status().server.corePid
                     let position = server.log.utf8.count
@@ -168,6 +173,9 @@ extension SystemTests {
                         return false
                     }
                     let new = try #require(Self.newCore(server.log, after: position))
+                    try eventually("the moment '\(said)'", each: .milliseconds(1), evidence: { server.log }) {
+                        String(decoding: server.log.utf8.dropFirst(position), as: UTF8.self).contains(said)
+                    }
                     usleep(UInt32(milliseconds) * 1000)
                     kill(kills == "new" ? new : before, SIGKILL)
                     _ = try upgrade.wait(within: .seconds(30), "the end of the command")

@@ -10,13 +10,13 @@ struct TimedOut: Error, CustomStringConvertible {
 
 /// Waits until `condition` holds, looking again every 20 ms: for what tells nobody when it happens.
 func eventually(
-    _ what: String, within limit: Duration = .seconds(20), evidence: () -> String = { "" },
-    _ condition: () throws -> Bool
+    _ what: String, within limit: Duration = .seconds(20), each pause: Duration = .milliseconds(20),
+    evidence: () -> String = { "" }, _ condition: () throws -> Bool
 ) throws {
     let deadline = monotonicNow() + limit
     while try !condition() {
         guard monotonicNow() < deadline else { throw TimedOut(what: what, evidence: evidence()) }
-        usleep(20_000)
+        usleep(UInt32(pause.inMilliseconds * 1000))
     }
 }
 
