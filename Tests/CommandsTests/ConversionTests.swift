@@ -332,6 +332,14 @@ struct ConversionTests {
         #expect(error?.code == .refused)
         #expect(try FileManager.default.contentsOfDirectory(atPath: output) == ["site.conf"])
         #expect(try String(contentsOfFile: "\(output)/site.conf", encoding: .utf8) == "mine")
+        // One that cannot be written takes those before it with it.
+        var unfit = result
+        unfit.files.append((name: "not-there/site.conf", text: ""))
+        let failure = #expect(throws: ControlError.self) {
+            try ConversionOutput.write(unfit, to: "\(tree.path)/other")
+        }
+        #expect(failure?.code == .failed)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(tree.path)/other") == [])
     }
 
     /// Statements by the hundred, of which no one makes sense with the others.

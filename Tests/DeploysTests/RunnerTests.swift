@@ -105,7 +105,8 @@ import Testing
         async throws
     {
         let done = try await run(
-            "head -c 1000000 /dev/zero | tr '\\0' '\\n'; head -c 4000000 /dev/zero | tr '\\0' '\\1'")
+            "head -c 1000000 /dev/zero | tr '\\0' '\\n'; head -c 4000000 /dev/zero | tr '\\0' '\\1'",
+            timeout: .seconds(120))
         #expect(done.record?.end == .ended(.exited(0)))
         #expect(done.output.last == "[… output was cut]")
     }

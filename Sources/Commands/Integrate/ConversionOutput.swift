@@ -58,15 +58,18 @@ struct ConversionOutput {
         if mkdir(directory, 0o755) != 0, errno != EEXIST {
             throw ControlError(.failed, "\(directory) cannot be made: \(SystemError.describe(errno)).")
         }
+        var written: [String] = []
         for file in result.files {
+            let path = "\(directory)/\(file.name)"
             do throws(SystemError) {
                 // What it holds of variables may be secret.
                 let mode: UInt32 = file.name == "passenger.yml" ? 0o640 : 0o644
-                let made = try openFile(
-                    "\(directory)/\(file.name)", flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
+                let made = try openFile(path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
+                written.append(path)
                 try writeAll(made.number, Array(file.text.utf8))
             } catch {
-                throw ControlError(.failed, "\(directory)/\(file.name) cannot be written: \(error.reason).")
+                for path in written { unlink(path) }
+                throw ControlError(.failed, "\(path) cannot be written: \(error.reason).")
             }
         }
     }
