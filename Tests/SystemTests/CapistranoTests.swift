@@ -263,10 +263,15 @@ extension SystemTests {
                 try eventually(file, evidence: { program.log }) {
                     access("\(site.place.path)/state/site/\(file)", F_OK) == 0
                 }
-                for record in registry.instances() { kill(record.pid, SIGKILL) }
-                try eventually("the end of what was killed") { registry.instances().isEmpty }
+                func killServers() { for record in registry.instances() { kill(record.pid, SIGKILL) } }
+                killServers()
                 program.signal(SIGKILL)
                 _ = try program.wait(within: .seconds(10))
+                // The file is there before its server is in the registry.
+                try eventually("the end of what was killed", evidence: { "\(registry.instances())" }) {
+                    killServers()
+                    return registry.instances().isEmpty
+                }
                 #expect(try site.inventory().isSuperset(of: before))
             }
             let end = try site.deploy()
