@@ -94,7 +94,10 @@ package struct AdminServer: Sendable {
         await withTaskCancellationHandler {
             await task.value
         } onCancel: {
-            task.cancel()
+            // Whoever is cancelled closes its reading side first, which NIO takes for a mistake before the loop has the channel.
+            channel.eventLoop.execute {
+                if channel.isActive { task.cancel() } else { channel.close(promise: nil) }
+            }
             channel.eventLoop.scheduleTask(in: AdminServer.farewell) { channel.close(promise: nil) }
         }
     }
