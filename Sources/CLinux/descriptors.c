@@ -104,7 +104,8 @@ ssize_t cl_send_packet(int fd, const void *bytes, size_t count, const int *descr
     return sent;
 }
 
-ssize_t cl_receive_packet(int fd, void *bytes, size_t capacity, int *descriptors, int *descriptor_count) {
+ssize_t cl_receive_packet(
+    int fd, void *bytes, size_t capacity, int *descriptors, int *descriptor_count, int *lacking) {
     union control control;
     struct iovec piece = {bytes, capacity};
     struct msghdr message = {0};
@@ -113,6 +114,7 @@ ssize_t cl_receive_packet(int fd, void *bytes, size_t capacity, int *descriptors
     message.msg_control = control.bytes;
     message.msg_controllen = sizeof control.bytes;
     *descriptor_count = 0;
+    *lacking = 0;
     ssize_t received;
     do received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     while (received < 0 && errno == EINTR);
@@ -126,9 +128,13 @@ ssize_t cl_receive_packet(int fd, void *bytes, size_t capacity, int *descriptors
     }
     if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
         for (int i = 0; i < count; i++) close(descriptors[i]);
+        count = 0;
+    }
+    if (message.msg_flags & MSG_TRUNC) {
         errno = EMSGSIZE;
         return -1;
     }
+    *lacking = (message.msg_flags & MSG_CTRUNC) != 0;
     *descriptor_count = count;
     return received;
 }

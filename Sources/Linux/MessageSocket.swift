@@ -57,13 +57,25 @@ package enum MessageSocket {
     package static func receive(
         _ fd: Int32, maxBytes: Int = largestPacket
     ) throws(SystemError) -> (bytes: [UInt8], descriptors: [Int32])? {
+        guard let packet = try receiveWhatFits(fd, maxBytes: maxBytes) else { return nil }
+        if packet.lacksDescriptors { throw SystemError(call: "recvmsg", errno: EMSGSIZE) }
+        return (packet.bytes, packet.descriptors)
+    }
+
+    /// The same for whoever can do without the descriptors: this process may have as many open files as it may have (EMFILE), and
+    /// then none of a packet's come.
+    package static func receiveWhatFits(
+        _ fd: Int32, maxBytes: Int = largestPacket
+    ) throws(SystemError) -> (bytes: [UInt8], descriptors: [Int32], lacksDescriptors: Bool)? {
         var buffer = [UInt8](repeating: 0, count: maxBytes)
         var descriptors = [Int32](repeating: -1, count: mostDescriptors)
-        var count: Int32 = 0
-        let size = try checked("recvmsg") { cl_receive_packet(fd, &buffer, maxBytes, &descriptors, &count) }
+        var (count, lacking): (Int32, Int32) = (0, 0)
+        let size = try checked("recvmsg") {
+            cl_receive_packet(fd, &buffer, maxBytes, &descriptors, &count, &lacking)
+        }
         descriptors.removeLast(descriptors.count - Int(count))
-        if size == 0 && descriptors.isEmpty { return nil }
+        if size == 0 && descriptors.isEmpty && lacking == 0 { return nil }
         buffer.removeLast(maxBytes - size)
-        return (buffer, descriptors)
+        return (buffer, descriptors, lacking != 0)
     }
 }

@@ -148,6 +148,7 @@ extension SystemTests {
             let next = try server.command("deploy")
             #expect(next.status == 0, "\(next.everything)\n\(server.log)")
             #expect(try server.version() == "3")
+            #expect(!server.log.contains("core 2 started"), "\(server.log)")
             try server.stop()
         }
     }

@@ -73,9 +73,11 @@ int cl_set_attribute(int fd, const char *_Nonnull name, const void *_Nonnull val
 // Sockets.
 ssize_t cl_send_packet(
     int fd, const void *_Nullable bytes, size_t count, const int *_Nullable descriptors, int descriptor_count);
-// -1 with EMSGSIZE when the packet or its descriptors did not fit; nothing is kept then.
+// -1 with EMSGSIZE when the packet did not fit; nothing is kept then. When its descriptors did not fit, or this process may not
+// have so many, those that came are closed, `descriptor_count` is 0 and `lacking` 1.
 ssize_t cl_receive_packet(
-    int fd, void *_Nonnull bytes, size_t capacity, int *_Nonnull descriptors, int *_Nonnull descriptor_count);
+    int fd, void *_Nonnull bytes, size_t capacity, int *_Nonnull descriptors, int *_Nonnull descriptor_count,
+    int *_Nonnull lacking);
 // Have the kernel note the sender of each packet that is received (SO_PASSCRED).
 int cl_set_pass_credentials(int fd);
 // One packet that is there already (MSG_DONTWAIT), and who sent it; descriptors that come with it are dropped. Cut to `capacity`.

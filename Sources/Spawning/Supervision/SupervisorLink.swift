@@ -130,9 +130,14 @@ package final class SupervisorLink: Sendable {
     /// Starts the thread that hears the supervisor.
     package func start(control: @escaping @Sendable (ControlRequest) -> Void) {
         startThread(name: "supervisor") { [self] in
-            while let (bytes, descriptors) = try? MessageSocket.receive(descriptor) {
+            // Clients may have taken all descriptors that there are. That is no reason to take the supervisor for gone.
+            while let (bytes, descriptors, isLacking) = try? MessageSocket.receiveWhatFits(descriptor) {
                 if let message = try? MessageCodec.decodeSupervisor(bytes) {
-                    handle(message, descriptors, control)
+                    if isLacking, case .spawned(let entry) = message {
+                        giveUp(entry)
+                    } else {
+                        handle(message, descriptors, control)
+                    }
                 } else {
                     for number in descriptors { _ = Descriptor(owning: number) }
                 }
@@ -140,6 +145,13 @@ package final class SupervisorLink: Sendable {
             abandonQuestions()
             control(.supervisorGone)
         }
+    }
+
+    /// A child whose output cannot be read, so that it would end with the first line that it writes.
+    private func giveUp(_ entry: ChildEntry) {
+        signal(entry.tag, SIGKILL, .group)
+        let handler = state.withLock { $0.handlers.removeValue(forKey: entry.tag) }
+        handler?.childRefused("its output cannot be read: \(SystemError.describe(EMFILE))")
     }
 
     /// Asks for a child, in the control group of its generation if it has one. The answer comes to `handler`, which is kept until the child's exit was reported. The caller
