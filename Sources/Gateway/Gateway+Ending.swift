@@ -13,6 +13,23 @@ extension Gateway {
         for loop in loops { loop.eventLoop.execute { loop.context.value.beginDrain() } }
     }
 
+    /// After a drain began: returns when the connections that were made a moment before have sent their first request, or have had the
+    /// time for it. A pool that is stopped then refuses none of them.
+    package func waitForFirstRequests() async {
+        let deadline = NIODeadline.now() + ClientConnection.firstRequest
+        while await expectsFirstRequests(), NIODeadline.now() < deadline {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    private func expectsFirstRequests() async -> Bool {
+        for loop in loops {
+            let expects = try? await loop.eventLoop.submit { loop.context.value.expectsFirstRequests }.get()
+            if expects == true { return true }
+        }
+        return false
+    }
+
     func stopAccepting() async {
         for acceptor in acceptors.withLock({ take(&$0) }) { await acceptor.close() }
     }

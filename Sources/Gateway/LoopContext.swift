@@ -182,6 +182,8 @@ final class LoopContext {
         carriers.beginDrain()
     }
 
+    var expectsFirstRequests: Bool { connections.contains { $0.expectsFirstRequest } }
+
     func beginDrain() {
         isDraining = true
         nextCore = nil

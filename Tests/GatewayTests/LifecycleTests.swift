@@ -108,11 +108,21 @@ extension SocketTests {
                 return Held(clients)
             }
             await server.gateway.drain()
+            let began = monotonicNow()
+            async let waited: Duration = {
+                await server.gateway.waitForFirstRequests()
+                return monotonicNow() - began
+            }()
             try await blocking {
                 let answer = try clients.value.0.get()
                 #expect(answer.status == 200 && answer.endsConnection)
                 #expect(clients.value.0.isEnded() && clients.value.1.isEnded())
             }
+            // For the silent one, too, and no longer than for its end.
+            let time = await waited
+            #expect(time > .milliseconds(500) && time < .seconds(5), "\(time)")
+            await server.gateway.waitForFirstRequests()
+            #expect(monotonicNow() - began - time < .milliseconds(500))
             #expect(eventually { server.gateway.connectionCount == 0 })
             try await server.stop()
         }

@@ -40,8 +40,9 @@ extension SystemTests {
                 return deploy.hasEnded
             }
             #expect(try end(deploy).status == 0, "\(server.log)")
-            // Those that have stopped serving count until their process has ended.
-            #expect(most <= 6, "\(most) workers at a time")
+            // Four and one; those that have stopped serving count until their process has ended, on a busy machine two of them. All at
+            // once they would be eight.
+            #expect(most <= 7, "\(most) workers at a time")
             #expect(try server.version() == "2")
             let account = try load.stop()
             #expect(account.failures.isEmpty, "\(account)\n\(server.log)")

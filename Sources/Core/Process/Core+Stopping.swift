@@ -39,6 +39,7 @@ extension Core {
         let limit = plan.server.shutdownTimeout
         let pool = self.pool
         await gateway?.drain()
+        if !hurry { await gateway?.waitForFirstRequests() }
         let orderly = Task {
             // From here on no switch replaces them: they are only waited for.
             async let companions: Void = stopCompanions(within: hurry ? Self.hurriedGrace : limit)

@@ -157,7 +157,13 @@ final class ClientConnection {
         timer.deadline = min(timer.deadline, loop.deadline(after: Self.firstRequest))
     }
 
-    private static let firstRequest = TimeAmount.seconds(1)
+    static let firstRequest = TimeAmount.seconds(1)
+
+    /// Nothing was asked over it yet.
+    var expectsFirstRequest: Bool {
+        guard case .idle = exchange.state, timer.kind == .head else { return false }
+        return transport.isOpen && !isLingering
+    }
 }
 
 /// How far a request body has come.
