@@ -65,8 +65,8 @@ struct StopCommand: ParsableCommand {
     }
 
     /// For a server whose core does not answer: the supervisor takes SIGTERM itself, and a second signal as haste; of two that are the
-    /// same it might see one. The record is the core's, which
-    /// could name any process in it: only the one that listens for the server is signalled, as the kernel says.
+    /// same it might see one. The record is the core's, which could name any process in it: only the one that listens for the server
+    /// is signalled, as the kernel says.
     private func signal(_ instance: InstanceRecord, _ process: Int32) throws(ControlError) {
         // Nobody listens any more: it is on its way out, asked by us or by somebody else.
         guard let isGenuine = SupervisorProcess(instance).isGenuine else { return }

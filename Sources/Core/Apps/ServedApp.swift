@@ -109,7 +109,8 @@ struct ServedApp: Sendable {
 
     private func boot() async {
         watchers?.watch(self)
-        routes?.remember(await operations.formerVersions())
+        // What was adopted knows them since then.
+        if pool.liveGeneration(index) == nil { routes?.remember(await operations.formerVersions()) }
         do throws(DeployFailure) {
             let requester = Requester(uid: serverUser, pid: getpid(), user: nil, command: "server start")
             if let handle = try await operations.start(requester: requester) { log(handle) }
