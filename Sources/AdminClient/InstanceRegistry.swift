@@ -12,7 +12,7 @@ package struct InstanceRegistry: Sendable {
     /// A record outlives a supervisor that was killed: the pid and its start time tell.
     package init(
         directories: [String],
-        isAlive: @escaping @Sendable (InstanceRecord) -> Bool = { processStartTime(pid: $0.pid) == $0.startTime }
+        isAlive: @escaping @Sendable (InstanceRecord) -> Bool = { processRuns(pid: $0.pid, startTime: $0.startTime) }
     ) {
         self.directories = directories
         self.isAlive = isAlive

@@ -29,6 +29,13 @@ package func processStartTime(pid: Int32) -> UInt64? {
     statFields(pid: pid).flatMap { $0.count > 19 ? UInt64($0[19]) : nil }
 }
 
+/// Whether the process that began then still runs. One that has ended and that nobody has waited for (a zombie, "Z" in
+/// /proc/PID/stat) does not: its parent may never wait, as many a first process of a container never does.
+package func processRuns(pid: Int32, startTime: UInt64) -> Bool {
+    guard let fields = statFields(pid: pid), fields.count > 19 else { return false }
+    return !["Z", "X", "x"].contains(fields[0]) && UInt64(fields[19]) == startTime
+}
+
 /// Parent, from /proc/PID/stat.
 package func processParent(pid: Int32) -> Int32? {
     statFields(pid: pid).flatMap { $0.count > 1 ? Int32($0[1]) : nil }

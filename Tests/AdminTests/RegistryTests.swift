@@ -32,6 +32,23 @@ struct RegistryTests {
         let registry = InstanceRegistry(directories: ["/nonexistent", directory.path])
         #expect(registry.instances().map(\.name) == ["running"])
     }
+
+    /// As in a container whose first process waits for nobody but its own.
+    @Test func `An instance whose supervisor has ended is not there, though nobody has waited for it`() async throws {
+        let child = try spawnProcess(path: "/bin/sleep", arguments: ["sleep", "60"], environment: [], moves: [])
+        let registry = InstanceRegistry(directories: [directory.path])
+        try record("zombie", pid: child, startTime: processStartTime(pid: child), apps: ["blog": "/srv/blog"])
+        #expect(registry.instances().map(\.name) == ["zombie"])
+        let process = try pidfdOpen(pid: child)
+        kill(child, SIGKILL)
+        try await blocking {
+            var ended = pollfd(fd: process.number, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&ended, 1, 10_000) == 1)
+        }
+        #expect(processStartTime(pid: child) != nil)
+        #expect(registry.instances().isEmpty)
+        waitpid(child, nil, 0)
+    }
 }
 
 struct TargetTests {

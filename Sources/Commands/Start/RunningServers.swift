@@ -45,7 +45,7 @@ extension InstanceRecord {
     /// Of the supervisor, and so of everything below it.
     func waitUntilGone(within limit: Duration? = nil) {
         // A pidfd is readable when its process has ended (pidfd_open(2)).
-        guard let process = try? pidfdOpen(pid: pid), processStartTime(pid: pid) == startTime else { return }
+        guard let process = try? pidfdOpen(pid: pid), processRuns(pid: pid, startTime: startTime) else { return }
         var request = pollfd(fd: process.number, events: Int16(POLLIN), revents: 0)
         let milliseconds = limit.map { Int32(clamping: Int64($0.inMilliseconds)) } ?? -1
         while poll(&request, 1, milliseconds) < 0, errno == EINTR {}
