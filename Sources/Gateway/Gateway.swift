@@ -1,5 +1,6 @@
 package import AccessLog
 package import Compression
+internal import Glibc
 package import HTTP1
 import Linux
 package import Model
@@ -127,6 +128,7 @@ package final class Gateway: Sendable {
 
     /// Starts accepting. The descriptors belong to the gateway from here on; the supervisor keeps its own copies.
     package func open(_ listeners: [GatewayListener]) async throws {
+        let reserve = DescriptorReserve.ofThisProcess
         for (index, listener) in listeners.enumerated() {
             let loop = loops[index % loops.count]
             let count = listenerCount(listener.name)
@@ -138,7 +140,8 @@ package final class Gateway: Sendable {
                             accept(
                                 $0, from: listener, count, on: listener.isShared ? anyLoop() : loop, acceptedOn: loop)
                         },
-                        failed: { loop.context.value.log(.acceptFailed(reason: $0.description)) }),
+                        isLast: { [connections] in reserve.isTouched(by: $0, clients: connections.value) },
+                        failed: { loop.context.value.log(.acceptFailed(reason: $0.withRemedy)) }),
                     loop.eventLoop, name: listener.name)
             }.get()
             acceptors.withLock { $0.append(acceptor) }
@@ -314,6 +317,12 @@ private final class Countdown: Sendable {
     }
     func step() {
         if remaining.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { done() }
+    }
+}
+
+extension SystemError {
+    fileprivate var withRemedy: String {
+        errno == EMFILE ? "\(self); raise the limit of open files (LimitNOFILE), or lower max_connections" : description
     }
 }
 

@@ -77,6 +77,48 @@ struct SocketLoopTests {
         try await group.shutdownGracefully()
     }
 
+    @Test("a listener rests when descriptors run short, and goes on when there are some again")
+    func reserve() async throws {
+        let group = try SocketLoopGroup(count: 1)
+        let loop = group.loops[0]
+        let first = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
+        try startListening(first.number, backlog: 16, subject: "test")
+        let port = try boundPort(first.number)
+        let number = try duplicateDescriptor(first.number).release()
+        let seen = Mutex((accepted: 0, rests: 0, isShort: true))
+        try await loop.submit {
+            _ = try ListeningSocket(
+                Descriptor(owning: number), loop: loop, accepted: { _ in seen.withLock { $0.accepted += 1 } },
+                isLast: { _ in seen.withLock { $0.isShort && $0.accepted >= 2 } },
+                failed: { error in
+                    #expect(error.errno == EMFILE)
+                    seen.withLock { $0.rests += 1 }
+                })
+        }.get()
+        let clients = try (0..<5).map { _ in try connectTCP(port) }
+        #expect(await eventually { seen.withLock { $0.rests } == 1 })
+        // Longer than one rest.
+        try await Task.sleep(for: .milliseconds(500))
+        #expect(seen.withLock { $0.accepted == 2 && $0.rests == 1 })
+        seen.withLock { $0.isShort = false }
+        #expect(await eventually { seen.withLock { $0.accepted } == clients.count })
+        #expect(seen.withLock { $0.rests } == 1)
+        try await group.shutdownGracefully()
+    }
+
+    @Test(
+        "of what a process may open, an eighth is not for clients, unless there are few of them",
+        arguments: [
+            (200, 175, 25), (100, 84, 16), (1024, 896, 128), (1 << 20, (1 << 20) - 1024, 1024),
+        ])
+    func reserve(limit: Int, first: Int32, size: Int) {
+        let reserve = DescriptorReserve(limit: limit)
+        #expect(!reserve.isTouched(by: first - 1, clients: limit))
+        #expect(reserve.isTouched(by: first, clients: size))
+        #expect(!reserve.isTouched(by: first, clients: size - 1))
+        #expect(!DescriptorReserve(limit: .max).isTouched(by: .max, clients: .max))
+    }
+
     @Test("a loop that ends closes its sockets and tells their owners")
     func end() async throws {
         let group = try SocketLoopGroup(count: 1)

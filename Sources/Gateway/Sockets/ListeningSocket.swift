@@ -9,7 +9,7 @@ package final class ListeningSocket: SocketLoop.Watched {
     private static let acceptsInTurn = 64
     /// No backlog is longer (`socket_backlog`).
     private static let longestQueue = 65_536
-    /// How long nothing is accepted when there are no descriptors or no memory left: connections wait in the kernel.
+    /// How long nothing is accepted when there are no descriptors to spare or no memory: connections wait in the kernel.
     private static let pause = TimeAmount.milliseconds(200)
 
     private let loop: SocketLoop
@@ -17,17 +17,20 @@ package final class ListeningSocket: SocketLoop.Watched {
     private var slot = 0
     private var isOpen = true
     private var accepted: ((consuming Descriptor) -> Void)?
+    private var isLast: (Int32) -> Bool
     private var failed: ((SystemError) -> Void)?
 
-    /// On the loop. `failed` is told of each pause.
+    /// On the loop. `isLast` tells by a descriptor's number whether those after it are kept for others; `failed` is told of each
+    /// pause.
     package init(
         _ descriptor: consuming Descriptor, loop: SocketLoop, accepted: @escaping (consuming Descriptor) -> Void,
-        failed: @escaping (SystemError) -> Void
+        isLast: @escaping (Int32) -> Bool = { _ in false }, failed: @escaping (SystemError) -> Void
     ) throws(SystemError) {
         self.loop = loop
         try descriptor.setNonBlocking()
         fd = descriptor.release()
         self.accepted = accepted
+        self.isLast = isLast
         self.failed = failed
         slot = try loop.watch(fd, UInt32(CL_EPOLL_IN), self)
     }
@@ -38,6 +41,7 @@ package final class ListeningSocket: SocketLoop.Watched {
             if client >= 0 {
                 accepted?(Descriptor(owning: client))
                 guard isOpen else { return }
+                if isLast(client) { return rest(EMFILE) }
                 continue
             }
             switch -client {
@@ -67,10 +71,19 @@ package final class ListeningSocket: SocketLoop.Watched {
     private func rest(_ number: Int32) {
         loop.change(fd, 0, slot: slot)
         failed?(SystemError(call: "accept", errno: number))
+        goOnLater()
+    }
+
+    private func goOnLater() {
         _ = loop.timers.add(loop.time + Self.pause) { [weak self] in
             guard let self, isOpen else { return }
-            loop.change(fd, UInt32(CL_EPOLL_IN), slot: slot)
+            if hasRoom { loop.change(fd, UInt32(CL_EPOLL_IN), slot: slot) } else { goOnLater() }
         }
+    }
+
+    private var hasRoom: Bool {
+        guard let next = try? duplicateDescriptor(fd) else { return !isLast(.max) }
+        return !isLast(next.number)
     }
 
     /// Stops accepting. What has not been accepted waits for whoever else has the socket.
@@ -80,6 +93,7 @@ package final class ListeningSocket: SocketLoop.Watched {
         loop.unwatch(fd, slot: slot, isShared: true)
         Glibc.close(fd)
         accepted = nil
+        isLast = { _ in false }
         failed = nil
     }
 }
