@@ -78,8 +78,18 @@ struct IntegrateCommand: ParsableCommand {
         } else if let server = program?.webServer {
             console.write(try library.siteWriter(for: server).text(try site.site(for: server)))
         } else if let template = program?.template {
-            console.write(try library.template(template))
+            let text = try library.template(template)
+            console.write(program == .systemd ? try Self.unit(text) : text)
         }
+    }
+
+    /// Of the program that prints it, wherever it lies.
+    private static func unit(_ template: String) throws -> String {
+        let path = try programAsCalled()
+        // systemd.service(5), "Command lines", and systemd.unit(5), "Specifiers".
+        let quoted = path.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("%", with: "%%")
+        return template.replacing(
+            "/usr/local/bin/passenger", with: quoted.contains(" ") ? "\"\(quoted)\"" : quoted)
     }
 
     private func convert(_ path: String, _ library: LibraryPaths, _ console: Console) throws {

@@ -59,6 +59,12 @@ struct AssemblyTests {
             RuntimeDirectory.standard(userID: 7, environment: environment, lingers: false)
                 == "/home/a/.local/state/passenger/run")
         #expect(RuntimeDirectory.standard(userID: 7, environment: [:], lingers: true) == nil)
+        let service = environment.merging(["RUNTIME_DIRECTORY": "/run/blog:/run/other"]) { $1 }
+        #expect(RuntimeDirectory.standard(userID: 7, environment: service, lingers: true) == "/run/blog")
+        #expect(RuntimeDirectory.standard(userID: 0, environment: service, lingers: true) == "/run/passenger")
+        for no in ["", ":", "run"] {
+            #expect(RuntimeDirectory.standard(userID: 7, environment: ["RUNTIME_DIRECTORY": no], lingers: true) == nil)
+        }
     }
 
     @Test("A pid file is written where there is a place for it, or for a daemon")

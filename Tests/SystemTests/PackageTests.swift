@@ -40,25 +40,26 @@ extension SystemTests {
             #expect(end.status == 0 && end.output.isEmpty, "\(end.everything)")
         }
 
-        /// With what this machine has of a passenger taken away, and a package in the place of Debian's own.
+        /// What this machine has of a passenger is taken away, and a package comes in the place of Debian's own.
+        private static let withoutOurs = """
+            # Images for containers have one, by which nothing is ever started.
+            rm -f /usr/sbin/policy-rc.d
+            rm -rf /var/lib/man-db/auto-update /etc/passenger /var/lib/passenger /var/log/passenger
+            for package in passenger passenger-server libapache2-mod-passenger libnginx-mod-http-passenger; do
+              dpkg --purge --force-depends $package || true
+            done
+            ! getent passwd passenger || userdel passenger
+            mkdir -p /tmp/other/DEBIAN /tmp/other/usr/bin
+            printf '#!/bin/sh\\n' >/tmp/other/usr/bin/passenger-status
+            printf 'Package: passenger\\nVersion: 6.0.17+ds-1\\nArchitecture: all\\nMaintainer: Tests <tests@example.org>\\n\
+            Description: other\\n' >/tmp/other/DEBIAN/control
+            dpkg-deb --build /tmp/other /tmp/other.deb
+            dpkg --install /tmp/other.deb
+            """
+
         private func root(in place: Place) throws -> TestRoot {
             let root = try TestRoot(in: place)
-            try root.shell(
-                """
-                # Images for containers have one, by which nothing is ever started.
-                rm -f /usr/sbin/policy-rc.d
-                rm -rf /var/lib/man-db/auto-update /etc/passenger /var/lib/passenger /var/log/passenger
-                for package in passenger passenger-server libapache2-mod-passenger libnginx-mod-http-passenger; do
-                  dpkg --purge --force-depends $package || true
-                done
-                ! getent passwd passenger || userdel passenger
-                mkdir -p /tmp/other/DEBIAN /tmp/other/usr/bin
-                printf '#!/bin/sh\\n' >/tmp/other/usr/bin/passenger-status
-                printf 'Package: passenger\\nVersion: 6.0.17+ds-1\\nArchitecture: all\\nMaintainer: Tests <tests@example.org>\\n\
-                Description: other\\n' >/tmp/other/DEBIAN/control
-                dpkg-deb --build /tmp/other /tmp/other.deb
-                dpkg --install /tmp/other.deb
-                """)
+            try root.shell(Self.withoutOurs)
             return root
         }
 
@@ -159,6 +160,7 @@ extension SystemTests {
             #expect(left.subtracting(before) == mine)
             #expect(before.subtracting(left) == ["/usr/bin/passenger-status"])
             try asksSystemd(first, second, root)
+            if SystemdRoot.isPossible { try runsUnderSystemd(first, second) }
         }
 
         private func upgradesUnderLoad(
@@ -246,6 +248,52 @@ extension SystemTests {
             #expect(try orders("rm /tmp/active; dpkg --install", second) == ["start passenger.service"])
             #expect(try orders("dpkg --purge passenger-server") == stops)
             #expect(!root.exists("/etc/systemd/system/multi-user.target.wants/passenger.service"))
+        }
+
+        /// The service of the package, from its installation to its end.
+        private func runsUnderSystemd(_ first: String, _ second: String) throws {
+            let place = try Place()
+            for (file, name) in [(first, "first.deb"), (second, "second.deb")] {
+                try FileManager.default.copyItem(atPath: file, toPath: "\(place.path)/\(name)")
+            }
+            let systemd = try SystemdRoot(in: place)
+            let root = systemd.root
+            let port = try freePort()
+            try root.shell(Self.withoutOurs)
+            try root.shell(
+                """
+                cp -R \(SourceTree.path)/Tests/apps/python /srv/passenger-app && chown -R games: /srv/passenger-app
+                mkdir -p /etc/passenger/apps
+                ln -s /srv/passenger-app /etc/passenger/apps/test
+                printf 'port: \(port)\\naddress: 127.0.0.1\\napps_dir: apps\\n\
+                apps:\\n  test: {min_instances: 2, max_instances: 2}\\n' >/etc/passenger/passenger.yml
+                """)
+            let install = ["dpkg", "--force-confold", "--install"]
+            try systemd.root.run(install + ["\(place.path)/first.deb"])
+            #expect(try systemd.property("ActiveState") == "active", "\(systemd.journal)")
+            #expect(try systemd.property("UnitFileState") == "enabled")
+            let instance = try #require(root.instance("default"), "\(systemd.journal)")
+            try waitForWorkers(root, instance)
+            let (main, pids) = (try systemd.mainPid(), try workers(root, instance))
+            let load = try LoadGenerator(port: port, in: place)
+            try load.waitForTraffic()
+            let upgraded = try root.run(install + ["\(place.path)/second.deb"])
+            #expect(upgraded.output.contains("runs version"), "\(upgraded.everything)")
+            try load.waitForTraffic()
+            let account = try load.stop()
+            #expect(account.failures.isEmpty, "\(account)\n\(systemd.journal)")
+            #expect(try systemd.mainPid() == main && workers(root, instance) == pids)
+            try root.run("dpkg", "--remove", "passenger-server")
+            #expect(try systemd.property("ActiveState") != "active")
+            #expect(!(pids + [main]).contains { isRunning($0, below: root.path("/proc")) })
+            try root.run(install + ["\(place.path)/second.deb"])
+            try eventually("the service again", evidence: { systemd.journal }) {
+                try systemd.property("ActiveState") == "active"
+            }
+            #expect(try fetch("/version", port: port).line == "1")
+            try root.run("dpkg", "--purge", "passenger-server")
+            #expect(try systemd.property("ActiveState") != "active" && !root.exists("/usr/bin/passenger"))
+            #expect(root.exists("/etc/passenger/apps/test"))
         }
 
         // MARK: The tarball

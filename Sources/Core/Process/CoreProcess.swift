@@ -26,6 +26,9 @@ package enum CoreProcess {
         try? ignoreSignal(SIGPIPE)
         umask(0o077)
         setProcessName("passenger-core")
+        // libdispatch asks for a higher priority for its threads, which an unprivileged process cannot have, and would tell syslog
+        // of each. No process is started by this one, so nobody inherits the variable.
+        setenv("LIBDISPATCH_LOG", "NO", 0)
         limitMallocArenas(to: System.coreCount)
         let link = SupervisorLink(descriptor: controlDescriptor)
         do {

@@ -79,12 +79,17 @@ final class TestRoot {
     /// A command in it, as root.
     func begin(_ command: [String], adding variables: [String: String] = [:]) throws -> Program {
         try Program(
-            ["nsenter", "--target", "\(pid)", "--mount", "--pid", "--root", "--wd=/"] + command,
+            ["nsenter", "--target", "\(pid)", "--mount", "--pid", "--cgroup", "--root", "--wd=/"] + command,
             environment: Self.environment.merging(variables) { $1 }, in: place)
     }
 
     @discardableResult
     func run(_ command: String..., expecting status: Int32 = 0) throws -> Program.End {
+        try run(command, expecting: status)
+    }
+
+    @discardableResult
+    func run(_ command: [String], expecting status: Int32 = 0) throws -> Program.End {
         let end = try begin(command).wait(within: .seconds(90), command.joined(separator: " "))
         #expect(end.status == status, "\(command.joined(separator: " ")): \(end.everything)")
         return end

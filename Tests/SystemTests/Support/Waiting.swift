@@ -32,8 +32,11 @@ func waitReadable(_ descriptor: Int32, within limit: Duration) -> Bool {
 }
 
 /// Not a zombie either: what a parent has not waited for yet does nothing any more.
-func isRunning(_ pid: Int32) -> Bool {
-    guard let text = try? readFile("/proc/\(pid)/stat") else { return false }
+func isRunning(_ pid: Int32) -> Bool { isRunning(pid, below: "/proc") }
+
+/// `proc`: of another namespace of processes.
+func isRunning(_ pid: Int32, below proc: String) -> Bool {
+    guard let text = try? readFile("\(proc)/\(pid)/stat") else { return false }
     let fields = String(decoding: text, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
     return fields.first != "Z" && fields.first != "X"
 }
