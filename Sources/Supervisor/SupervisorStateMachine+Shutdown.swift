@@ -62,8 +62,10 @@ extension SupervisorStateMachine {
     /// The core that read the output is told to go too.
     private func drainEverything() -> [Action] { table.keys.sorted().map { .drainOutput(pid: $0) } }
 
+    /// A core that is done ends by itself.
     private func signalEverything(_ signal: Int32) -> [Action] {
-        let leaders = table.keys.sorted() + corePids
+        let ends = ownerIsDone && signal == Signal.terminate ? runningCore?.pid : nil
+        let leaders = table.keys.sorted() + corePids.filter { $0 != ends }
         return leaders.map { .signalGroup(pid: $0, signal: signal) } + [.signalStrays(signal: signal)]
     }
 

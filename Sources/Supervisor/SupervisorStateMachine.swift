@@ -88,7 +88,7 @@ package struct SupervisorStateMachine: Sendable {
     var core = CoreState.absent
     var successor: OtherCore?
     var retiring: OtherCore?
-    /// The server stops, and waits only for the retiring core.
+    /// The core that owns the pool has done its part of a stop, and ends by itself.
     var ownerIsDone = false
     /// By pid: a pid is nobody else's until we have reaped it.
     var table: [Int32: Row] = [:]
@@ -292,8 +292,8 @@ package struct SupervisorStateMachine: Sendable {
             if hasReported || phase != .serving { return [.log("core \(life.number): \(reason)")] }
             return failStart(reason, exitCode: exitCode, now: now)
         case .done:
-            guard retiring != nil else { return beginEnding(exitCode: 0, now: now) }
             ownerIsDone = true
+            guard retiring != nil else { return beginEnding(exitCode: 0, now: now) }
             return letRetiringCoreFinish(now: now)
         }
     }

@@ -209,8 +209,11 @@ struct SupervisorStateMachineTests {
     @Test("done ends what is left, and so does a core that is not done in time")
     func done() {
         var finished = serving(children: [(1, 200)])
-        #expect(
-            finished.received(.done, now: at(5)).contains(.signalGroup(pid: 200, signal: Signal.terminate)))
+        let ending = finished.received(.done, now: at(5))
+        #expect(ending.contains(.signalGroup(pid: 200, signal: Signal.terminate)))
+        // It ends by itself, unless it does not.
+        #expect(!ending.contains(.signalGroup(pid: 100, signal: Signal.terminate)))
+        #expect(finished.timePassed(now: at(7)).contains(.signalGroup(pid: 100, signal: Signal.kill)))
         var stuck = serving(children: [(1, 200)])
         _ = stuck.requested(.terminate, now: at(10))
         #expect(stuck.timePassed(now: at(39)).isEmpty)

@@ -124,7 +124,7 @@ extension SystemTests {
             try systemd.systemctl("stop", "passenger.service")
             let journal = systemd.journal
             // Words of systemd's and of the runtime's that would say that something of it is not as it should be.
-            for words in ["reception only permitted", "Killing process", "timed out", "Failed to"] {
+            for words in ["reception only permitted", "Killing process", "timed out", "Failed to", "signal 15"] {
                 #expect(!journal.contains(words), "\(words): \(journal)")
             }
         }

@@ -254,9 +254,9 @@ final class Core: Sendable {
         admin.task.cancel()
         await admin.task.value
         withExtendedLifetime((bridge, watchers)) {}
-        try link.send(.done)
         for app in table.all { app.appLog.flush() }
         writer.flush()
+        try link.send(.done)
         exit(0)
     }
 
