@@ -41,9 +41,18 @@ final class SystemdRoot {
         if end?.status != 0 { Issue.record("control group \(group) is left: \(end?.everything ?? "")") }
     }
 
-    /// Hides the machine's own control groups and moves to a new one, which `first` makes the root.
+    /// Hides the machine's devices, in which systemd would leave a link, and its control groups; moves to a new one, which `first`
+    /// makes the root.
     private static func preparation(_ group: String) -> String {
         """
+        mkdir /tmp/dev
+        mount -t tmpfs -o mode=755 tmpfs /tmp/dev
+        cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /tmp/dev/
+        ln -s /proc/self/fd /tmp/dev/fd
+        mkdir /tmp/dev/pts /tmp/dev/shm
+        mount -t devpts -o newinstance,ptmxmode=0666 devpts /tmp/dev/pts
+        ln -s pts/ptmx /tmp/dev/ptmx
+        mount --move /tmp/dev /dev
         umount --recursive --lazy /sys/fs/cgroup
         mount -t cgroup2 cgroup2 /sys/fs/cgroup
         mkdir /sys/fs/cgroup/\(group)
