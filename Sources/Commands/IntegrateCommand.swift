@@ -15,7 +15,9 @@ struct IntegrateCommand: ParsableCommand {
             """)
 
     enum Program: String, ExpressibleByArgument, CaseIterable {
-        case github, gitlab, systemd, nginx, apache, container, kubernetes, nomad
+        case github, gitlab, systemd
+        case systemdSocket = "systemd-socket"
+        case nginx, apache, container, kubernetes, nomad
 
         /// Beside the other templates of this version.
         var template: String? {
@@ -23,6 +25,7 @@ struct IntegrateCommand: ParsableCommand {
             case .github: "github/deploy.yml"
             case .gitlab: "gitlab/deploy.yml"
             case .systemd: "systemd/passenger.service"
+            case .systemdSocket: "systemd/passenger.socket"
             case .container: "container/Containerfile"
             case .kubernetes: "kubernetes/app.yaml"
             case .nomad: "nomad/app.nomad.hcl"

@@ -187,7 +187,7 @@ extension SystemTests {
             try Self.install(systemd, port: port, dropIn: "[Service]\nUser=games")
             try systemd.root.shell(
                 """
-                sed 's/0\\.0\\.0\\.0:80/127.0.0.1:\(port)/' \(SourceTree.path)/templates/systemd/passenger.socket \
+                \(TestServer.binary) integrate systemd-socket | sed 's/0\\.0\\.0\\.0:80/127.0.0.1:\(port)/' \
                   >/etc/systemd/system/passenger.socket
                 systemctl daemon-reload
                 systemctl start passenger.socket
