@@ -17,9 +17,12 @@ package struct InstanceRecord: Sendable, Codable, Equatable {
         package var name: AppName
         /// Absolute, links resolved.
         package var root: String
-        package init(name: AppName, root: String) {
+        /// It comes from a directory of apps; nil when it does not, and of servers that do not tell.
+        package var isEntry: Bool?
+        package init(name: AppName, root: String, isEntry: Bool = false) {
             self.name = name
             self.root = root
+            self.isEntry = isEntry ? true : nil
         }
     }
 

@@ -152,7 +152,7 @@ struct DeployCommand: ParsableCommand {
             if let server = servedThroughCurrent(context) {
                 return try Changeover(server: server, root: root).run(context)
             }
-            guard repo != nil || archive != nil || Paths.isDeployRoot(root) else {
+            guard try repo != nil || archive != nil || Paths.isDeployRoot(root) || saysItsRepository else {
                 throw ControlError(
                     .notRunning, "\(root) is neither served by a running server nor a deploy root.",
                     hint: "Make one: passenger deploy --root DIR --repo URL", details: [error.message])
@@ -160,6 +160,23 @@ struct DeployCommand: ParsableCommand {
             return try TransientServer.start(
                 root: root, repo: repo.map(Paths.repository), environment: context.environment)
         }
+    }
+
+    /// A root of Capistrano's knows where it was deployed from, or has a file that says where it is now.
+    private var saysItsRepository: Bool {
+        get throws {
+            guard access(root, R_OK | X_OK) == 0, case .takeover(let found) = try FutureRoot(root).look() else {
+                return false
+            }
+            if case .unusable(let reason) = found.repository, !hasSettings {
+                throw ControlError(.usage, "\(root): \(reason).", hint: "passenger deploy --root \(root) --repo URL")
+            }
+            return hasSettings || found.repository.url != nil
+        }
+    }
+
+    private var hasSettings: Bool {
+        ["Passengerfile.yml", "Passengerfile.json"].contains { access("\(root)/\($0)", F_OK) == 0 }
     }
 
     /// Also from inside a release.
@@ -178,6 +195,7 @@ struct DeployCommand: ParsableCommand {
             !Paths.isDeployRoot(root), access(root, F_OK) == 0,
             case .takeover(let found) = try FutureRoot(root).look()
         else { return nil }
-        return TakeoverPreview(found, root: root, server: servedThroughCurrent(context)?.name)
+        return TakeoverPreview(
+            found, root: root, server: servedThroughCurrent(context)?.name, repository: repo.map(Paths.repository))
     }
 }

@@ -39,6 +39,18 @@ package struct AppsDirectoryState: Sendable {
             path == other.path && isDeployRoot == other.isDeployRoot && owner == other.owner
                 && (objection == other.objection || other.objection == nil)
         }
+
+        /// Whether it is the root, a deploy root by now, whose `current` was the app: the same app in another place.
+        fileprivate func takesOver(_ other: Facts) -> Bool {
+            isDeployRoot && !other.isDeployRoot && other.path == "\(path)/current" && owner == other.owner
+                && objection == nil
+        }
+
+        /// The root of an app that is served through its `current`.
+        package var rootOfCurrent: String? {
+            guard !isDeployRoot, path.hasSuffix("/current") else { return nil }
+            return String(path.dropLast("/current".count))
+        }
     }
 
     package enum Look: Sendable, Equatable {
@@ -122,6 +134,8 @@ package struct AppsDirectoryState: Sendable {
             return isUnreachable(name, Self.emptied)
         }
         known[name] = .app(facts, unreachable: nil)
+        // What serves goes on meanwhile.
+        if facts.takesOver(before) { return [.present(name: name, facts)] }
         guard facts.isSame(as: before) else { return [.gone(name: name), .present(name: name, facts)] }
         return problem == nil ? [] : [.reachable(name: name)]
     }

@@ -239,6 +239,15 @@ struct LocationTests {
         #expect(AppLocation.detect(tree["releases/2026"]) == .inPlace(tree["current"]))
         #expect(AppLocation.detect(tree["current"]) == .inPlace(tree["current"]))
         #expect(AppLocation.detect(tree.path) == .inPlace(tree.path))
+        #expect(AppLocation.detect(entry: tree.path) == .inPlace(tree["current"]))
+        #expect(AppLocation.root(of: tree.path) == tree.path && AppLocation.root(of: tree["current"]) == tree.path)
+        // Also when the release is gone, and not when `current` has never led to one.
+        try tree.makeDirectory("broken/releases")
+        try tree.link("broken/current", to: "releases/2025")
+        #expect(AppLocation.detect(entry: tree["broken"]) == .inPlace(tree["broken/current"]))
+        try tree.makeDirectory("other/releases")
+        try tree.link("other/current", to: "somewhere")
+        #expect(AppLocation.detect(entry: tree["other"]) == .inPlace(tree["other"]))
     }
 
     @Test("Any other directory is served in place, by the path it was given")

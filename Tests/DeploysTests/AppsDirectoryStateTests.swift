@@ -32,6 +32,35 @@ import Watching
         }
     }
 
+    @Test func `a root that becomes a deploy root is the app that its current was`() {
+        var root = facts("/blog", inode: 12)
+        root.isDeployRoot = true
+        var state = State()
+        _ = state.observe(.entries(here, ["blog": .app(facts("/blog/current"))]))
+        #expect(state.observe(.entries(here, ["blog": .app(root)])) == [.present(name: "blog", root)])
+        #expect(state.observe(.entries(here, ["blog": .app(root)])) == [])
+        // Back again, it is another; and so it is when somebody else's is in its place, or somebody could put one there.
+        let current = facts("/blog/current")
+        #expect(
+            state.observe(.entries(here, ["blog": .app(current)])) == [
+                .gone(name: "blog"), .present(name: "blog", current),
+            ])
+        for change in [
+            { (other: inout State.Facts) in other.owner = 1001 }, { $0.objection = "others may write there" },
+            { $0.path = "/other" }, { $0.isDeployRoot = false },
+        ] {
+            var other = root
+            change(&other)
+            var state = State()
+            _ = state.observe(.entries(here, ["blog": .app(current)]))
+            #expect(
+                state.observe(.entries(here, ["blog": .app(other)])) == [
+                    .gone(name: "blog"), .present(name: "blog", other),
+                ])
+        }
+        #expect(current.rootOfCurrent == "/blog" && root.rootOfCurrent == nil && facts("/blog").rootOfCurrent == nil)
+    }
+
     @Test func `what cannot be seen goes on being served`() {
         var state = State()
         let blog = facts("/blog")

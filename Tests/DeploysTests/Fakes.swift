@@ -232,6 +232,7 @@ final class FakeBuilder: ReleaseBuilding {
         /// What another tool has left there.
         var takeover: Takeover?
         var sharedLinks = SharedLinks()
+        var formerRepository: FormerRepository?
         /// Where `current` leads to for somebody who has moved it.
         var place: CurrentPlace?
         /// What was to be linked, last.
@@ -290,6 +291,7 @@ final class FakeBuilder: ReleaseBuilding {
         state.withLock { $0.place ?? $0.current.map { .release($0) } ?? .nowhere }
     }
     func takeover() async throws(DeployFailure) -> Takeover? { state.withLock { $0.takeover } }
+    func formerRepository() async throws(DeployFailure) -> FormerRepository? { state.withLock { $0.formerRepository } }
     func sharedLinks(in release: ReleaseLocation) async throws(DeployFailure) -> SharedLinks {
         state.withLock { $0.sharedLinks }
     }

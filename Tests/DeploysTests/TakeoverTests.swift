@@ -60,6 +60,33 @@ import Testing
         #expect(await server.operations.deploy(DeployNumber(4))?.previous?.label.name == Self.names[2])
     }
 
+    @Test func `without a named repository it is that of the tool, which is told`() async throws {
+        let fixture = try fixture(server: false)
+        fixture.settings.change { $0.repository = nil }
+        fixture.builder.change {
+            $0.formerRepository = FormerRepository(url: "https://ann:secret@host/x", place: "/srv/app/repo/config")
+        }
+        let plan = try await fixture.operations.forecast(DeployRequest(requester: somebody))
+        #expect(plan.notes.contains { $0.contains("/srv/app/repo/config, https://***@host/x") }, "\(plan.notes)")
+        let handle = try await fixture.operations.deploy(DeployRequest(requester: somebody))
+        #expect(try await fixture.finish(handle).result == .pending)
+        let told = await notices(handle)
+        #expect(
+            told.contains { $0.contains("/srv/app/repo/config") } && !told.contains { $0.contains("secret") }, "\(told)"
+        )
+        // The journal has no secrets, and the file has them still.
+        _ = await fixture.journal.flush()
+        for (url, expected) in [
+            ("https://ann:secret@host/x", "https://ann:secret@host/x"), ("https://other/x", "https://host/x"),
+        ] {
+            let later = try self.fixture(server: false, continuing: fixture)
+            later.builder.change { $0.formerRepository = FormerRepository(url: url, place: "/x") }
+            await later.operations.loadOnce()
+            let next = try await later.operations.repository(of: DeployRequest(requester: somebody), DeploySettings())
+            #expect(next.url == expected && next.note == nil)
+        }
+    }
+
     @Test func `rollbacks go to what was taken over, by default and by number`() async throws {
         let fixture = try fixture()
         #expect(try await fixture.operations.start(requester: somebody) == nil)

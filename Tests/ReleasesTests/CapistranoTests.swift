@@ -228,6 +228,48 @@ import Testing
         #expect(found.warnings.contains { $0.contains("longer than 1 MiB") }, "\(found.warnings)")
     }
 
+    @Test func theRepositoryIsThatOfItsMirror() throws {
+        #expect(try take().repository == .none)
+        try files.createDirectory(atPath: "\(root)/repo", withIntermediateDirectories: false)
+        #expect(try take().repository == .none)
+        func config(_ text: String) throws -> CapistranoRepository {
+            try write("repo/config", text)
+            return try take().repository
+        }
+        let url = "git@example.com:blog.git"
+        let text = "[core]\n\tbare = true\n\turl = /no\n[remote \"origin\"]\n\turl = \(url)\n\tfetch = +refs/*:refs/*\n"
+        #expect(try config(text) == .found(url))
+        #expect(
+            try config("[remote \"origin\"]\nurl = https://ann:secret@example.com/blog.git\n").url?.contains("secret")
+                == true)
+        #expect(try config("[include]\n\tpath = /etc/x\n[remote \"upstream\"]\n\turl = \(url)\n") == .none)
+        #expect(try InProcess()(.readCapistranoRepository(root: root)) == .repository(.none))
+        for other in [
+            "--upload-pack=x", "-x:y", "../blog", "ext::sh -c x", "ftp://x/y", "git://x/y", "x\u{7}:y",
+            "https://x/\u{1B}[2J",
+        ] {
+            guard case .unusable(let reason) = try config("[remote \"origin\"]\n\turl = \(other)\n") else {
+                Issue.record("\(other)")
+                continue
+            }
+            #expect(reason.contains("--repo") && !reason.contains(other))
+        }
+        // Whatever is no file there is not read, nor what is too large to be git's.
+        unlink("\(root)/repo/config")
+        mkfifo("\(root)/repo/config", 0o644)
+        #expect(try take().repository != .none && take().repository.url == nil)
+        try write("../config", text)
+        try link("repo/config", "../../config")
+        #expect(try take().repository.url == nil)
+        unlink("\(root)/repo/config")
+        #expect(try config(text + String(repeating: "#", count: CapistranoMirror.maxBytes)).url == nil)
+        unlink("\(root)/repo/config")
+        try files.moveItem(atPath: "\(root)/repo", toPath: "\(sandbox.path)/mirror")
+        try write("../mirror/config", text)
+        try link("repo", "\(sandbox.path)/mirror")
+        #expect(try take().repository.url == nil)
+    }
+
     @Test(arguments: ["", "main\n", String(repeating: "a", count: 100), "../../x", "9BE0D13"])
     func aRevisionThatIsNoCommitIsNone(text: String) throws {
         try write("releases/\(second)/REVISION", text)

@@ -8,8 +8,9 @@ import Testing
 extension SystemTests {
     /// Capistrano deploys as it always did, to a directory whose `current` our server serves; and hands that directory over.
     @Suite(.serialized) struct CapistranoTests {
-        /// How Capistrano's addition for Passenger tells a server: by the file, or by the tool after a look at the version.
-        enum Restart: String, CaseIterable { case touch, tool }
+        /// How Capistrano's addition for Passenger tells a server: by the file, or by the tool after a look at the version; the tool
+        /// by `sudo`, or where nothing but `passenger_environment_variables` leads to it.
+        enum Restart: String { case touch, tool, sudo, environment }
 
         /// A directory that Capistrano deploys to, on this machine and without ssh.
         private struct Site {
@@ -28,17 +29,32 @@ extension SystemTests {
                 install_plugin Capistrano::SCM::Git
                 """
 
-            init(_ restart: Restart, keep: Int) throws {
+            /// `isInDirectory`: it is one of the apps of a directory, by the name that load asks for.
+            init(_ restart: Restart, keep: Int, isInDirectory: Bool = false) throws {
                 place = try Place()
                 repository = try TestRepository(.ruby, in: place)
-                path = try place.makeAppDirectory("site")
+                if isInDirectory { mkdir("\(place.path)/sites", 0o755) }
+                path = try place.makeAppDirectory(isInDirectory ? "sites/test" : "site")
                 control = try place.makeAppDirectory("control")
                 mkdir("\(control)/config", 0o755)
                 mkdir("\(control)/config/deploy", 0o755)
-                server = TestServer("\(path)/current", in: place)
+                server =
+                    isInDirectory
+                    ? try TestServer(serverFile: "apps_dir: \(place.path)/sites\nmin_instances: 2\n", in: place)
+                    : TestServer("\(path)/current", in: place)
                 tools = "\(place.path)/bin"
                 mkdir(tools, 0o755)
                 for name in ["passenger", "passenger-config"] { symlink(TestServer.binary, "\(tools)/\(name)") }
+                // Who may do what is not the question here: which words it is given is.
+                let sudo = "\(tools)/sudo"
+                try "#!/bin/sh\necho \"$@\" >> \"$HOME/sudo.log\"\nexec \"$@\"\n".write(
+                    toFile: sudo, atomically: false, encoding: .utf8)
+                chmod(sudo, 0o755)
+                try use(restart, keep: keep)
+            }
+
+            /// Another recipe.
+            func use(_ restart: Restart, keep: Int) throws {
                 for (name, text) in [
                     ("Capfile", Self.capfile), ("config/deploy.rb", recipe(restart, keep)),
                     ("config/deploy/production.rb", ""),
@@ -47,6 +63,9 @@ extension SystemTests {
                 }
                 AppUser.own(control)
             }
+
+            /// What was called by `sudo`.
+            var sudoLog: String { text(of: "\(control)/sudo.log") }
 
             /// The tool's options are chosen by what `passenger -v` says, as one chooses who has Passengers of many ages to speak to.
             private func recipe(_ restart: Restart, _ keep: Int) -> String {
@@ -64,18 +83,24 @@ extension SystemTests {
 
                 namespace :deploy do
                   task :restart_app do
-                    on roles(:app) do
-                      if '\(restart)' == 'touch'
-                        execute :mkdir, '-p', release_path.join('tmp')
-                        execute :touch, release_path.join('tmp/restart.txt')
-                      else
-                        said = capture(:passenger, '-v').each_line.first.strip
-                        match = said.match(/^Phusion Passenger(\\(R\\))? (Enterprise )?(version )?(.*)$/) or raise "not Passenger: #{said}"
-                        version = Gem::Version.new(match[4])
-                        raise "too old for restart-app: #{version}" if version < Gem::Version.new('4.0.33')
-                        flags = ['--ignore-app-not-running']
-                        flags << '--ignore-passenger-not-running' if version >= Gem::Version.new('5.0.10')
-                        execute 'passenger-config', 'restart-app', fetch(:deploy_to), *flags
+                    on roles(:app), in: :sequence, wait: 5, limit: 2 do
+                      with \(restart == .environment ? "path: '\(tools):$PATH'" : "({})") do
+                        within capture(:pwd) do
+                          if '\(restart)' == 'touch'
+                            execute :mkdir, '-p', release_path.join('tmp')
+                            execute :touch, release_path.join('tmp/restart.txt')
+                          else
+                            said = capture(:passenger, '-v')
+                            match = said.match(/^Phusion Passenger(\\(R\\))? (Enterprise )?(version )?(.*)$/) or raise "not Passenger: #{said}"
+                            version = Gem::Version.new(match[4])
+                            raise "too old for restart-app: #{version}" if version < Gem::Version.new('4.0.33')
+                            flags = ['--ignore-app-not-running']
+                            flags << '--ignore-passenger-not-running' if version >= Gem::Version.new('5.0.10')
+                            command = [:'passenger-config', :'restart-app', "#{deploy_to} #{flags.join(' ')}"]
+                            command = [:sudo, SSHKit::Command.new(*command).to_s] if '\(restart)' == 'sudo'
+                            execute(*command)
+                          end
+                        end
                       end
                     end
                   end
@@ -84,11 +109,11 @@ extension SystemTests {
                 """
             }
 
-            func cap(_ task: String) throws {
+            func cap(_ task: String, findsTools: Bool = true) throws {
                 var environment = server.environment
                 environment["HOME"] = control
                 environment["USER"] = "deploy"
-                environment["PATH"] = "\(tools):\(environment["PATH"] ?? "")"
+                if findsTools { environment["PATH"] = "\(tools):\(environment["PATH"] ?? "")" }
                 let end = try Program(
                     AppUser.command(["sh", "-c", "cd \"$0\" && exec cap production \"$1\"", control, task]),
                     environment: environment, in: place
@@ -105,8 +130,9 @@ extension SystemTests {
             var current: String { readLink("\(path)/current") ?? "" }
 
             /// `passenger deploy` of the root, as its user would type it.
-            func deploy(_ options: String...) throws -> Program.End {
-                try server.begin(["deploy", "--root", path, "--repo", repository.path] + options)
+            func deploy(_ options: String..., repository: String? = nil) throws -> Program.End {
+                let named = repository.map { ["--repo", $0] } ?? []
+                return try server.begin(["deploy", "--root", path] + named + options)
                     .wait(within: .seconds(60), "passenger deploy")
             }
 
@@ -127,7 +153,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: Restart.allCases)
+        @Test(.timeLimit(.minutes(2)), arguments: [Restart.touch, .tool])
         func `cap deploys and rolls back under load, and no request is lost`(_ restart: Restart) throws {
             let site = try Site(restart, keep: 2)
             let server = site.server
@@ -188,7 +214,9 @@ extension SystemTests {
 
             let plan = try site.deploy("--dry-run")
             #expect(plan.status == 0, "\(plan.everything)")
-            for words in releases + ["shared: [log]", "20200101000000", "would go over from"] {
+            // Nobody has named the repository: it is Capistrano's.
+            let source = "\(site.repository.path) (of \(site.path)/repo/config"
+            for words in releases + ["shared: [log]", "20200101000000", "would go over from", source] {
                 #expect(plan.output.contains(words), "\(words): \(plan.everything)")
             }
             #expect(access("\(site.path)/.passenger", F_OK) != 0)
@@ -197,7 +225,9 @@ extension SystemTests {
             try site.repository.commitVersion(4)
             let refused = try site.deploy()
             #expect(refused.status == 1, "\(refused.everything)\n\(server.log)")
-            for words in releases + ["taken over from Capistrano", "has gone over from", "shared: [log]"] {
+            for words in releases + [
+                "taken over from Capistrano", "has gone over from", "shared: [log]", "repo/config",
+            ] {
                 #expect(refused.everything.contains(words), "\(words): \(refused.everything)")
             }
             #expect(try site.inventory().isSuperset(of: before), "\(before)")
@@ -285,6 +315,65 @@ extension SystemTests {
             #expect(try server.version() == "2")
             let list = try server.command("releases").output
             for name in releases { #expect(list.contains(name), "\(list)") }
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `the tool is called by sudo, or found by the recipe's own variables`() throws {
+            let site = try Site(.sudo, keep: 2)
+            let server = site.server
+            try site.cap("deploy")
+            #expect(site.sudoLog.contains("passenger-config restart-app \(site.path) --ignore-app-not-running"))
+            try server.start(["--min-instances", "1"])
+            try server.waitUntilServing()
+            try site.repository.commitVersion(2)
+            try site.cap("deploy")
+            #expect(try server.version() == "2", "\(server.log)")
+            try site.use(.environment, keep: 2)
+            try site.repository.commitVersion(3)
+            try site.cap("deploy", findsTools: false)
+            #expect(try server.version() == "3", "\(server.log)")
+            try server.stop()
+        }
+
+        @Test(.timeLimit(.minutes(2)))
+        func `a root in a directory of apps is served by its current, and taken over under load`() throws {
+            let site = try Site(.tool, keep: 5, isInDirectory: true)
+            let server = site.server
+            try site.repository.write("Passengerfile.yml", site.repository.passengerfile(deploy: "  shared: [log]"))
+            try site.repository.commit()
+            try site.cap("deploy")
+            try server.start()
+            try eventually("version 1", evidence: { server.log }) { try server.version() == "1" }
+            let load = try LoadGenerator(port: server.port, in: site.place)
+            try load.waitForTraffic()
+            try site.repository.commitVersion(2)
+            try site.cap("deploy")
+            #expect(try server.version() == "2", "\(server.log)")
+            let releases = try site.releases()
+            let before = try site.inventory()
+
+            try site.repository.commitVersion(3)
+            let plan = try site.deploy("--dry-run")
+            #expect(plan.status == 0 && plan.output.contains("would go over from"), "\(plan.everything)")
+            let deployed = try site.deploy()
+            #expect(deployed.status == 0, "\(deployed.everything)\n\(server.log)")
+            for words in releases + ["taken over from Capistrano", "has gone over from", "repo/config"] {
+                #expect(deployed.everything.contains(words), "\(words): \(deployed.everything)")
+            }
+            #expect(try server.version() == "3")
+            #expect(try site.inventory().subtracting(before).isDisjoint(with: before))
+            #expect(server.instance()?.apps.map(\.root) == [site.path])
+            _ = try site.passenger("rollback")
+            #expect(try server.version() == "2" && site.current == "releases/\(releases[1])")
+            try load.waitForTraffic(1)
+            let account = try load.stop()
+            print("takeover in a directory of apps: \(account)")
+            #expect(account.failures.isEmpty, "\(account)\n\(server.log)")
+            // And so it comes up again.
+            try server.stop()
+            try server.start()
+            try eventually("version 2", evidence: { server.log }) { try server.version() == "2" }
             try server.stop()
         }
 

@@ -51,6 +51,21 @@ package enum AppLocation: Sendable, Codable, Equatable {
         return .inPlace(directory)
     }
 
+    /// An entry of a directory of apps: a root that another tool deploys to means its `current`. Where somebody names such a root, they
+    /// are asked which they mean.
+    package static func detect(entry directory: String) -> AppLocation {
+        guard case .inPlace(let path) = detect(directory), isRootOfAnother(path) else { return detect(directory) }
+        return .inPlace(FilePath.join(path, "current"))
+    }
+
+    /// Whether another tool deploys there: `current` is a link to something in a `releases`. By what the link says, so that one that
+    /// leads nowhere for a moment makes no other app of it.
+    private static func isRootOfAnother(_ directory: String) -> Bool {
+        guard let target = FilePath.linkTarget(FilePath.join(directory, "current")) else { return false }
+        return FilePath.lastComponent(FilePath.parent(target)) == "releases"
+            && FilePath.kind(FilePath.join(directory, "releases")) == .directory
+    }
+
     private static func isMarked(_ directory: String) -> Bool {
         FilePath.kind(FilePath.join(directory, ".passenger")) == .directory
     }

@@ -3,12 +3,14 @@ import Foundation
 import Glibc
 import Linux
 import Model
+import Synchronization
 import Watching
 
 /// `passenger _apps`: tells the supervisor which apps there are in a directory, as they come and go. It runs as the
 /// supervisor does, and looks at names, owners and modes only: it opens no file of an app.
 ///
-/// inotify is a hint; the directory itself is looked at every second, each entry every half minute.
+/// inotify is a hint; the directory itself is looked at every second, each entry every half minute, and one that may become a deploy
+/// root when something is made in it.
 package enum AppsProcess {
     struct Input: Codable {
         struct Owner: Codable {
@@ -76,8 +78,10 @@ private final class AppsLoop {
         while true {
             for event in try epoll.wait(timeoutMilliseconds: Int(Self.directoryInterval.inMilliseconds)) {
                 if event.token == Token.supervisor.rawValue { return }
-                _ = try hints?.inotify.read()
-                nextEntries = min(nextEntries, monotonicNow() + Self.settling)
+                let isOfDirectory = try hints?.areOfDirectory() ?? true
+                // What an app's owner makes there is no reason to look at all others many times a second.
+                nextEntries = min(
+                    nextEntries, monotonicNow() + (isOfDirectory ? Self.settling : Self.directoryInterval))
                 usleep(UInt32(Self.settling.inMilliseconds * 1000))
             }
             try look()
@@ -107,7 +111,13 @@ private final class AppsLoop {
         var looks: [String: AppsDirectoryState.Look] = [:]
         for name in names.prefix(Self.mostEntries) {
             let (directory, startedAsRoot) = (input.directory, input.startedAsRoot)
-            let look = eyes.look(at: name) { EntryLook.look(at: name, in: directory, startedAsRoot: startedAsRoot) }
+            let hints = self.hints
+            let look = eyes.look(at: name) {
+                let look = EntryLook.look(at: name, in: directory, startedAsRoot: startedAsRoot)
+                guard case .app(let facts) = look, let root = facts.rootOfCurrent, let hints else { return look }
+                hints.arm(root: root)
+                return EntryLook.look(at: name, in: directory, startedAsRoot: startedAsRoot)
+            }
             switch look {
             case .some(.some(let look)): looks[name] = look
             // A plain file, such as a README, is nobody's app.
@@ -160,12 +170,24 @@ private final class AppsLoop {
 /// A reference, because there may be none of it.
 private final class Hints: Sendable {
     let inotify: Inotify
+    private let directory = Mutex<Int32?>(nil)
     init() throws { inotify = try Inotify() }
 
     /// A watch that is there already stays as it is; a directory that was replaced gets one.
     func arm(_ path: String) {
-        _ = try? inotify.add(
+        let watch = try? inotify.add(
             path, [.created, .deleted, .movedTo, .movedFrom, .attributes, .selfDeleted, .selfMoved, .onlyDirectory])
+        directory.withLock { $0 = watch }
+    }
+
+    /// A root that another tool deploys to: what makes it a deploy root is a directory in it. Not watched, it is seen half a minute
+    /// later.
+    func arm(root: String) { _ = try? inotify.add(root, [.created, .movedTo, .onlyDirectory]) }
+
+    /// Whether any of what has happened is about the directory of apps itself.
+    func areOfDirectory() throws(SystemError) -> Bool {
+        let watch = directory.withLock { $0 }
+        return try inotify.read().contains { $0.watch == watch || $0.mask.contains(.overflowed) }
     }
 }
 

@@ -18,7 +18,7 @@ enum EntryLook {
             let parent = last.prefix(through: last.lastIndex(of: "/") ?? last.startIndex)
             places.append(target.hasPrefix("/") ? target : String(parent) + target)
         }
-        let location = AppLocation.detect(places[places.count - 1])
+        let location = AppLocation.detect(entry: places[places.count - 1])
         guard stat(location.path, &status) == 0 else {
             return .unreachable("\(location.path): \(SystemError.describe(errno))")
         }

@@ -1,3 +1,4 @@
+import Model
 import Releases
 import Terminal
 
@@ -20,8 +21,14 @@ struct TakeoverPreview: Encodable {
     var warnings: [String]
     /// That serves the root's `current`, and would go over.
     var server: String?
+    /// What was named, or what Capistrano's mirror was fetched from. Without credentials.
+    var repository: String?
+    /// The file that it was read from; nil when it was named.
+    var repositorySource: String?
 
-    init(_ found: CapistranoTakeover, root: String, server: String?) {
+    init(_ found: CapistranoTakeover, root: String, server: String?, repository: String?) {
+        self.repository = (repository ?? found.repository.url).map(SecretMask.withoutCredentials)
+        repositorySource = repository == nil && found.repository.url != nil ? "\(root)/repo/config" : nil
         self.root = root
         self.server = server
         releases = found.releases.enumerated().map { index, release in
@@ -35,6 +42,7 @@ struct TakeoverPreview: Encodable {
             let links = found.sharedLinks.others.prefix(10).joined(separator: ", ")
             warnings.append("deploy.shared cannot make these links; a build command can: \(links)")
         }
+        if repository == nil, case .unusable(let reason) = found.repository { warnings.append(reason) }
         if found.sharedLinks.isCut {
             warnings.append("the live release is too large to look through for all of its links into shared/")
         }
@@ -59,6 +67,10 @@ struct TakeoverPreview: Encodable {
             let list = shared.joined(separator: ", ").showable
             lines.append("  shared paths of the live release, which the Passengerfile has to name to keep them:")
             lines.append("    deploy: {shared: [\(list)]}")
+        }
+        if let repository {
+            let source = repositorySource.map { " (of \($0), unless --repo or deploy.repo names another)" } ?? ""
+            lines.append("  repository  \(repository.showable)\(source)")
         }
         if let server { lines.append("  note: the server \"\(server)\" would go over from \(root)/current to \(root)") }
         lines += warnings.map { "  note: \($0.showable)" }

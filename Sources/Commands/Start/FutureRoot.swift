@@ -32,6 +32,15 @@ struct FutureRoot: ~Copyable {
         }
     }
 
+    /// Whether what a link there leads to belongs to whom the root does.
+    func hasOwner(ofTarget name: String) throws -> Bool {
+        var status = stat()
+        guard fstatat(handle.number, name, &status, 0) == 0 else {
+            throw SystemError(call: "stat", errno: errno, subject: "\(path)/\(name)")
+        }
+        return status.st_uid == owner.user
+    }
+
     /// From here on it is a deploy root: in one step, and nothing else of it is touched. What was deployed there is written into
     /// journals by whoever serves it first.
     func mark() throws {

@@ -71,14 +71,23 @@ struct DirectoryApps: Sendable {
     private func take(_ entry: AppEntry) async {
         guard let name = AppName(entry.name) else { return }
         entries.withLock { $0[name] = entry }
+        var former: ServedApp?
         if let known = table[name], known.plan.isEntry {
             // A watcher that was started again tells everything anew.
             let isSame = known.root == entry.path && known.plan.location.isDeployRoot == entry.isDeployRoot
             if isSame { return table.note(name, nil) }
-            await roster.dropEntry(name)
+            if entry.isDeployRoot, AppLocation.deployRoot(entry.path).takesOver(known.plan.location) {
+                former = known
+            } else {
+                await roster.dropEntry(name)
+            }
         }
         do {
             let app = try AppPlan(entry: entry, of: directory.withLock { $0 }, plan)
+            if let former {
+                if former.plan.users == app.users { return await roster.takeOver(app) }
+                await roster.dropEntry(name)
+            }
             await roster.admit(app)?.startUnlessOnDemand()
         } catch {
             await roster.refuse(RefusedApp(name: name, root: entry.path, reason: "\(error)"))

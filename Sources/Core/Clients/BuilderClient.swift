@@ -130,6 +130,18 @@ actor BuilderClient: ReleaseBuilding {
             tool: "Capistrano", releases: releases, live: "\(found.current)", warnings: found.warnings)
     }
 
+    func formerRepository() async throws(DeployFailure) -> FormerRepository? {
+        guard case .repository(let found) = try await ask(.readCapistranoRepository(root: root)) else {
+            throw Self.nonsense
+        }
+        let place = "\(root)/repo/config"
+        switch found {
+        case .none: return nil
+        case .found(let url): return FormerRepository(url: url, place: place)
+        case .unusable(let reason): return FormerRepository(url: nil, place: place, problem: reason)
+        }
+    }
+
     func sharedLinks(in release: ReleaseLocation) async throws(DeployFailure) -> SharedLinks {
         let request = BuilderRequest.findSharedLinks(root: root, release: try name(of: release))
         guard case .sharedLinks(let found) = try await ask(request) else { throw Self.nonsense }

@@ -28,7 +28,7 @@ extension Core {
         let record = InstanceRecord(
             name: plan.server.instanceName, pid: pid, startTime: processStartTime(pid: pid) ?? 0,
             version: plan.programVersion, adminSocket: "\(plan.instanceDirectory)/admin.sock",
-            apps: table.all.map { .init(name: $0.name, root: $0.root) }, listen: listeners)
+            apps: table.all.map { .init(name: $0.name, root: $0.root, isEntry: $0.plan.isEntry) }, listen: listeners)
         let bytes = try WireJSON.encode(record)
         try writeFileAtomically(directory: plan.instanceDirectory, name: "instance.json", bytes: bytes, mode: 0o644)
     }

@@ -33,7 +33,7 @@ extension AppOperations {
         try await builder.prepareRoot()
         let own = try await parts.settings.deploySettings()
         try check(request, against: own)
-        let repository = try repository(of: request, own)
+        let (repository, repositoryNote) = try await repository(of: request, own)
         try await builder.fetch(repository, allowMirrored: request.allowMirrored, progress: { _ in })
         let commit = try await builder.resolve(request.ref ?? own.branch)
         let settings = live?.settings ?? liveRecord.settings
@@ -49,6 +49,7 @@ extension AppOperations {
         } else {
             forecast.notes.append("as the live release's Passengerfile has it; the new one's may say something else")
         }
+        if let repositoryNote { forecast.notes.append(repositoryNote) }
         forecast.notes += await takeoverNotes(shared: deploy.shared)
         if deploy.irreversible { forecast.notes.append("irreversible: it would not be rolled back automatically") }
         do throws(DeployFailure) { try await checkCommit(commit, request) } catch { forecast.obstacles.append(error) }

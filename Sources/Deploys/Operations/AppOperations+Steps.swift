@@ -98,7 +98,8 @@ extension AppOperations {
         let settings = try await parts.settings.deploySettings()
         try check(request, against: settings)
         if request.isArchive == true { return .fetched(repository: AppOperations.archive, settings) }
-        let repository = try repository(of: request, settings)
+        let (repository, note) = try await repository(of: request, settings)
+        if let note { run.ticket.log.append(.notice(.info, note)) }
         try await builder.fetch(
             repository, allowMirrored: request.allowMirrored, progress: follower(of: .fetch, run))
         return .fetched(repository: repository, settings)
@@ -129,13 +130,33 @@ extension AppOperations {
         }
     }
 
-    func repository(of request: DeployRequest, _ settings: DeploySettings) throws(DeployFailure) -> String {
+    /// Of a deploy: where it comes from, and a word about that where nobody has named it.
+    func repository(
+        of request: DeployRequest, _ settings: DeploySettings
+    ) async throws(DeployFailure) -> (url: String, note: String?) {
         // What comes from the journal has lost its credentials: git's own helpers may have them.
-        let named = request.repository.map(SecretMask.withoutMark) ?? settings.repo
-        if let repository = named ?? lastRepository.map(SecretMask.withoutMark) { return repository }
+        if let named = request.repository.map(SecretMask.withoutMark) ?? settings.repo { return (named, nil) }
+        let former = try await formerRepository()
+        if let last = lastRepository {
+            // Of the first deploy after a takeover: the file that it was read from may have them as well.
+            let isFormer = former?.url.map(SecretMask.withoutCredentials) == SecretMask.withoutCredentials(last)
+            return (isFormer ? former?.url ?? last : SecretMask.withoutMark(last), nil)
+        }
+        if let former, let url = former.url {
+            let name = SecretMask.withoutCredentials(url)
+            return (url, "no repository is named: it is the one of \(former.place), \(name)")
+        }
         throw DeployFailure(
-            .configuration, "no repository is configured",
+            .configuration, former?.problem ?? "no repository is configured",
             hint: "set deploy.repo in the deploy root's Passengerfile, or `passenger deploy --repo URL`")
+    }
+
+    /// Of a root that was taken over.
+    private func formerRepository() async throws(DeployFailure) -> FormerRepository? {
+        guard let builder = parts.builder, records.values.contains(where: { $0.takenOverFrom != nil }) else {
+            return nil
+        }
+        return try await builder.formerRepository()
     }
 
     private func resolve(_ run: OperationRun) async throws(DeployFailure) -> ResolvedCommit {

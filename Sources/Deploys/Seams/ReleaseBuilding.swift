@@ -66,6 +66,8 @@ package protocol ReleaseBuilding: Sendable {
     func releases() async throws(DeployFailure) -> [ReleaseLocation]
     /// What a root that Capistrano deployed to would begin with; nil when it is no such root. Changes nothing.
     func takeover() async throws(DeployFailure) -> Takeover?
+    /// Where the tool that has deployed there before fetched from; nil when that is not known. Changes nothing.
+    func formerRepository() async throws(DeployFailure) -> FormerRepository?
     /// Where a release has links into `shared/`, whoever made them.
     func sharedLinks(in release: ReleaseLocation) async throws(DeployFailure) -> SharedLinks
     /// Deletes what it can of these; a release that a process still uses is left. Returns what is gone.

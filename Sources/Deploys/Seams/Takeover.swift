@@ -75,3 +75,18 @@ package enum CurrentPlace: Sendable, Equatable {
     /// It leads elsewhere, or is no link.
     case elsewhere(String)
 }
+
+/// Where another tool has fetched from.
+package struct FormerRepository: Sendable, Equatable {
+    /// May hold credentials. Nil when it is none that can be fetched from.
+    package var url: String?
+    /// The file that says so.
+    package var place: String
+    package var problem: String?
+
+    package init(url: String?, place: String, problem: String? = nil) {
+        self.url = url
+        self.place = place
+        self.problem = problem
+    }
+}

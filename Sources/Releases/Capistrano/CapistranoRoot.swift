@@ -26,6 +26,7 @@ package enum CapistranoRoot {
         }
         var takeover = try takeover(current, root, releases)
         takeover.sharedLinks = try SharedLinkFinder(root, alsoAt: link.rootPath).find(in: current)
+        takeover.repository = try CapistranoMirror.repository(of: root)
         return .takeover(takeover)
     }
 

@@ -18,6 +18,8 @@ package struct CapistranoTakeover: Codable, Sendable, Equatable {
     package var current: ReleaseName
     /// Of the current release.
     package var sharedLinks = SharedLinksFound()
+    /// Where it was deployed from.
+    package var repository = CapistranoRepository.none
     /// For whoever takes it over, one line each.
     package var warnings: [String]
 

@@ -43,6 +43,7 @@ struct RequestHandler {
         case .listReleases(let path): return .releases(try store.list(DeployRoot.open(path)))
         case .readCurrent(let path): return .current(try store.current(DeployRoot.open(path)))
         case .readCapistrano(let path): return .capistrano(try CapistranoRoot.read(path))
+        case .readCapistranoRepository(let path): return .repository(try CapistranoMirror.repository(path))
         case .findSharedLinks(let path, let release):
             return .sharedLinks(try SharedLinkFinder(DeployRoot.open(path).directory).find(in: release))
         case .prune(let path, let keep): return .removed(try store.prune(DeployRoot.open(path), keep: keep))

@@ -26,6 +26,7 @@ package enum BuilderResult: Codable, Sendable, Equatable {
     case environment(EnvironmentText)
     case imported(CommitID)
     case capistrano(CapistranoFinding)
+    case repository(CapistranoRepository)
     case sharedLinks(SharedLinksFound)
 }
 

@@ -31,6 +31,8 @@ package enum BuilderRequest: Codable, Sendable, Equatable {
     case readCurrent(root: String)
     /// What of a root that Capistrano deployed to would become releases; changes nothing. Answer: `.capistrano`.
     case readCapistrano(root: String)
+    /// Where Capistrano fetched a root's releases from. Answer: `.repository`.
+    case readCapistranoRepository(root: String)
     /// Where a release has links into `shared/`, whoever made them. Answer: `.sharedLinks`.
     case findSharedLinks(root: String, release: ReleaseName)
     /// Deletes every release of a deploy that is not named, is not `current` and is not in use by a process. Failures are warnings.
