@@ -247,6 +247,171 @@ struct ConversionTests {
             ])
     }
 
+    @Test func `macros of Apache's are written out where they are used`() throws {
+        try tree.write(
+            "conf/macros.conf",
+            """
+            # One site a line.
+            <Macro Site $name $na %{dir}>
+              # Of $name.
+              <VirtualHost *:80>
+                ServerName $name
+                ServerAlias www.$name $na
+                DocumentRoot %{dir}/public
+                Use Limits $na 3
+                PassengerLveMinUid 1
+              </VirtualHost>
+            </Macro>
+            <Macro Limits $name $count>
+              PassengerMinInstances $count
+              SetEnv WHO "$name $$"
+            </Macro>
+            <Macro Plain>
+              Require local
+            </Macro>
+            """)
+        try tree.write(
+            "sites-enabled/all.conf",
+            """
+            # The blog.
+            use site blog.test "blog.lan" DIR/blog
+            Use Site shop.test shop.lan DIR/shop # not a comment
+            Use Nowhere x
+            UndefMacro Limits
+            """)
+        try tree.write("apache2.conf", "Include conf/macros.conf\nInclude sites-enabled/*.conf\n")
+        var result = try convert("apache2.conf", .apache)
+        #expect(
+            notes(result) == [
+                "sites-enabled/all.conf:3: the macro 'Site' takes 3 arguments, and gets 7",
+                "sites-enabled/all.conf:4: the macro 'Nowhere' is not found here: what it says is not looked at",
+                "sites-enabled/all.conf:2: PassengerLveMinUid has no counterpart: CloudLinux' LVE and CageFS are not supported.",
+            ])
+        let description = try #require(result.notes.last).description
+        #expect(
+            description.contains("all.conf:2 (macro Site, \(tree.path)/conf/macros.conf:9): Pass"), "\(description)")
+        var apps = try loaded(result).apps.map(\.settings)
+        #expect(
+            apps.map(\.serverNames) == [["blog.test", "www.blog.test", "blog.lan"]] && apps[0].pool.minInstances == 3)
+        #expect(apps[0].variables == ["WHO": "blog.lan $$"])
+        let site = try #require(result.files.first { $0.name == "all.conf" }).text
+        for line in [
+            "# The blog.\n# Of blog.test.\n<VirtualHost *:80>", "ServerAlias www.blog.test blog.lan", "Use Nowhere x",
+        ] {
+            #expect(site.contains(line), "\(line)\n\(site)")
+        }
+        #expect(!site.contains("Use Site blog") && !site.contains("Use Limits") && !site.contains("<Macro"), "\(site)")
+
+        // In the site's own file, where the definition goes with it unless Passenger is spoken of in it.
+        try tree.write(
+            "one.conf",
+            "<Macro Loop>\nUse Loop\n</Macro>\n<Macro P $d>\nPassengerAppRoot $d\n</Macro>\n<Macro Plain>\nRequire local\n</Macro>\n"
+                + "<VirtualHost *:80>\nServerName a.test\nDocumentRoot DIR/blog/public\nUse P DIR/blog\nUse Loop\n"
+                + "<Location /x>\nUse Plain\n</Location>\n</VirtualHost>\n")
+        result = try convert("one.conf", .apache)
+        apps = try loaded(result).apps.map(\.settings)
+        #expect(apps.map(\.directory) == ["\(tree.path)/blog"])
+        let one = result.files[1].text
+        for line in ["<Macro Plain>\n    Require local\n</Macro>", "<Location /x>\n        Require local\n"] {
+            #expect(one.contains(line), "\(line)\n\(one)")
+        }
+        #expect(!one.contains("PassengerAppRoot"))
+        #expect(
+            notes(result).contains("one.conf:14: the macro 'loop' uses itself")
+                || notes(result).contains { $0.contains("'loop' uses itself") }, "\(notes(result))")
+        #expect(
+            notes(result).contains("one.conf:4: the macro 'P' is written out where it is used here"), "\(notes(result))"
+        )
+    }
+
+    @Test func `macros that make more of themselves end at a bound`() throws {
+        var text = "<Macro M0>\n" + String(repeating: "ServerAlias x\n", count: 40) + "</Macro>\n"
+        for level in 1...10 {
+            text += "<Macro M\(level)>\n" + String(repeating: "Use M\(level - 1)\n", count: 40) + "</Macro>\n"
+        }
+        try tree.write(
+            "bomb.conf",
+            text + "<VirtualHost *:80>\nDocumentRoot DIR/blog/public\nPassengerUser x\nUse M10\n</VirtualHost>\n")
+        let result = try convert("bomb.conf", .apache)
+        #expect(notes(result).contains { $0.contains("macros make too many statements") })
+    }
+
+    @Test(arguments: [
+        ("^/shop(/.*)?$", "$1", true), ("^/shop/?(.*)$", "/$1", true), ("^/shop(.*)", "$1", true),
+        ("^/shop/?$", "", true),
+        ("^/(shop|store)(.*)$", "$2", false), ("^/sh.p(.*)$", "$1", false), ("/shop(.*)$", "$1", false),
+    ])
+    func `an AliasMatch that is an Alias leads to an app as one does`(
+        _ pattern: String, _ rest: String, _ isPlain: Bool
+    ) throws {
+        try tree.write(
+            "site.conf",
+            """
+            <VirtualHost *:80>
+              ServerName a.test
+              DocumentRoot DIR/blog/public
+              AliasMatch \(pattern) DIR/shop/public\(rest)
+              ScriptAliasMatch ^/cgi/(.*) /usr/lib/cgi-bin/$1
+              <Location /shop>
+                PassengerBaseURI /shop
+              </Location>
+            </VirtualHost>
+            """)
+        let result = try convert("site.conf")
+        let site = result.files[1].text
+        #expect(site.contains("ScriptAliasMatch ^/cgi/(.*) /usr/lib/cgi-bin/$1"))
+        #expect(site.contains("AliasMatch \(pattern)") == !isPlain, "\(site)")
+        let shop = try loaded(result).apps.first { $0.settings.http.baseURI == "/shop" }
+        #expect((shop?.settings.directory == "\(tree.path)/shop") == isPlain)
+        #expect(notes(result).contains { $0.contains("its files are not found") } == !isPlain, "\(notes(result))")
+    }
+
+    @Test func `comments stay with what they are about, in the site or in the server file`() throws {
+        try tree.write(
+            "site.conf",
+            """
+            # Written by the admins.
+            map $x $y { default 1; } # of the map
+            # The blog's own.
+            server {
+                # 443 is elsewhere
+                listen 80;
+                server_name blog.test;
+                root DIR/blog/public;
+                passenger_enabled on; # since 2014
+                # It leaks.
+                passenger_memory_limit 400;
+                passenger_env_var KEY value; # from the vault
+                # A year.
+                location /assets { expires 1y; # one
+                    # passenger_app_root /old;
+                }
+                # Nobody else.
+                location /cable { passenger_force_max_concurrent_requests_per_process 0; }
+                # The end. {{id}}
+            }
+            """)
+        let result = try convert("site.conf")
+        let file = result.files[0].text
+        for text in ["    # It leaks.\n    memory_limit: ", "      # from the vault\n      \"KEY\": \"value\""] {
+            #expect(file.contains(text), "\(text)\n\(file)")
+        }
+        #expect(try loaded(result).apps[0].settings.pool.memoryLimit == 400 << 20)
+        let site = result.files[1].text
+        for text in [
+            "# Written by the admins.\n# of the map\nmap $x $y {", "\n# The blog's own.\n", "# 443 is elsewhere\n",
+            "# since 2014\n", "# Nobody else.\n", "# The end. {{id}}\n",
+            "# A year.\n    location /assets {\n        # one\n        expires 1y;\n        # passenger_app_root /old;\n",
+        ] {
+            #expect(site.contains(text), "\(text)\n\(site)")
+        }
+        // Whoever reads it finds each once.
+        for word in ["admins", "blog's own", "leaks", "vault", "A year", "The end", "2014"] {
+            let count = (file + site).components(separatedBy: word).count - 1
+            #expect(count == 1, "\(word): \(count)\n\(file)\n\(site)")
+        }
+    }
+
     @Test func `a link in the document root is an app at that path, as it was`() throws {
         mkdir("\(tree.path)/www", 0o755)
         symlink("\(tree.path)/shop/public", "\(tree.path)/www/shop")

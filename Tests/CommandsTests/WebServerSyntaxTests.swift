@@ -59,6 +59,29 @@ struct WebServerSyntaxTests {
         #expect(failure.map { "\($0.place.line): \($0.reason)" } == reason)
     }
 
+    @Test func `comments go with the statement below them, or with the one before them on their line`() throws {
+        func shown(_ statements: [Statement]) -> [String] {
+            statements.flatMap { statement in
+                ["\(statement.name): \((statement.comments + ["-"] + statement.after).joined(separator: " "))"]
+                    + shown(statement.block ?? [])
+            }
+        }
+        let nginx =
+            "# top\n\n#two\na; # late\n# of b\nb { # in\n  c;\n  # last\n} # of b as well\nd {\n # only\n}\ne \"#\" f#g;\n# end"
+        #expect(
+            try shown(NginxSyntax.statements(nginx, file: "f")) == [
+                "a: # top #two # late -", "b: # of b # of b as well -", "c: # in - # last", "d: -",
+                "e: # only - # end",
+            ])
+        let apache = "# top \\\n goes on\n<A>\n # of b\n B\n # last\n</A>\n<C>\n# only\n</C>\n# end\n"
+        #expect(
+            try shown(ApacheSyntax.statements(apache, file: "f")) == [
+                "A: # top  goes on -", "B: # of b - # last", "C: # only - # end",
+            ])
+        // What is written stays a comment, whatever it says.
+        #expect(CommentText.line("# a\u{0}b\u{2028}c\u{85}d \\ \\") == "# a b c d")
+    }
+
     @Test func `depth and number of statements are bounded`() {
         let depth = ReadingLimit.blockDepth + 1
         #expect(throws: SyntaxFailure.self) {

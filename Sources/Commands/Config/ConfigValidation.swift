@@ -84,7 +84,7 @@ struct ConfigValidation {
                 do throws(ConfigError) {
                     found.append(
                         try loader.configureEntry(
-                            app, at: AppLocation.detect(Paths.resolved(path)), of: directory, arguments: [:],
+                            app, at: AppLocation.detect(entry: Paths.resolved(path)), of: directory, arguments: [:],
                             environment: environment))
                 } catch {
                     problems += error.problems

@@ -41,6 +41,8 @@ struct SiteServer {
     /// About requests that go to passenger.
     var extra: [String] = []
     var apps: [SiteApp]
+    /// Lines of comment for above it.
+    var comments: [String] = []
     /// Names of statements of ours that others of these take the place of.
     var replaced: Set<String> = []
 }

@@ -25,7 +25,10 @@ struct SiteWriter {
         values["extra"] = server.extra.joined(separator: "\n")
         values["apps"] = try server.apps.map { try text($0, of: server, site) }.joined(separator: "\n")
         let frame = without(server.replaced, try template("server.conf"))
-        guard !server.redirectFrom.isEmpty else { return SiteTemplate(frame).filled(values) }
+        guard !server.redirectFrom.isEmpty else {
+            let comments = server.comments.map { "\($0)\n" }.joined()
+            return comments + SiteTemplate(frame).filled(values)
+        }
         var plain = values
         plain["listen"] =
             self.server == .nginx ? lines("listen", server.redirectFrom) : server.redirectFrom.joined(separator: " ")

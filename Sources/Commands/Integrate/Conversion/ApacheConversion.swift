@@ -26,10 +26,22 @@ extension Conversion {
         }
         for path in order {
             guard var site = sites[path], !site.servers.isEmpty else { continue }
-            site.others = level.filter {
-                $0.place.file == path && !converted.contains($0.place) && !PassengerDirectives.isMentioned(in: $0)
-                    && !($0.isNamed("LoadModule") && $0.words.first == "passenger_module")
-            }.map { Self.apacheText($0) }
+            for statement in level where statement.place.file == path && !converted.contains(statement.place) {
+                if PassengerDirectives.isMentioned(in: statement)
+                    || statement.isNamed("LoadModule") && statement.words.first == "passenger_module"
+                {
+                    // Directives of Passenger's have been read; what else such a section has would be lost.
+                    guard PassengerDirectives.find(statement) == nil else { continue }
+                    file.comments["", default: []] += statement.allComments
+                    if statement.isNamed("Macro") {
+                        note(
+                            statement, "the macro '\(statement.words.first ?? "")' is written out where it is used here"
+                        )
+                    }
+                } else {
+                    site.others.append(Self.apacheText(statement))
+                }
+            }
             add(site, from: path)
         }
         preStart(globals)
@@ -50,6 +62,7 @@ extension Conversion {
         }
         let names = serverNames(words, host)
         var block = SiteServer(names: words, listen: [host.written], root: directory, tls: [], apps: [])
+        block.comments = host.comments
         let own = inner.filter { PassengerDirectives.find($0) != nil }
         let sections = inner.filter { $0.isNamed("Location") || $0.isNamed("Directory") || $0.isNamed("LocationMatch") }
         let aliases = Self.aliases(inner)
@@ -74,6 +87,7 @@ extension Conversion {
         }
         carry(inner, directory, mounted, into: &block, &app)
         if let app, directory != nil { file.add(app) }
+        block.comments += host.after
         guard !block.apps.isEmpty else {
             note(host, "no app of Passenger's is found in this host")
             return nil
@@ -125,14 +139,21 @@ extension Conversion {
     ) {
         for statement in inner {
             if PassengerDirectives.find(statement) != nil {
+                block.comments += Self.homeless(statement)
                 if statement.isNamed("PassengerErrorOverride"), ValueWriter.flag(statement.words.first) == true {
                     block.extra.append("ProxyErrorOverride On")
                 }
                 continue
             }
             switch statement.name.lowercased() {
-            case "servername", "serveralias", "documentroot": continue
-            case "alias" where mounted[Self.withoutSlash(statement.words.first ?? "")] != nil: continue
+            case "servername", "serveralias", "documentroot":
+                block.comments += statement.allComments
+                continue
+            case "alias" where mounted[Self.withoutSlash(statement.words.first ?? "")] != nil,
+                "aliasmatch" where Self.plainMatch(statement).map { mounted[$0.base] == $0.directory } == true:
+                // The template's own.
+                block.comments += statement.allComments
+                continue
             case "setenv":
                 guard var found = app else { break }
                 takeVariable(statement, into: &found)
@@ -143,6 +164,7 @@ extension Conversion {
                 if statement.isNamed("XSendFilePath"), let path = statement.words.first {
                     app?.sendfileRoots.append(Self.withoutSlash(path))
                 }
+                block.comments += statement.allComments
                 continue
             case "location", "directory":
                 carrySection(statement, root, mounted, into: &block, &app)
@@ -189,8 +211,9 @@ extension Conversion {
                 note(section, "<\(section.name) \(section.written)> is about no app that is found here")
             }
         }
-        guard !others.isEmpty else { return }
         var kept = section
+        kept.comments += own.flatMap(Self.homeless)
+        guard !others.isEmpty else { return block.comments += kept.comments + kept.after }
         kept.block = others
         block.carried.append(Self.apacheText(kept))
     }
@@ -214,7 +237,7 @@ extension Conversion {
                 }
                 continue
             }
-            whole += spliced(block)
+            whole += spliced(block).commented(as: statement)
         }
         return whole
     }
@@ -227,9 +250,9 @@ extension Conversion {
     static func apacheText(_ statement: Statement) -> String {
         let head = statement.written.isEmpty ? statement.name : "\(statement.name) \(statement.written)"
         let isInclude = statement.isNamed("Include") || statement.isNamed("IncludeOptional")
-        guard let block = statement.block, !isInclude else { return head }
+        guard let block = statement.block, !isInclude else { return commented(statement, head) }
         let inner = block.isEmpty ? "" : indented(block.map { apacheText($0) }) + "\n"
-        return "<\(head)>\n\(inner)</\(statement.name)>"
+        return commented(statement, "<\(head)>\n\(inner)</\(statement.name)>")
     }
 
     private static func isMain(_ section: Statement, _ root: String?) -> Bool {
@@ -243,7 +266,34 @@ extension Conversion {
         for statement in statements where statement.isNamed("Alias") && statement.words.count == 2 {
             aliases[withoutSlash(statement.words[0])] = withoutSlash(statement.words[1])
         }
+        for statement in statements where statement.isNamed("AliasMatch") {
+            guard let (base, directory) = plainMatch(statement) else { continue }
+            aliases[base] = aliases[base] ?? directory
+        }
         return aliases
+    }
+
+    /// `AliasMatch ^/shop(/.*)?$ /srv/shop/public$1`, which says no more than an `Alias` of /shop would.
+    static func plainMatch(_ statement: Statement) -> (base: String, directory: String)? {
+        guard statement.isNamed("AliasMatch"), statement.words.count == 2, statement.words[0].hasPrefix("^") else {
+            return nil
+        }
+        var pattern = statement.words[0].dropFirst()
+        let (target, isRest) =
+            statement.words[1].hasSuffix("$1")
+            ? (statement.words[1].dropLast(2), true) : (statement.words[1][...], false)
+        var endings = [
+            "/?(.*)$", "/?(.*)", "/(.*)$", "/(.*)", "(/.*)?$", "(/.*|$)", "($|/.*)", "(/.*)$", "(.*)$", "(.*)",
+        ]
+        if !isRest { endings = ["/?$", "/$", "$"] }
+        guard let ending = endings.first(where: { pattern.hasSuffix($0) }) else { return nil }
+        pattern = pattern.dropLast(ending.count)
+        let base = pattern.replacing("\\.", with: ".").replacing("\\-", with: "-")
+        guard let safe = try? SafeText.baseURI(String(base)), safe != "/", !target.contains("$"),
+            // A dot that is not escaped is any character.
+            !pattern.replacing("\\.", with: "").contains(".")
+        else { return nil }
+        return (safe, withoutSlash(String(target)))
     }
 
     private static func apacheWord(_ name: String, _ statements: [Statement]) -> String? {

@@ -30,7 +30,12 @@ struct Conversion {
                     continue
                 }
                 file.values[key] = text
-            } else if case .none(let reason) = directive.counterpart {
+                file.comments[key] = statement.comments
+                file.comments["", default: []] += statement.after
+                continue
+            }
+            file.comments["", default: []] += Self.isKey(directive) ? [] : statement.allComments
+            if case .none(let reason) = directive.counterpart {
                 note(statement, "\(statement.name) has no counterpart: \(reason)")
             }
         }
@@ -48,6 +53,7 @@ struct Conversion {
                     continue
                 }
                 app.values[key] = text
+                app.comments[key] = statement.comments
             case .place:
                 guard statement.isNamed("passenger_env_var") else { continue }
                 takeVariable(statement, into: &app)
@@ -68,6 +74,19 @@ struct Conversion {
             return note(statement, "'\(name)' cannot be the name of an environment variable here")
         }
         app.environment[name] = statement.words.count > 1 ? statement.words[1] : ""
+        app.comments["envvars.\(name)"] = statement.comments
+    }
+
+    /// Whether the server file has it for an app, and its comment with it.
+    static func isKey(_ directive: PassengerDirective) -> Bool {
+        if case .key = directive.counterpart { return !directive.isGlobal }
+        return directive.nginx == "passenger_env_var"
+    }
+
+    /// Comments of a statement that is not written again, for which there is no better place than above its server.
+    static func homeless(_ statement: Statement) -> [String] {
+        let isKept = PassengerDirectives.find(statement).map(isKey) ?? false
+        return isKept ? statement.after : statement.allComments
     }
 
     /// A path's own settings: here they are the app's.

@@ -59,6 +59,7 @@ extension Conversion {
             names: inner.filter { $0.name == "server_name" }.map(\.written),
             listen: inner.filter { $0.name == "listen" }.map(\.written), root: root?.words.first, tls: [], apps: [])
         if block.listen.isEmpty { block.listen = ["80"] }
+        block.comments = server.comments
         let scope = globals + own + main
         var app = rootApp(scope, root, names, server, isEnabled: Self.isEnabled(scope) ?? false)
         if app != nil, let files = Self.word("passenger_document_root", scope) ?? root?.words.first {
@@ -74,6 +75,7 @@ extension Conversion {
         }
         if let app { file.add(app) }
         carry(inner, main, into: &block)
+        block.comments += server.after
         guard !block.apps.isEmpty else {
             note(server, "no app of Passenger's is found in this server")
             return nil
@@ -133,8 +135,9 @@ extension Conversion {
         let others = inner.filter { PassengerDirectives.find($0) == nil }
         let isMain = location.words == ["/"]
         guard PassengerDirectives.isMentioned(in: location) else {
-            if takeInternal(location, inner, &rootApp) { return }
+            if takeInternal(location, inner, &rootApp) { return block.comments += location.allComments }
             guard !isMain || rootApp == nil else {
+                block.comments += location.allComments
                 return note(location, "'location /' is not carried over: what is no file goes to passenger")
             }
             // Passenger was on in there as well: what is no file went to the app, and so did former releases' assets.
@@ -143,13 +146,16 @@ extension Conversion {
                 isPassed ? Self.passing(location, inner, id) : Self.nginxText(location))
         }
         guard !isMain else {
+            block.comments += location.comments + inner.flatMap(Self.homeless) + location.after
             for statement in others where statement.name != "root" {
                 note(statement, "'\(statement.name)' of 'location /' is not carried over")
             }
             return
         }
         guard Self.isEnabled(own) ?? Self.isEnabled(scope) ?? false else {
-            return block.carried.append(Self.nginxText(location, without: own))
+            var kept = location
+            kept.comments += own.flatMap(\.allComments)
+            return block.carried.append(Self.nginxText(kept, without: own))
         }
         let prefix = location.words.first { $0.hasPrefix("/") }.flatMap { try? SafeText.baseURI($0) }
         if own.contains(where: { $0.name == "passenger_base_uri" || $0.name == "passenger_app_root" }) {
@@ -158,13 +164,15 @@ extension Conversion {
         guard var app = rootApp else { return note(location, "the app of this location is not found") }
         takeLocal(own, path: prefix, into: &app)
         rootApp = app
-        guard !others.isEmpty else { return }
-        block.carried.append(Self.passing(location, others, id))
+        var kept = location
+        kept.comments += own.flatMap(\.allComments)
+        guard !others.isEmpty else { return block.comments += kept.comments + kept.after }
+        block.carried.append(Self.passing(kept, others, id))
     }
 
     private static func passing(_ location: Statement, _ statements: [Statement], _ id: String) -> String {
         let body = statements.map { nginxText($0) } + ["try_files $\(id)_file @\(id);"]
-        return "location \(location.written) {\n\(indented(body))\n}"
+        return commented(location, "location \(location.written) {\n\(indented(body))\n}")
     }
 
     /// Statements of a location that has answers, or files, of its own.
@@ -180,6 +188,7 @@ extension Conversion {
         _ location: Statement, _ inner: [Statement], _ scope: [Statement], _ names: [String], _ prefix: String?,
         _ block: inout SiteServer
     ) {
+        block.comments += location.comments + inner.flatMap(Self.homeless) + location.after
         let base = Self.word("passenger_base_uri", inner).flatMap { try? SafeText.baseURI($0) } ?? prefix
         let alias = Self.word("alias", inner).map { $0.prefix { $0 != "$" } }.map(String.init)
         let directory = Self.word("passenger_app_root", inner)
@@ -233,8 +242,12 @@ extension Conversion {
                 if statement.name == "passenger_read_timeout" { block.replaced.insert("proxy_read_timeout") }
             }
             let isOurs = ["server_name", "listen", "root", "location"].contains(statement.name)
-            guard !isOurs, PassengerDirectives.find(statement) == nil else { continue }
+            guard !isOurs, PassengerDirectives.find(statement) == nil else {
+                if statement.name != "location" { block.comments += Self.homeless(statement) }
+                continue
+            }
             if statement.name == "try_files" {
+                block.comments += statement.allComments
                 note(statement, "'try_files' is not carried over: what is no file goes to passenger")
             } else if PassengerDirectives.isMentioned(in: statement) {
                 note(statement, "'\(statement.name)' with Passenger's directives inside is not carried over")
@@ -274,15 +287,20 @@ extension Conversion {
             guard statement.name == "include", let inner = statement.block,
                 PassengerDirectives.isMentioned(in: statement)
             else { return [statement] }
-            return spliced(inner)
+            return spliced(inner).commented(as: statement)
         }
     }
 
     static func nginxText(_ statement: Statement, without dropped: [Statement] = []) -> String {
         let head = statement.written.isEmpty ? statement.name : "\(statement.name) \(statement.written)"
-        guard let block = statement.block, statement.name != "include" else { return "\(head);" }
+        guard let block = statement.block, statement.name != "include" else { return commented(statement, "\(head);") }
         let inner = block.filter { inner in !dropped.contains { $0.place == inner.place && $0.name == inner.name } }
-        return inner.isEmpty ? "\(head) {\n}" : "\(head) {\n\(indented(inner.map { nginxText($0) }))\n}"
+        return commented(
+            statement, inner.isEmpty ? "\(head) {\n}" : "\(head) {\n\(indented(inner.map { nginxText($0) }))\n}")
+    }
+
+    static func commented(_ statement: Statement, _ text: String) -> String {
+        (statement.comments + [text] + statement.after).joined(separator: "\n")
     }
 
     static func indented(_ lines: [String]) -> String {
@@ -304,5 +322,16 @@ extension Conversion {
         let unit = word.dropFirst(digits.count).lowercased()
         guard !digits.isEmpty, ["", "k", "m", "g"].contains(unit) else { return nil }
         return digits + (unit.isEmpty ? "" : "\(unit.uppercased())B")
+    }
+}
+
+extension [Statement] {
+    /// With the comments of what they take the place of.
+    func commented(as statement: Statement) -> [Statement] {
+        guard !isEmpty else { return [] }
+        var whole = self
+        whole[0].comments = statement.comments + whole[0].comments
+        whole[whole.count - 1].after += statement.after
+        return whole
     }
 }

@@ -6,6 +6,8 @@ struct ServerFile {
     var socket: String
     /// Of the server, and of all apps.
     var values: [String: String] = [:]
+    /// Lines of comment, by the key that they belong to; those of no key stand at its top.
+    var comments: [String: [String]] = [:]
     private(set) var apps: [FoundApp] = []
     private var names: Set<String> = []
 
@@ -19,6 +21,7 @@ struct ServerFile {
             }
             apps[known].values.merge(app.values) { $1 }
             apps[known].environment.merge(app.environment) { $1 }
+            apps[known].comments.merge(app.comments) { $1 }
             apps[known].add(app)
             return
         }
@@ -55,9 +58,10 @@ struct ServerFile {
         var lines = [
             "# Made of \(source.filter { !$0.isNewline }) by `passenger integrate --from`. Look it over, then:",
             "#     passenger start --config /etc/passenger/passenger.yml",
-            "socket_file: \(JSONText.quoted(socket))",
         ]
-        lines += values.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        lines += comments[""] ?? []
+        lines.append("socket_file: \(JSONText.quoted(socket))")
+        lines += values.sorted { $0.key < $1.key }.flatMap { (comments[$0.key] ?? []) + ["\($0.key): \($0.value)"] }
         lines.append("apps:")
         for app in apps {
             lines.append("  \(JSONText.quoted(app.name)):")
@@ -84,6 +88,8 @@ struct FoundApp {
     /// URL prefix to directory, of `internal` locations.
     var accelRedirects: [String: String] = [:]
     var sendfileRoots: [String] = []
+    /// Lines of comment, by the key or the variable that they belong to.
+    var comments: [String: [String]] = [:]
 
     init(root: String, baseURI: String = "/", serverNames: [String]) {
         self.root = root
@@ -106,13 +112,14 @@ struct FoundApp {
         func map(_ key: String, _ values: [String: String]) {
             guard !values.isEmpty else { return }
             lines.append("\(key):")
-            lines += values.sorted { $0.key < $1.key }.map {
-                "  \(JSONText.quoted($0.key)): \(JSONText.quoted($0.value))"
+            lines += values.sorted { $0.key < $1.key }.flatMap { name, value in
+                (comments["\(key).\(name)"] ?? []).map { "  \($0)" }
+                    + ["  \(JSONText.quoted(name)): \(JSONText.quoted(value))"]
             }
         }
         list("server_names", serverNames)
         if baseURI != "/" { lines.append("base_uri: \(JSONText.quoted(baseURI))") }
-        lines += values.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        lines += values.sorted { $0.key < $1.key }.flatMap { (comments[$0.key] ?? []) + ["\($0.key): \($0.value)"] }
         list("unlimited_concurrency_paths", unlimitedPaths)
         map("accel_redirects", accelRedirects)
         list("sendfile_roots", sendfileRoots)

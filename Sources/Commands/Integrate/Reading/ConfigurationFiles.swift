@@ -14,6 +14,9 @@ struct ConfigurationFiles {
     private let userID: UInt32
     /// Apache's `Define`d names.
     private var defined: [String: String] = [:]
+    private var macros = ApacheMacros()
+    /// Those that are being expanded.
+    private var using: [String] = []
 
     init(server: WebServer, userID: UInt32 = geteuid()) {
         self.server = server
@@ -77,6 +80,18 @@ struct ConfigurationFiles {
     private mutating func included(_ statements: [Statement], depth: Int) throws(ControlError) -> [Statement] {
         var whole: [Statement] = []
         for var statement in statements {
+            if server == .apache {
+                // Its lines are read where it is used.
+                if macros.note(statement) {
+                    whole.append(statement)
+                    continue
+                }
+                if statement.isNamed("Use") {
+                    substitute(&statement)
+                    whole += try used(statement, depth: depth)
+                    continue
+                }
+            }
             if let block = statement.block { statement.block = try included(block, depth: depth) }
             note(defining: statement)
             substitute(&statement)
@@ -101,6 +116,27 @@ struct ConfigurationFiles {
             whole.append(statement)
         }
         return whole
+    }
+
+    /// What a macro makes there. One that cannot be expanded stays as it is.
+    private mutating func used(_ use: Statement, depth: Int) throws(ControlError) -> [Statement] {
+        let name = use.words.first?.lowercased() ?? ""
+        guard using.count < ReadingLimit.includeDepth, !using.contains(name) else {
+            notes.append(.init(use.place, "the macro '\(name)' uses itself"))
+            return [use]
+        }
+        let (expansion, statements) = macros.expand(use)
+        if case .left(let reason) = expansion {
+            notes.append(.init(use.place, reason))
+            return [use]
+        }
+        using.append(name)
+        defer { using.removeLast() }
+        var made = try included(statements, depth: depth)
+        if made.isEmpty { return [] }
+        made[0].comments = use.comments + made[0].comments
+        made[made.count - 1].after += use.after
+        return made
     }
 
     private func isInclude(_ statement: Statement) -> Bool {

@@ -5,6 +5,10 @@ struct NginxSyntax {
     private var at = 0
     private var line = 1
     private var count = 0
+    /// Comments that no statement has yet: of the next one, and of the one that has ended on their line.
+    private var comments: [String] = []
+    private var lateComments: [String] = []
+    private var endLine: Int?
 
     private enum Token {
         case word(text: String, written: String)
@@ -26,41 +30,71 @@ struct NginxSyntax {
         var statements: [Statement] = []
         var words: [(text: String, written: String)] = []
         var place = here
+        var own: [String] = []
         while true {
-            switch try next() {
+            let token = try next()
+            if !statements.isEmpty {
+                statements[statements.count - 1].comments += lateComments
+                lateComments = []
+            }
+            switch token {
             case .word(let text, let written):
-                if words.isEmpty { place = here }
+                if words.isEmpty {
+                    place = here
+                    own = comments
+                    comments = []
+                }
                 words.append((text, written))
             case .semicolon:
                 // nginx takes no empty statement; it does no harm here.
-                if let statement = statement(words, nil, place) { statements.append(statement) }
+                if let statement = statement(words, nil, place, own) { statements.append(statement) }
                 words = []
+                endLine = line
             case .open:
                 guard !words.isEmpty else { throw failure("a block has no name") }
                 let inner = try block(depth: depth + 1)
-                if let statement = statement(words, inner, place) { statements.append(statement) }
+                if let statement = statement(words, inner, place, own) { statements.append(statement) }
                 words = []
+                endLine = line
             case .close:
                 guard depth > 0 else { throw failure("a '}' closes nothing") }
                 guard words.isEmpty else { throw failure("'\(words[0].text)' has no ';'") }
-                return statements
+                return ended(statements)
             case .end:
                 guard words.isEmpty else { throw failure("'\(words[0].text)' has no ';'") }
                 guard depth == 0 else { throw failure("a block is not closed") }
-                return statements
+                return ended(statements)
             }
             guard count <= ReadingLimit.statements else { throw failure("there are too many statements") }
         }
     }
 
+    /// A block without statements leaves its comments to what comes after it.
+    private mutating func ended(_ statements: [Statement]) -> [Statement] {
+        guard !statements.isEmpty else { return [] }
+        var statements = statements
+        statements[statements.count - 1].after += comments
+        comments = []
+        return statements
+    }
+
     private mutating func statement(
-        _ words: [(text: String, written: String)], _ block: [Statement]?, _ place: Statement.Place
+        _ words: [(text: String, written: String)], _ block: [Statement]?, _ place: Statement.Place,
+        _ comments: [String]
     ) -> Statement? {
         count += 1
         guard let name = words.first else { return nil }
         return Statement(
             name: name.text, words: words.dropFirst().map(\.text),
-            written: words.dropFirst().map(\.written).joined(separator: " "), block: block, place: place)
+            written: words.dropFirst().map(\.written).joined(separator: " "), block: block, place: place,
+            comments: comments)
+    }
+
+    private mutating func comment() {
+        let start = at
+        while let byte = peek, byte != UInt8(ascii: "\n") { at += 1 }
+        let text = CommentText.line(String(decoding: bytes[start..<at], as: UTF8.self))
+        if endLine == line { lateComments.append(text) } else { comments.append(text) }
     }
 
     private mutating func next() throws(SyntaxFailure) -> Token {
@@ -70,7 +104,7 @@ struct NginxSyntax {
                 line += 1
                 at += 1
             case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"): at += 1
-            case UInt8(ascii: "#"): while let byte = peek, byte != UInt8(ascii: "\n") { at += 1 }
+            case UInt8(ascii: "#"): comment()
             case UInt8(ascii: ";"):
                 at += 1
                 return .semicolon
