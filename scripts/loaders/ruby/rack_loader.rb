@@ -28,12 +28,26 @@ module PhusionPassenger
     def run
       app = booting { load }
       birth = preload if @descriptors.key?('control')
+      # With several threads each request has a thread other than this anyway.
+      birth && @threads == 1 ? beside_the_shared_heap { serve(app, birth) } : serve(app, birth)
+    end
+
+    private
+
+    def serve(app, birth)
       worker = booting { start(app, birth) }
       worker.run
       PhusionPassenger.call_event(:stopping_worker_process)
     end
 
-    private
+    # In a thread other than the one that has loaded the app, to which glibc gives an arena of its own. The main thread would
+    # fill the holes that loading has left all over its arena, each in a page that this worker would share otherwise.
+    def beside_the_shared_heap(&work)
+      thread = Thread.new(&work)
+      # `join` raises what ends it.
+      thread.report_on_exception = false
+      thread.join
+    end
 
     def handshake_on(pipe)
       pipe.close_on_exec = true

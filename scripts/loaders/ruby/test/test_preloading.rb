@@ -124,6 +124,55 @@ class TestPreloading < Minitest::Test
     assert_equal '', File.read(worker.log_path)
   end
 
+  THREADS = <<~'RUBY'
+    PLACES = []
+    PhusionPassenger.on_event(:starting_worker_process) { PLACES << Thread.current }
+    PhusionPassenger.on_event(:starting_request_handler_thread) { PLACES << Thread.current }
+    PhusionPassenger.on_event(:stopping_worker_process) { puts "stopping where it started: #{PLACES.uniq == [Thread.current]}" }
+    at_exit { puts 'exit hooks' }
+    run(lambda do |env|
+      exit 3 if env['PATH_INFO'] == '/exit'
+      PLACES << Thread.current
+      [200, {}, ["#{PLACES.uniq.size} #{Thread.main == Thread.current}"]]
+    end)
+  RUBY
+
+  def test_all_that_a_worker_does_is_done_in_one_thread
+    preload('config.ru' => THREADS)
+    worker = @preloader.fork_worker
+    assert_equal '1 false', @preloader.ask(worker, '/').body
+    Process.kill(:TERM, worker.pid)
+    assert_equal 0, @preloader.wait_for(worker).exitstatus
+    assert_equal "stopping where it started: true\nexit hooks\n", File.read(worker.log_path)
+  end
+
+  def test_an_app_that_exits_ends_its_worker_with_that_status
+    preload('config.ru' => THREADS)
+    worker = @preloader.fork_worker
+    @preloader.send_request(@preloader.connect_to(worker), '/exit')
+    assert_equal 3, @preloader.wait_for(worker).exitstatus
+    assert_equal "exit hooks\n", File.read(worker.log_path)
+  end
+
+  # What loading leaves free is between what it keeps.
+  HOLES = <<~'RUBY'
+    LOADED = Array.new(40_000) { |index| String.new("#{index} ", capacity: 500) }
+    LOADED.select!.with_index { |_, index| index.even? }
+    ALLOCATED = []
+    def written_kib = File.read('/proc/self/smaps')[/\[heap\]\n.*?^Private_Dirty: +(\d+)/m, 1].to_i
+    run(lambda do |_|
+      before = written_kib
+      ALLOCATED.replace(Array.new(15_000) { String.new('', capacity: 500) })
+      [200, {}, [(written_kib - before).to_s]]
+    end)
+  RUBY
+
+  def test_what_a_worker_allocates_does_not_unshare_what_was_loaded
+    preload('config.ru' => HOLES)
+    worker = @preloader.fork_worker
+    assert_operator @preloader.ask(worker, '/').body.to_i, :<, 2_000
+  end
+
   def test_an_app_may_refuse
     preload('config.ru' => "PhusionPassenger.refuse_preloading('one process only')\nrun ->(env) { [200, {}, []] }")
     assert_equal ['unsuitable', 'one process only'], @preloader.handshake.last.values_at('type', 'reason')
@@ -146,8 +195,8 @@ class TestPreloading < Minitest::Test
 
   def test_threads_that_workers_will_not_have_are_told_of
     preload('config.ru' => "Thread.new { sleep }.name = 'metrics'\nThread.new { sleep }.thread_variable_set(:fork_safe, true)\n" \
-                           'run ->(env) { [200, {}, [Thread.list.size.to_s]] }')
-    assert_equal '1', @preloader.ask(@preloader.fork_worker, '/').body
+                           'run ->(env) { [200, {}, [(Thread.list - [Thread.main, Thread.current]).size.to_s]] }')
+    assert_equal '0', @preloader.ask(@preloader.fork_worker, '/').body
     assert_match(/do not run in its workers: metrics\. Start them/, @preloader.log)
   end
 
