@@ -56,7 +56,7 @@ private struct AnswerReader {
             case .complete(let length): return length
             case .rejected(let reason): throw ProbeFailure(.malformed, "\(reason)\(shownStart)")
             case .needMore:
-                let more = try connection.receive(into: &bytes, orFail: "no answer within \(timeLimit.shortText)")
+                let more = try connection.receive(into: &bytes, orFail: "no answer within \(timeLimit.inWords)")
                 if !more {
                     throw ProbeFailure(.closed, "the worker closed the connection before it answered\(shownStart)")
                 }
@@ -123,7 +123,7 @@ private struct AnswerReader {
     }
 
     private mutating func receiveMore(from connection: borrowing ProbeConnection) throws(ProbeFailure) {
-        let waiting = "the body did not end within \(timeLimit.shortText)"
+        let waiting = "the body did not end within \(timeLimit.inWords)"
         if try connection.receive(into: &bytes, orFail: waiting) { return }
         throw ProbeFailure(.closed, "the worker closed the connection in the middle of the body")
     }

@@ -74,9 +74,9 @@ package struct ProbeResult: Sendable, Equatable {
         var lines = ["GET \(url)"]
         lines += headers.map { "  \($0[0]): \($0[1])" }
         switch outcome {
-        case .failure(let failure): lines.append("no answer after \(duration.shortText): \(failure.message)")
+        case .failure(let failure): lines.append("no answer after \(duration.inWords): \(failure.message)")
         case .success(let answer):
-            lines.append("answered \(answer.statusText) after \(duration.shortText)")
+            lines.append("answered \(answer.statusText) after \(duration.inWords)")
             lines += answer.headers.map { "  \($0[0]): \($0[1])" }
             if !answer.body.isEmpty {
                 lines.append(String(decoding: answer.body.prefix(Self.shownBody), as: UTF8.self))
@@ -90,13 +90,4 @@ package struct ProbeResult: Sendable, Equatable {
 extension ProbeAnswer {
     /// "503 Service Unavailable"
     var statusText: String { reason.isEmpty ? "\(status)" : "\(status) \(reason)" }
-}
-
-extension Duration {
-    /// "12 ms", "3.4 s"
-    var shortText: String {
-        let milliseconds = wholeNanoseconds / 1_000_000
-        if milliseconds < 1000 { return "\(milliseconds) ms" }
-        return "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
-    }
 }

@@ -29,4 +29,11 @@ extension Duration {
     package var inSeconds: Double { Double(wholeNanoseconds) / 1e9 }
     /// Milliseconds with fraction, for printing.
     package var inMilliseconds: Double { Double(wholeNanoseconds) / 1e6 }
+    /// For people: `12 ms`, `3.4 s`, `30 s`.
+    package var inWords: String {
+        let milliseconds = wholeNanoseconds / 1_000_000
+        if milliseconds < 1000 { return "\(milliseconds) ms" }
+        let tenths = milliseconds % 1000 / 100
+        return tenths == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds / 1000).\(tenths) s"
+    }
 }

@@ -168,8 +168,9 @@ struct Listeners: ~Copyable {
 }
 
 /// Why the sockets cannot be had. What was bound before has been given up again.
-struct ListenerFailure: Error {
+struct ListenerFailure: Error, CustomStringConvertible {
     var reason: String
+    var description: String { reason }
     /// Whether not even the first one of the plan could be had: then this may be a second server of the same name.
     var isFirst: Bool
 }

@@ -95,7 +95,7 @@ package struct ReloadStateMachine: Sendable {
     /// `refusal` is nil when it has made a plan.
     package mutating func compilerEnded(refusal: String?) -> [Action] {
         guard case .compiling(_, _, let isLate) = state else { return [] }
-        if isLate { return refuse("the configuration could not be read within \(Self.compileTime)") }
+        if isLate { return refuse("the configuration could not be read within \(Self.compileTime.inWords)") }
         if let refusal { return refuse(refusal) }
         state = .binding
         return [.offer(ticket: ticket)]
@@ -138,7 +138,7 @@ package struct ReloadStateMachine: Sendable {
             return [.killCompiler(pid: pid)]
         case .offered(let deadline?) where deadline <= now:
             state = .offered(deadline: nil)
-            return [.giveUpCore(reason: "it has not answered to a new configuration within \(Self.answerTime)")]
+            return [.giveUpCore(reason: "it has not answered to a new configuration within \(Self.answerTime.inWords)")]
         default: return []
         }
     }

@@ -8,8 +8,9 @@ package enum Credentials: Sendable, Equatable {
 }
 
 /// A request that is not carried out. `reason` is for people.
-package struct Refusal: Error, Sendable, Equatable {
+package struct Refusal: Error, Sendable, Equatable, CustomStringConvertible {
     package var reason: String
+    package var description: String { reason }
 }
 
 /// Which children may be started, and as whom. The core that asks parses what strangers send, so nothing that it

@@ -32,7 +32,7 @@ package enum Supervisor {
             let loop = try makeLoop(plan, rehearsal)
             exit(loop.run())
         } catch {
-            let reason = (error as? ListenerFailure)?.reason ?? (error as? Refusal)?.reason ?? "\(error)"
+            let reason = "\(error)"
             SupervisorLog(format: plan.logFormat).write("cannot start: \(reason)")
             var reporter = StartReporter(descriptor: plan.reportDescriptor)
             reporter.report(.failed(reason: reason, exitCode: 1))

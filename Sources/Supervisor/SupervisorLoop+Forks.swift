@@ -47,7 +47,7 @@ extension SupervisorLoop {
                         ticket: ticket, preloader: preloader, reason: "its preloader cannot be asked: \(error)"))
             }
         } catch {
-            perform([.send(.spawnRefused(tag: request.tag, reason: (error as? Refusal)?.reason ?? "\(error)"))])
+            perform([.send(.spawnRefused(tag: request.tag, reason: "\(error)"))])
         }
     }
 

@@ -96,8 +96,7 @@ extension SupervisorLoop {
             }
         } catch {
             withdraw()
-            let reason = (error as? ListenerFailure)?.reason ?? (error as? Refusal)?.reason ?? "\(error)"
-            perform(reloading.notOffered(reason))
+            perform(reloading.notOffered("\(error)"))
         }
     }
 

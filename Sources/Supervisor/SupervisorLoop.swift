@@ -184,9 +184,8 @@ final class SupervisorLoop {
                         startTime: processStartTime(pid: child.pid) ?? 0, title: request.title),
                     controlGroup: group))
         } catch {
-            let reason = (error as? Refusal)?.reason ?? "\(error)"
-            log.write("refused to start \(request.title): \(reason)")
-            perform([.send(.spawnRefused(tag: request.tag, reason: reason))] + machine.endIfEmpty(group))
+            log.write("refused to start \(request.title): \(error)")
+            perform([.send(.spawnRefused(tag: request.tag, reason: "\(error)"))] + machine.endIfEmpty(group))
         }
     }
 

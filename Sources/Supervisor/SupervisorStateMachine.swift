@@ -227,7 +227,7 @@ package struct SupervisorStateMachine: Sendable {
         case .ask: return [.send(.ping)]
         case .hangs:
             let how = life.isReady ? "it hangs" : "it hangs in its start"
-            return coreIsUnusable(reason: "\(how), there was no answer for \(silenceLimit)")
+            return coreIsUnusable(reason: "\(how), there was no answer for \(silenceLimit.inWords)")
         }
     }
 
@@ -249,7 +249,7 @@ package struct SupervisorStateMachine: Sendable {
             let parting = partFromCore(now: now)
             if delay == .zero { return [.log(what), .tell(.status(what))] + parting + startNextCore() }
             core = .waiting(until: now + delay)
-            let line = "\(what); the next one starts in \(delay)"
+            let line = "\(what); the next one starts in \(delay.inWords)"
             return [.log(line), .tell(.status(line))] + parting
         }
     }

@@ -31,7 +31,7 @@ struct CorePulseTests {
         let actions = machine.timePassed(now: at(35))
         #expect(
             actions == [
-                .log("core 1 (pid 100) is killed: it hangs, there was no answer for 30.0 seconds"),
+                .log("core 1 (pid 100) is killed: it hangs, there was no answer for 30 s"),
                 .signalGroup(pid: 100, signal: Signal.kill),
             ])
         #expect(machine.nextDeadline == nil, "once is enough")
@@ -54,7 +54,7 @@ struct CorePulseTests {
         #expect(kills(last))
         #expect(
             last.first
-                == .log("core 1 (pid 100) is killed: it hangs in its start, there was no answer for 30.0 seconds"))
+                == .log("core 1 (pid 100) is killed: it hangs in its start, there was no answer for 30 s"))
     }
 
     @Test("time that passed for everybody is nobody's silence")

@@ -72,7 +72,7 @@ extension Core {
         }
         let delay = plan.server.shutdownDelay
         guard !hurry, isPatient, delay > .zero else { return hurry }
-        logger.info("stopping: not ready any more, requests are taken for \(delay) (shutdown_delay)")
+        logger.info("stopping: not ready any more, requests are taken for \(delay.inWords) (shutdown_delay)")
         return await isHurried(within: delay)
     }
 

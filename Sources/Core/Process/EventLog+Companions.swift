@@ -11,7 +11,7 @@ extension EventLog {
         case .stopping(let id): logger.info("app \(app): companion \(id) is to stop")
         case .stopped(let id, let end): logger.info("app \(app): companion \(id) stopped: \(end.how)")
         case .died(let id, let end, let retry):
-            let next = retry == .zero ? "started again" : "next start in \(seconds(retry))"
+            let next = retry == .zero ? "started again" : "next start in \(retry.inWords)"
             logger.error("app \(app): companion \(id) ended by itself: \(end.how), \(next)")
         case .keepsDying(let id, let end):
             logger.error("app \(app): companion \(id) keeps ending soon after its start: \(end)")

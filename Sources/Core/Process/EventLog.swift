@@ -50,32 +50,34 @@ struct EventLog: Sendable {
         switch event.kind {
         case .wanted: logger.info("\(who): started by its first request")
         case .generationBooting(let workers, let wanted):
-            logger.info("\(who): booting \(workers) of \(wanted) workers")
+            logger.info("\(who): booting \(workers) of \(counted(wanted, "worker"))")
         case .workerReady(let worker, let time, let weak):
             let proof = weak ? ", weak proof: set health.path to a page that tells whether the app works" : ""
-            logger.info("\(who): worker \(worker) ready after \(seconds(time))\(proof)")
+            logger.info("\(who): worker \(worker) ready after \(time.inWords)\(proof)")
         case .generationProved(let time):
-            logger.info("\(who): proved after \(seconds(time))")
+            logger.info("\(who): proved after \(time.inWords)")
         case .generationFailed(let failure):
             report("\(who): did not come up", failure.failure)
         case .bootFailed(let worker, let failure, let retry):
             report(
-                "\(who): worker \(worker) did not boot" + (retry.map { ", next try in \(seconds($0))" } ?? ""), failure)
+                "\(who): worker \(worker) did not boot" + (retry.map { ", next try in \($0.inWords)" } ?? ""), failure)
         case .switched(let from, let queued):
             let before = from.map { ", before \($0)" } ?? ""
-            logger.info("\(who): has all traffic\(before)\(queued > 0 ? ", \(queued) waiting requests taken on" : "")")
+            logger.info(
+                "\(who): has all traffic\(before)\(queued > 0 ? ", \(counted(queued, "waiting request")) taken on" : "")"
+            )
         case .draining(let workers, let inFlight):
-            logger.info("\(who): draining, \(workers) workers, \(inFlight) requests in flight")
+            logger.info("\(who): draining, \(counted(workers, "worker")), \(counted(inFlight, "request")) in flight")
         case .drainDeadline(let inFlight):
-            logger.warning("\(who): drain_timeout is over, \(inFlight) requests are cut")
+            logger.warning("\(who): drain_timeout is over, what is cut: \(counted(inFlight, "request"))")
         case .generationGone:
             logger.info("\(who): gone")
         case .workerDied(let worker, let failure, let inFlight):
-            report("\(who): worker \(worker) died with \(inFlight) requests in flight", failure)
+            report("\(who): worker \(worker) died with \(counted(inFlight, "request")) in flight", failure)
         case .workerSuspected(let worker):
             logger.warning("\(who): worker \(worker) could not be reached, it gets no requests until it proves itself")
         case .adopted(let workers):
-            logger.info("\(who): goes on with \(workers) workers of the core before")
+            logger.info("\(who): goes on with \(counted(workers, "worker")) of the core before")
         case .workerAnswered(let worker):
             logger.info("\(who): worker \(worker) answers this core")
         case .workerReturned(let worker):
@@ -92,9 +94,9 @@ struct EventLog: Sendable {
         case .mostHealthyAgain:
             logger.info("\(who): most workers are healthy again")
         case .grown(let workers):
-            logger.info("\(who): all workers are busy, \(workers) are kept now")
+            logger.info("\(who): all workers are busy, now it is kept at \(workers)")
         case .shrunk(let workers):
-            logger.info("\(who): workers were not needed, \(workers) are kept now")
+            logger.info("\(who): workers were not needed, now it is kept at \(workers)")
         case .workerWorn(let worker, let wear):
             logger.info("\(who): worker \(worker) is being replaced: \(words(wear))")
         case .workFailed(let worker, let failure):
@@ -102,9 +104,11 @@ struct EventLog: Sendable {
         case .evicted(let worker):
             logger.info("\(who): worker \(worker) was idle, another app needs its place")
         case .refusedQueued(let count, let refusal):
-            logger.warning("\(who): \(count) waiting requests refused: \(refusal)")
+            logger.warning("\(who): \(counted(count, "waiting request")) refused: \(refusal)")
         }
     }
+
+    private func counted(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
     private func tell(_ event: GatewayEvent) {
         switch event {
@@ -160,7 +164,7 @@ struct EventLog: Sendable {
         switch event {
         case .stepStarted(_, let title): logger.info("\(who): \(title)")
         case .stepFinished(let step, let nanoseconds, let failure):
-            let time = seconds(.nanoseconds(nanoseconds))
+            let time = Duration.nanoseconds(nanoseconds).inWords
             if let failure { logger.error("\(who): \(step) failed after \(time): \(failure)") }
         case .output(_, let line): logger.info("\(who) | \(line)")
         case .switched(let release, let nanoseconds):
@@ -208,7 +212,7 @@ struct EventLog: Sendable {
 
     /// An app that cannot be started, or the like, with what to do about it.
     func failure(_ app: AppName, _ failure: DeployFailure) {
-        about(app: app).report("app \(app): \(failure.summary)", step: nil, nil, [], failure.hint)
+        about(app: app).report("app \(app): \(failure)", step: nil, nil, [], failure.hint)
     }
 
     private func report(_ what: String, _ failure: BootFailure) {
@@ -239,11 +243,6 @@ struct EventLog: Sendable {
         case .unhealthy(let failure): "it is not healthy: \(failure.summary)"
         case .byHand: "somebody asked for it"
         }
-    }
-
-    func seconds(_ duration: Duration) -> String {
-        let milliseconds = Int(duration.inMilliseconds)
-        return milliseconds < 1000 ? "\(milliseconds) ms" : "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
     }
 }
 

@@ -122,7 +122,7 @@ extension Core {
         while let (app, work) = await firstWork() {
             if isToStay.withLock({ $0 }) { throw Stays() }
             guard monotonicNow() < deadline else {
-                throw Refused(reason: "\(work) of app \(app) has not ended for \(Self.patience)")
+                throw Refused(reason: "\(work) of app \(app) has not ended for \(Self.patience.inWords)")
             }
             try? await Task.sleep(for: Self.pause)
         }

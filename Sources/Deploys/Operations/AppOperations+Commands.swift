@@ -107,7 +107,7 @@ extension AppOperations {
             throw DeployFailure(.commandFailed, "`\(command)` ended with \(reason)", outputTail: tail)
         case .timedOut:
             throw DeployFailure(
-                .commandTimedOut, "`\(command)` took longer than hook_timeout (\(limit))",
+                .commandTimedOut, "`\(command)` took longer than hook_timeout (\(limit.inWords))",
                 outputTail: tail)
         case .unknown: throw DeployFailure.unknownEnd(of: command, outputTail: tail)
         }

@@ -249,7 +249,7 @@ extension AppOperations {
         host.scale(old.generation, workers: 0)
         guard await host.waitUntilEmpty(old.generation, deadline: parts.now() + patience) else {
             if Task.isCancelled { throw .cancelled }
-            throw DeployFailure(.internalError, "workers of the old version did not stop within \(patience)")
+            throw DeployFailure(.internalError, "workers of the old version did not stop within \(patience.inWords)")
         }
         return .nothing
     }

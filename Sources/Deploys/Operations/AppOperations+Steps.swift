@@ -49,7 +49,7 @@ extension AppOperations {
 
     private func overdue(_ step: DeployStep) -> DeployFailure {
         DeployFailure(
-            .timedOut, "it took longer than \(limit(of: step) ?? .zero)",
+            .timedOut, "it took longer than \((limit(of: step) ?? .zero).inWords)",
             hint: "is the repository's host or a disk not answering? deploy.hook_timeout is how long it may take")
     }
 

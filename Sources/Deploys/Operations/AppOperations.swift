@@ -122,7 +122,7 @@ package actor AppOperations {
 
     /// What runs, or waits to run; nil when another core could take over without anything being interrupted.
     package var work: String? {
-        if let request = run?.ticket.request { return "\(request.kind)" }
+        if let request = run?.ticket.request { return request.kind.rawValue }
         if hookTask != nil { return "a hook" }
         return waiting.allSatisfy { isHolding($0.request) } ? nil : "an operation"
     }

@@ -1,10 +1,17 @@
 import CZlib
 
-package enum GzipFailure: Error, Equatable {
+package enum GzipFailure: Error, Equatable, CustomStringConvertible {
     /// The stream has been finished.
     case finished
     /// zlib's own code: its state is broken, or it is not the library that was built against.
     case zlib(Int32)
+
+    package var description: String {
+        switch self {
+        case .finished: "its stream has ended"
+        case .zlib(let code): "zlib error \(code)"
+        }
+    }
 }
 
 package enum GzipFlush: Sendable {

@@ -30,7 +30,7 @@ extension AppPool {
     private mutating func probeLate(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
         let limit = generations[position].spec.settings.health.timeout + context.limits.proofSlack
         guard let since = context.workers[slot].probedSince, context.now - since >= limit else { return }
-        let failure = BootFailure(step: "health", summary: "no health probe came to an end in \(limit.inSeconds) s")
+        let failure = BootFailure(step: "health", summary: "no health probe came to an end in \(limit.inWords)")
         workerProbed(slot, failure, &context)
     }
 

@@ -56,7 +56,7 @@ extension AppPool {
         let grace = shortGrace(of: position, context)
         stop(slot, grace: grace, &context)
         context.workers[slot].timeout = BootFailure(
-            step: "start_timeout", summary: "\(loading) after \(limit.inSeconds) s (start_timeout)",
+            step: "start_timeout", summary: "\(loading) after \(limit.inWords) (start_timeout)",
             hint: "if the app needs longer to boot, raise start_timeout")
         context.workers[slot].move(to: .stopping, until: context.now + grace + context.limits.shortGrace)
     }
@@ -67,7 +67,7 @@ extension AppPool {
         context.workers[slot].isStuck = true
         let failure = BootFailure(
             step: "max_request_time",
-            summary: "it has not answered for \(limit.inSeconds) s, since the core was replaced (max_request_time)")
+            summary: "it has not answered for \(limit.inWords), since the core was replaced (max_request_time)")
         judgeUnhealthy(slot, position, failure, &context)
         settle(position, &context)
     }
@@ -76,7 +76,7 @@ extension AppPool {
     private mutating func workerUnproved(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
         let limit = generations[position].proofTimeout
         let failure = BootFailure(
-            step: "health_timeout", summary: "it was not proved healthy within \(limit.inSeconds) s of being ready")
+            step: "health_timeout", summary: "it was not proved healthy within \(limit.inWords) of being ready")
         judgeUnhealthy(slot, position, failure, &context)
     }
 }

@@ -75,7 +75,7 @@ extension AppPool {
     mutating func workTimedOut(_ slot: Int, _ position: Int, _ context: inout PoolContext) {
         let worker = context.workers[slot]
         let failure = BootFailure(
-            step: "oob_work", summary: "its out-of-band work took longer than \(context.limits.workTime.inSeconds) s")
+            step: "oob_work", summary: "its out-of-band work took longer than \(context.limits.workTime.inWords)")
         stop(slot, grace: generations[position].stopTimeout, &context)
         died(position, worker, failure, &context)
     }

@@ -110,7 +110,7 @@ extension SupervisorLoop {
             upgrade.successorStarted(now: monotonicNow())
             try prepare(started.control, number: number)
         } catch {
-            let reason = (error as? ListenerFailure)?.reason ?? (error as? Refusal)?.reason ?? "\(error)"
+            let reason = "\(error)"
             perform(machine.endSuccessor(reason))
             perform(upgrade.notStarted(reason))
         }

@@ -106,7 +106,7 @@ extension SupervisorStateMachine {
         guard let verdict = retiring?.pulse?.timePassed(now: now) else { return [] }
         switch verdict {
         case .ask: return [.sendToRetiring(.ping)]
-        case .hangs: return endRetiring("it hangs, there was no answer for \(silenceLimit)")
+        case .hangs: return endRetiring("it hangs, there was no answer for \(silenceLimit.inWords)")
         case .none: return []
         }
     }

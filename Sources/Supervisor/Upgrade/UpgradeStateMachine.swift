@@ -120,7 +120,7 @@ package struct UpgradeStateMachine: Sendable {
     /// `refusal` is nil when it has made a plan.
     package mutating func compilerEnded(refusal: String?) -> [Action] {
         guard case .compiling(_, _, let isLate) = state else { return [] }
-        if isLate { return refuse("the new program has made no plan within \(Self.compileTime)") }
+        if isLate { return refuse("the new program has made no plan within \(Self.compileTime.inWords)") }
         if let refusal { return refuse(refusal) }
         state = .launching
         return [.startSuccessor]
@@ -187,14 +187,14 @@ package struct UpgradeStateMachine: Sendable {
             state = .compiling(pid: pid, deadline: deadline, isLate: true)
             return [.killCompiler(pid: pid)]
         case .preparing(let deadline) where deadline <= now:
-            return giveUp("the new core was not ready to take over within \(Self.prepareTime)")
+            return giveUp("the new core was not ready to take over within \(Self.prepareTime.inWords)")
         case .handingOver(_, let deadline) where deadline <= now:
-            let reason = "it has not handed over within \(Self.handOverTime)"
+            let reason = "it has not handed over within \(Self.handOverTime.inWords)"
             return [.giveUpCore(reason: reason)] + giveUp("the core that serves hangs")
         case .adopting(let version, let deadline) where deadline <= now:
             // Its end is told by `coreIsGone`.
             state = .adopting(version: version, deadline: .distantFuture)
-            return [.giveUpCore(reason: "it has not served within \(Self.adoptTime) of the hand-over")]
+            return [.giveUpCore(reason: "it has not served within \(Self.adoptTime.inWords) of the hand-over")]
         default: return []
         }
     }
