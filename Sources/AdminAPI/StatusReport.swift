@@ -74,6 +74,10 @@ package struct AppStatus: Sendable, Codable, Equatable {
     /// False: nothing was read or booted yet, the first request does it.
     package var isStarted: Bool?
 
+    /// In the place of an environment, of an app whose configuration is refused: it has none.
+    package static let notServed = "not served"
+    package var isRefused: Bool { environment == AppStatus.notServed }
+
     package init(name: AppName, root: String, mode: RootMode, kind: AppKind?, environment: String) {
         self.name = name
         self.root = root

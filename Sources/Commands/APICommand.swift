@@ -33,8 +33,13 @@ struct APICommand: ParsableCommand {
         let context = CommandContext(global)
         let instance = try context.target(target, acceptsOnlyInstance: true).instance
         let client = AdminClient(socketPath: instance.adminSocket)
-        let status = try client.raw(method, path, body: Array((body ?? "").utf8)) { context.console.write($0) }
+        var isSilent = true
+        let status = try client.raw(method, path, body: Array((body ?? "").utf8)) {
+            isSilent = false
+            context.console.write($0)
+        }
         guard !(200..<300).contains(status) else { return }
+        if isSilent { context.console.error("error: The server answered with HTTP status \(status), and no more.") }
         let code = ErrorCode.allCases.first { $0.httpStatus == status }
         throw ExitCode(code?.exitStatus ?? 1)
     }

@@ -5,11 +5,13 @@ import ArgumentParser
 struct ScaleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scale", abstract: "Keep an app at so many workers.",
-        usage: "passenger scale [<app>] <n>\n       passenger scale [<app>] --reset",
+        usage: "passenger scale [<app>] <n>\npassenger scale [<app>] --reset",
         discussion: "Without it an app has as many workers as it needs. It holds for the versions that come after, too."
     )
 
-    @Argument(help: ArgumentHelp("The app's name (default: the app of the working directory), and the number."))
+    @Argument(
+        help: ArgumentHelp(
+            "The app's name (default: the app of the working directory), and the number.", valueName: "app> <n"))
     var words: [String] = []
 
     @Flag(help: "As many workers as are needed again.")

@@ -13,9 +13,9 @@ struct StartCommand: ParsableCommand {
             DIR is the app's directory (default: the working directory). Without it, a server file (--config) with 'apps:' \
             or 'apps_dir' serves many. Every configuration key is a flag: foo_bar is \
             --foo-bar, health.path is --health-path. The most used:
-              -a, --address IP            -e, --environment NAME     --app-start-command CMD
-              -p, --port N                -d, --daemonize            --max-pool-size N
-              -S, --socket-file PATH          --user NAME            --min-instances N
+              -a, --address IP        -e, --environment NAME  --app-start-command CMD
+              -p, --port N            -d, --daemonize         --max-pool-size N
+              -S, --socket-file PATH      --user NAME         --min-instances N
             """)
 
     @Argument(parsing: .allUnrecognized, help: .hidden)

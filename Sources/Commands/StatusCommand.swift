@@ -36,17 +36,17 @@ struct StatusCommand: ParsableCommand {
                 guard error.code != .usage, error.code != .forbidden else { throw error }
                 text = "\(error.message)\n"
             }
-            context.console.write(context.console.output.isLive ? redrawn(text, context) : text)
+            context.console.write(context.console.output.isLive ? screen().frame(text) : text)
             usleep(UInt32(clamping: Int64(interval.duration.inMilliseconds * 1000)))
         }
     }
 
-    /// From the first line of the screen on, as far as it goes.
-    private func redrawn(_ text: String, _ context: CommandContext) -> String {
+    private func screen() -> WatchScreen {
         var size = winsize()
-        let rows = ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0 ? Int(size.ws_row) : 24
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(rows - 1)
-        return "\u{1B}[H" + lines.map { "\($0)\u{1B}[K" }.joined(separator: "\r\n") + "\u{1B}[J"
+        guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0, size.ws_col > 0 else {
+            return WatchScreen(rows: 24, columns: 80)
+        }
+        return WatchScreen(rows: Int(size.ws_row), columns: Int(size.ws_col))
     }
 
     private func tell(_ context: CommandContext, _ write: ([UInt8]) -> Void) throws(ControlError) {

@@ -10,7 +10,7 @@ struct TopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top", abstract: "Show what happens now, refreshed every second.",
         discussion: """
-            Of each app and generation: requests and errors per second, and how long requests took, over the last five
+            Of each app and generation: requests and errors per second, and how long requests took, over the last five \
             seconds; requests that wait; busy workers; CPU time and memory. In a pipe, or with --json, it prints one sample.
             """)
 

@@ -51,6 +51,31 @@ struct ReportTextTests {
             ])
     }
 
+    @Test func `Status says why an app is not served, and nothing that it has not got`() {
+        var app = AppStatus(
+            name: AppName("shop")!, root: "/srv/shop", mode: .inPlace, kind: nil, environment: AppStatus.notServed)
+        app.lastFailure = FailureReport(step: "configuration", summary: "/srv/shop is no directory")
+        var server = ServerStatus(
+            instance: "default", version: "1.0", supervisorPid: 1, corePid: 2,
+            startedAt: WallTime(millisecondsSince1970: 0), uptimeSeconds: 90, listeners: ["0.0.0.0:80"])
+        server.adminAddress = "http://127.0.0.1:3200"
+        #expect(
+            StatusText(traits: .plain).lines(StatusReport(server: server, apps: [app])).dropFirst(2) == [
+                "admin API and dashboard at http://127.0.0.1:3200", "", "shop: /srv/shop",
+                "  not served: /srv/shop is no directory", "  hint: mend it, and then: passenger reload",
+            ])
+    }
+
+    @Test func `What is watched keeps its first line in sight, however long lines are`() {
+        let screen = WatchScreen(rows: 5, columns: 10)
+        let long = String(repeating: "x", count: 25)
+        let frame = screen.frame("first\n\u{1B}[1m\(long)\u{1B}[0m\nlast\n")
+        #expect(frame == "\u{1B}[Hfirst\u{1B}[K\r\n\u{1B}[1m\(long)\u{1B}[0m\u{1B}[K\u{1B}[J")
+        #expect(screen.frame("a\nb\n\(long)") == "\u{1B}[Ha\u{1B}[K\r\nb\u{1B}[K\u{1B}[J")
+        #expect(screen.frame("a\nb\nc\nd\ne").contains("d") && !screen.frame("a\nb\nc\nd\ne").contains("e"))
+        #expect(WatchScreen(rows: 0, columns: 0).frame("a").contains("a"))
+    }
+
     @Test func `Status shows companions, and which of them keeps ending`() {
         var app = AppStatus(
             name: AppName("blog")!, root: "/srv/blog", mode: .inPlace, kind: .rack, environment: "production")

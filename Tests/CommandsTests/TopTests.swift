@@ -108,6 +108,15 @@ struct TopTests {
         #expect(lines.last == "q ends, arrows scroll")
     }
 
+    @Test func `the line of sums is told in fewer words where there is no room`() throws {
+        var sample = try sample(apps: 200, generations: [(7, .live)])
+        sample.connections = 1234
+        let line = screen(80, 24).lines(sample, title: "passenger", note: nil)[1]
+        #expect(
+            line.hasPrefix("200 apps, 200/600 busy, ") && line.hasSuffix(" err/s, 600 waiting, 1234 connections"),
+            "\(line)")
+    }
+
     @Test(arguments: [(80, 24), (40, 10), (20, 6), (10, 3), (1, 1), (200, 60)])
     func `no size of terminal is written beyond`(_ columns: Int, _ rows: Int) throws {
         let sample = try sample(apps: 50, generations: [(1, .live)])

@@ -14,6 +14,7 @@ struct StatusText: Sendable {
             "\(name): passenger \(server.version), up \(uptime), pid \(server.supervisorPid), core \(server.corePid)",
             "listening on \(server.listeners.isEmpty ? "nothing" : server.listeners.joined(separator: ", "))",
         ]
+        if let address = server.adminAddress { lines.append("admin API and dashboard at \(address)") }
         if let groups = server.controlGroups { lines.append(groups) }
         lines += warnings(server.warnings ?? [])
         for app in report.apps { lines += [""] + self.lines(app) }
@@ -21,6 +22,7 @@ struct StatusText: Sendable {
     }
 
     private func lines(_ app: AppStatus) -> [String] {
+        if app.isRefused { return refused(app) }
         let kind = app.kind?.rawValue ?? "not deployed yet"
         var lines = [
             "\(Style.strong.applied(to: app.name.rawValue, traits)): \(app.root) (\(kind), \(app.environment))"
@@ -57,6 +59,15 @@ struct StatusText: Sendable {
             lines += Explanation(failure, headline: "last failure\(when)").lines(traits).map { "  \($0)" }
         }
         return lines
+    }
+
+    private func refused(_ app: AppStatus) -> [String] {
+        let reason = app.lastFailure?.summary ?? "its configuration cannot be used"
+        return [
+            "\(Style.strong.applied(to: app.name.rawValue, traits)): \(app.root)",
+            "  \(Style.bad.applied(to: "not served:", traits)) \(reason.showable)",
+            "  hint: mend it, and then: passenger reload",
+        ]
     }
 
     private func warnings(_ warnings: [String]) -> [String] {

@@ -52,14 +52,20 @@ struct TopScreen: Sendable {
 
     private func summary(_ report: TopReport) -> String {
         func sum(_ value: (TopFigures) -> Double) -> Double { report.apps.reduce(0) { $0 + value($1.figures) } }
-        var parts = [
-            HumanFormat.count(report.apps.count, "app"),
-            "\(Int(sum { Double($0.busy) })) of \(HumanFormat.count(Int(sum { Double($0.workers) }), "worker")) busy",
-            "\(Self.rate(sum(\.requestsPerSecond))) requests/s", "\(Self.rate(sum(\.errorsPerSecond))) errors/s",
-            "\(report.apps.reduce(0) { $0 + $1.queue }) waiting",
-        ]
-        if let connections = report.connections { parts.append(HumanFormat.count(connections, "connection")) }
-        return parts.joined(separator: ", ")
+        let busy = Int(sum { Double($0.busy) })
+        let workers = Int(sum { Double($0.workers) })
+        let (requests, errors) = (Self.rate(sum(\.requestsPerSecond)), Self.rate(sum(\.errorsPerSecond)))
+        func line(_ figures: [String]) -> String {
+            var parts = [HumanFormat.count(report.apps.count, "app")] + figures
+            parts.append("\(report.apps.reduce(0) { $0 + $1.queue }) waiting")
+            if let connections = report.connections { parts.append(HumanFormat.count(connections, "connection")) }
+            return parts.joined(separator: ", ")
+        }
+        let whole = line([
+            "\(busy) of \(HumanFormat.count(workers, "worker")) busy", "\(requests) requests/s", "\(errors) errors/s",
+        ])
+        guard whole.count > width else { return whole }
+        return line(["\(busy)/\(workers) busy", "\(requests) req/s", "\(errors) err/s"])
     }
 
     private func rows(_ report: TopReport) -> [Row] {
