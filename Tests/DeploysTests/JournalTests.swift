@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Linux
 import Model
+import Pool
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct JournalTests {
@@ -36,6 +37,17 @@ import Testing
             let attributes = try FileManager.default.attributesOfItem(atPath: journal.directory + path)
             #expect(attributes[.posixPermissions] as? Int == mode, "\(path)")
         }
+    }
+
+    @Test func `a failure of an earlier version, whose summary has its step, is told as one of this version`()
+        async throws
+    {
+        let journal = try Journal(directory: directory.path + "/state")
+        var older = record(7)
+        older.failure?.summary = "\(noWorker.step): no"
+        journal.record(older)
+        #expect(await journal.flush())
+        #expect(journal.load().records == [record(7)])
     }
 
     @Test func `writes land in the order they were asked for`() async throws {

@@ -108,7 +108,7 @@ struct CoreControlPlane: ControlPlane {
             return DeployPlan(name, try await app.operations.forecast(ours))
         } catch {
             throw ControlError(
-                .failed, error.summary, hint: error.hint, details: error.details.map { [$0] } ?? [])
+                .failed, "\(error)", hint: error.hint, details: error.details.map { [$0] } ?? [])
         }
     }
 
@@ -292,7 +292,7 @@ struct CoreControlPlane: ControlPlane {
         do throws(DeployFailure) {
             return ArchiveAnswer(commit: try await archives.take(file, into: app.plan))
         } catch {
-            throw ControlError(.failed, error.summary, hint: error.hint)
+            throw ControlError(.failed, "\(error)", hint: error.hint)
         }
     }
 

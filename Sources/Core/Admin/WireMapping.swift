@@ -93,16 +93,11 @@ extension AdminAPI.OperationResult {
 }
 
 extension FailureReport {
-    /// A summary that begins with its step, for where it stands alone, is told here beside it, and need not say it twice.
     init(_ failure: DeployFailure, step: String?) {
-        let step = failure.boot?.step ?? step ?? failure.code.wireName
-        let prefix = "\(step): "
-        let summary = failure.summary
         self.init(
-            step: step, summary: summary.hasPrefix(prefix) ? String(summary.dropFirst(prefix.count)) : summary,
-            details: failure.details, exit: failure.boot?.exit?.description, outputTail: failure.outputTail,
-            hint: failure.hint)
-        code = failure.code.wireName
+            step: failure.boot?.step ?? step ?? failure.code.name, summary: failure.summary, details: failure.details,
+            exit: failure.boot?.exit?.description, outputTail: failure.outputTail, hint: failure.hint)
+        code = failure.code.name
     }
 
     init(_ failure: BootFailure) {
@@ -124,7 +119,7 @@ extension ControlError {
             self.init(.refused, "\(refusal)", hint: "`passenger deploy --root DIR --repo URL` makes a deploy root.")
         case .noSuchDeploy: self.init(.notFound, "\(refusal)")
         case .invalid(let failure):
-            self.init(.refused, failure.summary, hint: failure.hint, details: failure.details.map { [$0] } ?? [])
+            self.init(.refused, "\(failure)", hint: failure.hint, details: failure.details.map { [$0] } ?? [])
         case .shuttingDown: self.init(.notRunning, "\(refusal)")
         }
     }
@@ -158,7 +153,7 @@ extension DeploySummary {
         startedAt = WallTime(record.requestedAt)
         finishedAt = record.finishedAt.map { WallTime($0) }
         by = record.request.requester.user ?? "uid \(record.request.requester.uid)"
-        reason = record.failure?.summary
+        reason = record.failure?.description
     }
 }
 
@@ -198,12 +193,6 @@ extension AdminAPI.OperationOutcome {
         case .interrupted: self = .interrupted
         default: return nil
         }
-    }
-}
-
-extension DeployFailure.Code {
-    fileprivate var wireName: String {
-        rawValue.reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : "\($1)" }
     }
 }
 

@@ -102,7 +102,7 @@ struct ServedApp: Sendable {
         guard pool.snapshot(of: index)?.generations.isEmpty ?? true else { return }
         // Or there is nothing to boot: a deploy root without a release.
         let failure = settings.failure.map { failure in
-            BootFailure(step: failure.code.rawValue, summary: failure.summary, hint: failure.hint)
+            BootFailure(step: failure.code.name, summary: failure.summary, hint: failure.hint)
         }
         pool.startFailed(index, failure, retryAfter: Self.retryDelay)
     }
@@ -119,7 +119,7 @@ struct ServedApp: Sendable {
             await finishRestart()
         } catch {
             settings.failed(error)
-            logger.error("app \(name): \(error.summary)")
+            logger.error("app \(name): \(error)")
             if let hint = error.hint { logger.error("    hint: \(hint)") }
             starting.withLock { $0 = nil }
         }
@@ -193,7 +193,7 @@ extension CompanionStatus {
 
 extension AppStatus {
     init(_ refused: RefusedApp) {
-        self.init(name: refused.name, root: refused.root, mode: .inPlace, kind: nil, environment: "not served")
+        self.init(name: refused.name, root: refused.root, mode: .inPlace, kind: nil, environment: AppStatus.notServed)
         lastFailure = FailureReport(step: "configuration", summary: refused.reason)
     }
 }
@@ -221,7 +221,7 @@ extension GenerationStatus.State {
 extension WorkerStatus {
     init(_ worker: WorkerSnapshot, lastError: String?, memory: MemoryStatus?) {
         self.init(
-            number: worker.number, pid: worker.pid, state: "\(worker.state)", requestsNow: worker.requestsNow,
+            number: worker.number, pid: worker.pid, state: worker.state.rawValue, requestsNow: worker.requestsNow,
             requestsTotal: Int(clamping: worker.requestsTotal), ageSeconds: (monotonicNow() - worker.bornAt).inSeconds,
             lastError: lastError)
         self.memory = memory

@@ -131,7 +131,7 @@ final class WatcherClient: Sendable {
     private func report(_ outcome: OperationOutcome, of app: ServedApp) {
         var text = outcome.summary + "\n"
         if let failure = outcome.failure {
-            text += failure.summary + "\n"
+            if !outcome.summary.hasSuffix("\(failure)") { text += "\(failure)\n" }
             if let details = failure.details { text += details + "\n" }
             text += failure.outputTail.suffix(20).map { "    \($0)\n" }.joined()
             if let hint = failure.hint { text += "hint: \(hint)\n" }

@@ -23,7 +23,7 @@ extension DeployStateMachine {
         case (.restoring(_, true), .interrupt): return finish(.interrupted(.bake))
         case (.returning, .stepFailed(.bake, let failure)):
             // The old generation is gone for a reason of its own. What is live stays.
-            return [.alarm(failure.summary)] + finish(.failed(.bake, failure))
+            return [.alarm("\(failure)")] + finish(.failed(.bake, failure))
         case (.returning(let ending), .switchedBack):
             guard let fresh else { return finish(ending) }
             return (plan.movesCurrent ? [.moveCurrentBack] : []) + [.drain(fresh)] + finish(ending)

@@ -1,6 +1,7 @@
 import Foundation
 import Linux
 package import Model
+import Pool
 
 /// What a state directory held when the server started.
 package struct LoadedJournal: Sendable {
@@ -27,7 +28,9 @@ extension Journal {
         for name in names {
             guard name.hasSuffix(".json"), let number = Int(name.dropLast(5)) else { continue }
             switch read(DeployRecord.self, folder, name, newest: DeployRecord.version) {
-            case .success(let record): loaded.records.append(record)
+            case .success(var record):
+                record.failure?.dropStep()
+                loaded.records.append(record)
             case .failure(let problem):
                 loaded.unreadable.append(DeployNumber(number))
                 loaded.problems.append(problem.text)
@@ -100,5 +103,13 @@ extension Journal {
         names.filter { $0.contains(".json.damaged") }.compactMap { name in
             Int(name.prefix { $0 != "." }).map { DeployNumber($0) }
         }
+    }
+}
+
+extension DeployFailure {
+    /// Journals of earlier versions have the step of a boot in its summary as well.
+    fileprivate mutating func dropStep() {
+        guard let step = boot?.step, summary.hasPrefix("\(step): ") else { return }
+        summary.removeFirst(step.count + 2)
     }
 }

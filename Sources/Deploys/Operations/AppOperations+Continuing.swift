@@ -17,13 +17,13 @@ extension AppOperations {
                 record.state = .pending
                 record.failedStep = record.steps.last?.step
                 record.failure = DeployFailure(
-                    .interrupted, "the server went away after \(record.reached.rawValue)")
+                    .interrupted, "the server went away after \(record.reached.name)")
             case .stops(let step, let failure):
                 stop(&record, step, failure)
             }
             save(record)
             let hint = record.failure?.hint.map { " (\($0))" } ?? ""
-            let problem = "deploy \(record.number) is \(record.state.name): \(record.failure?.summary ?? "")\(hint)"
+            let problem = "deploy \(record.number) is \(record.state.name): \(record.failure?.description ?? "")\(hint)"
             startProblems.append(problem)
             parts.logger.warning("\(problem)")
         }

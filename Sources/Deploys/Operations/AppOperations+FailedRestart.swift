@@ -15,9 +15,9 @@ extension AppOperations {
 
 extension BootFailure {
     /// Of a restart that did not get as far as a boot: a configuration that cannot be read.
-    fileprivate init(_ failure: DeployFailure, step: DeployStep?) {
+    init(_ failure: DeployFailure, step: DeployStep?) {
         self.init(
-            step: step?.rawValue ?? failure.code.rawValue, summary: failure.summary, details: failure.details,
+            step: step?.name ?? failure.code.name, summary: failure.summary, details: failure.details,
             outputTail: failure.outputTail, hint: failure.hint)
     }
 }

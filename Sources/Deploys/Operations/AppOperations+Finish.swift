@@ -27,7 +27,7 @@ extension AppOperations {
         parts.lock?.release()
         parts.logger.info(
             "\(run.ticket.request.kind.rawValue) over",
-            metadata: ["result": "\(outcome.result.rawValue)", "summary": "\(outcome.summary)"])
+            metadata: ["result": "\(outcome.result.name)", "summary": "\(outcome.summary)"])
         remember(run.ticket.handle(deploy: run.deploy))
         if let restart = run.joinedRestart, run.switchNanoseconds == nil, parts.host != nil, !isShuttingDown {
             // It was to come with the deploy's switch, which never was.
@@ -102,11 +102,11 @@ extension AppOperations {
             outcome = OperationOutcome(.pending, summary: "\(name) is sealed; `passenger start` goes on from here")
         case .failed(let step, let failure):
             outcome = OperationOutcome(
-                .failed, summary: "\(step.name) failed: \(failure.summary)", failedStep: step, failure: failure)
+                .failed, summary: "\(step.name) failed: \(failure)", failedStep: step, failure: failure)
         case .aborted(let by): outcome = OperationOutcome(.aborted, summary: "aborted by \(by)")
         case .rolledBack(let failure, _):
             outcome = OperationOutcome(
-                .rolledBack, summary: "switched back to \(now ?? "the old generation"): \(failure.summary)",
+                .rolledBack, summary: "switched back to \(now ?? "the old generation"): \(failure)",
                 failedStep: .bake, failure: failure)
         case .interrupted(let step):
             outcome = OperationOutcome(.interrupted, summary: "interrupted in \(step.name)", failedStep: step)

@@ -138,10 +138,10 @@ extension AppOperations {
         var failure: DeployFailure?
         do throws(DeployFailure) { try await hook.work(output) } catch { failure = error }
         let time = (parts.now() - began).wholeNanoseconds
-        hook.log?.append(.stepFinished(step: step, nanoseconds: time, failure: failure?.summary))
+        hook.log?.append(.stepFinished(step: step, nanoseconds: time, failure: failure?.description))
         change(hook.deploy) { closeStep(&$0, step, time, failure, output: output.tail.text) }
         guard let failure else { return }
-        hook.log?.append(.notice(.warning, "\(title): \(failure.summary); what is live is not concerned"))
-        parts.logger.warning("\(title)", metadata: ["problem": "\(failure.summary)"])
+        hook.log?.append(.notice(.warning, "\(title): \(failure); what is live is not concerned"))
+        parts.logger.warning("\(title)", metadata: ["problem": "\(failure)"])
     }
 }

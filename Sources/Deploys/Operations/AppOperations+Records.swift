@@ -32,7 +32,7 @@ extension AppOperations {
         case .success(let product): keep(product, weakProofHint: run)
         case .failure(let cause): failure = cause
         }
-        run.ticket.log.append(.stepFinished(step: step, nanoseconds: time, failure: failure?.summary))
+        run.ticket.log.append(.stepFinished(step: step, nanoseconds: time, failure: failure?.description))
         log(step, time, failure)
         change(run.deploy) { record in
             closeStep(&record, step, time, failure, output: run.output.tail.text)
@@ -92,7 +92,7 @@ extension AppOperations {
     private func log(_ step: DeployStep, _ nanoseconds: Int64, _ failure: DeployFailure?) {
         if let failure {
             parts.logger.warning(
-                "\(step.name) failed", metadata: ["reason": "\(parts.settings.mask.masked(failure.summary))"])
+                "\(step.name) failed", metadata: ["reason": "\(parts.settings.mask.masked("\(failure)"))"])
         } else {
             parts.logger.info("\(step.name) done", metadata: ["ms": "\(nanoseconds / 1_000_000)"])
         }

@@ -24,7 +24,7 @@ extension AppOperations {
     func closeWatch(_ step: DeployStep, _ failure: DeployFailure?) {
         guard let run else { return }
         let time = (parts.now() - run.stepBegan).wholeNanoseconds
-        run.ticket.log.append(.stepFinished(step: step, nanoseconds: time, failure: failure?.summary))
+        run.ticket.log.append(.stepFinished(step: step, nanoseconds: time, failure: failure?.description))
         change(run.deploy) { closeStep(&$0, step, time, failure, output: "") }
     }
 

@@ -26,7 +26,7 @@ extension AppOperations {
         guard let settings = (run.settings ?? live?.settings)?.deploy, let url = settings.webhook.url else { return }
         let requester = run.ticket.request.requester
         let body = WebhookBody(
-            event: run.ticket.request.kind.rawValue, app: app.rawValue, result: outcome.result.rawValue,
+            event: run.ticket.request.kind.rawValue, app: app.rawValue, result: outcome.result.name,
             summary: outcome.summary, deploy: outcome.deploy?.rawValue, live: outcome.liveRelease,
             revision: live?.release?.label.revision, ref: run.commit?.ref, subject: run.commit?.subject,
             by: requester.user ?? "uid \(requester.uid)", at: parts.date().formatted(.iso8601))

@@ -4,7 +4,7 @@ package import Pool
 ///
 /// Every seam of this room throws it, so the journal, the event log and the exit status all tell the same story.
 package struct DeployFailure: Error, Sendable, Equatable, Codable, CustomStringConvertible {
-    package enum Code: String, Sendable, Codable {
+    package enum Code: String, Sendable, Codable, CaseIterable {
         /// The repository's server, or the repository, is not there: the one failure of a fetch that may pass by itself.
         case unreachable
         case configuration, repository, referenceUnknown, treeRefused, diskFull, linkFailed
@@ -24,9 +24,13 @@ package struct DeployFailure: Error, Sendable, Equatable, Codable, CustomStringC
         case memoryShort
         case withdrawn, older, noTarget, releaseMissing
         case cancelled, interrupted, internalError
+
+        /// For people and for programs: `boot_failed`. The journal has the raw values.
+        package var name: String { rawValue.inSnakeCase }
     }
 
     package var code: Code
+    /// One line, without the step that failed: `description` has both.
     package var summary: String
     package var details: String?
     package var hint: String?
@@ -50,11 +54,12 @@ package struct DeployFailure: Error, Sendable, Equatable, Codable, CustomStringC
     package init(_ failure: GenerationFailure) {
         let boot = failure.failure
         self.init(
-            boot.step == "health" ? .unhealthy : .bootFailed, "\(boot.step): \(boot.summary)", details: boot.details,
-            hint: boot.hint, outputTail: boot.outputTail, boot: boot)
+            boot.step == "health" ? .unhealthy : .bootFailed, boot.summary, details: boot.details, hint: boot.hint,
+            outputTail: boot.outputTail, boot: boot)
     }
 
     package static let cancelled = DeployFailure(.cancelled, "stopped before it was finished")
 
-    package var description: String { summary }
+    /// Of a boot also the step that it came to, for where the line stands alone.
+    package var description: String { boot.map { "\($0.step): \(summary)" } ?? summary }
 }

@@ -65,7 +65,7 @@ package struct LoggedEvent: Sendable, Equatable, Codable {
     }
 }
 
-package enum OperationResult: String, Sendable, Codable {
+package enum OperationResult: String, Sendable, Codable, CaseIterable {
     /// Stable, restarted, or rolled back as asked.
     case done
     /// Sealed, no server runs to switch to it: `start` goes on from there.
@@ -76,6 +76,9 @@ package enum OperationResult: String, Sendable, Codable {
     case rolledBack
     /// The server is going away; the record says from where to go on.
     case interrupted
+
+    /// For people and for programs.
+    package var name: String { rawValue.inSnakeCase }
 }
 
 package struct OperationOutcome: Sendable, Equatable, Codable {
