@@ -54,8 +54,10 @@ struct AppEnvironmentFile: Sendable {
         _ version: Int, by requester: Requester, _ begin: () async throws(ControlError) -> OperationAccepted
     ) async throws(ControlError) -> OperationAccepted {
         let before = try await file()
-        let earlier = try await asked { () async throws(DeployFailure) in
-            try await builder.environment(version: version)
+        let earlier: EnvironmentText
+        do throws(DeployFailure) { earlier = try await builder.environment(version: version) } catch {
+            throw ControlError(
+                error.code == .noTarget ? .refused : .failed, "Nothing is rolled back: \(error).", hint: error.hint)
         }
         guard let text = earlier.text, text != before.text else { return try await begin() }
         let written = try await write(text, over: before)
@@ -144,7 +146,7 @@ struct AppEnvironmentFile: Sendable {
 
     private func asked<Value>(_ body: () async throws(DeployFailure) -> Value) async throws(ControlError) -> Value {
         do throws(DeployFailure) { return try await body() } catch {
-            throw ControlError(.failed, error.summary, hint: error.hint)
+            throw ControlError(.failed, "\(error)", hint: error.hint)
         }
     }
 

@@ -138,6 +138,7 @@ extension DeployFailure {
             case .noSpace: .diskFull
             case .notALink, .unusableRoot: .linkFailed
             case .noSuchRelease, .releaseInUse, .releaseExists: .releaseMissing
+            case .noSuchVersion: .noTarget
             case .cancelled: .cancelled
             case .invalidRequest, .permissionDenied, .inputOutput: .internalError
             }

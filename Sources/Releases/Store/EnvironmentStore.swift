@@ -12,8 +12,13 @@ struct EnvironmentStore {
     func read(_ root: borrowing DeployRoot, version: Int? = nil) throws(BuilderFailure) -> EnvironmentText {
         let shared = try root.shared()
         guard let version else { return EnvironmentText(text: try current(shared), version: try numbers(shared).last) }
-        guard try numbers(shared).contains(version) else {
-            throw BuilderFailure(.invalidRequest, "there is no version \(version) of the env file")
+        let known = try numbers(shared)
+        guard known.contains(version) else {
+            throw BuilderFailure(
+                .noSuchVersion, "there is no version \(version) of the env file",
+                hint: known.isEmpty
+                    ? "none was written down yet: `passenger env set` does that"
+                    : "there are \(known.map { "\($0)" }.joined(separator: ", "))")
         }
         let directory = try shared.openDirectory(EnvironmentStore.versions)
         return EnvironmentText(text: try read(name(version), in: directory), version: version)

@@ -28,6 +28,8 @@ package struct BuilderFailure: Error, Codable, Sendable, Equatable, CustomString
         case releaseExists
         case noSuchRelease
         case releaseInUse
+        /// Of the env file.
+        case noSuchVersion
         case cancelled
         /// libgit2 failed in a way that none of the others says.
         case git
