@@ -9,10 +9,20 @@ package struct TLSNegotiation: Equatable, Sendable {
         case http2
     }
 
-    package enum Failure: Error, Equatable, Sendable {
+    package enum Failure: Error, Equatable, Sendable, CustomStringConvertible {
         /// No pair of files has been usable yet.
         case noCertificate
         case closedDuringHandshake
+        /// What the library says of it.
+        case handshake(String)
+
+        package var description: String {
+            switch self {
+            case .noCertificate: "there is no certificate that can be used"
+            case .closedDuringHandshake: "it was closed during the handshake"
+            case .handshake(let reason): "the handshake failed: \(reason)"
+            }
+        }
     }
 
     /// By ALPN; HTTP/1.1 for a client that does not use it.
@@ -60,7 +70,7 @@ private final class NegotiationHandler: ChannelInboundHandler, RemovableChannelH
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if completion != nil { finish(.failure(error)) } else { context.fireErrorCaught(error) }
+        if completion != nil { finish(.failure(TLSNegotiation.Failure(error))) } else { context.fireErrorCaught(error) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
