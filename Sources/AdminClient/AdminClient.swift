@@ -96,7 +96,7 @@ package struct AdminClient: Sendable {
             throw ControlError(
                 .failed, "The server's answer is not understood.",
                 hint: "Server and command may be of different versions: see passenger --version and GET /ping.",
-                details: ["\(error)"])
+                details: [(error as? DecodingError)?.inWords ?? "\(error)"])
         }
     }
 

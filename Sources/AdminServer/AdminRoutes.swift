@@ -272,7 +272,7 @@ struct AdminRoutes {
         do {
             return try WireJSON.decode(type, from: text)
         } catch let error as DecodingError {
-            throw ControlError(.usage, "The request body is not what this path takes: \(error.oneLine).")
+            throw ControlError(.usage, "The request body is not what this path takes: \(error.inWords).")
         }
     }
 
@@ -343,20 +343,4 @@ struct AdminRoutes {
 
 private enum CharacterClass {
     static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control }
-}
-
-extension DecodingError {
-    /// Where and what, without the type dump that the default description is.
-    fileprivate var oneLine: String {
-        func at(_ path: [any CodingKey]) -> String {
-            path.isEmpty ? "" : " at \(path.map(\.stringValue).joined(separator: "."))"
-        }
-        return switch self {
-        case .typeMismatch(let type, let context): "expected \(type)\(at(context.codingPath))"
-        case .valueNotFound(let type, let context): "expected \(type), not null,\(at(context.codingPath))"
-        case .keyNotFound(let key, let context): "\(key.stringValue) is missing\(at(context.codingPath))"
-        case .dataCorrupted(let context): "\(context.debugDescription)\(at(context.codingPath))"
-        @unknown default: "malformed JSON"
-        }
-    }
 }
