@@ -9,12 +9,6 @@ struct JSONWriter {
 
     init(capacity: Int) { bytes.reserveCapacity(capacity) }
 
-    mutating func object(_ members: (inout JSONWriter) -> Void) {
-        open(UInt8(ascii: "{"))
-        members(&self)
-        close(UInt8(ascii: "}"))
-    }
-
     mutating func list<Element: JSONWritten>(_ elements: [Element]) {
         open(UInt8(ascii: "["))
         for element in elements {
@@ -102,13 +96,13 @@ struct JSONWriter {
 
     // MARK: Layout
 
-    private mutating func open(_ bracket: UInt8) {
+    fileprivate mutating func open(_ bracket: UInt8) {
         bytes.append(bracket)
         depth += 1
         isFirst = true
     }
 
-    private mutating func close(_ bracket: UInt8) {
+    fileprivate mutating func close(_ bracket: UInt8) {
         depth -= 1
         // An empty line between the brackets of what is empty, as the general encoder has it.
         if isFirst { bytes.append(UInt8(ascii: "\n")) }
@@ -139,6 +133,19 @@ struct JSONWriter {
 /// What a `JSONWriter` can write.
 protocol JSONWritten {
     func write(to json: inout JSONWriter)
+}
+
+/// What has members of its own.
+protocol JSONObject: JSONWritten {
+    func writeMembers(to json: inout JSONWriter)
+}
+
+extension JSONObject {
+    func write(to json: inout JSONWriter) {
+        json.open(UInt8(ascii: "{"))
+        writeMembers(to: &json)
+        json.close(UInt8(ascii: "}"))
+    }
 }
 
 extension Bool: JSONWritten {
