@@ -1,5 +1,4 @@
 import AdminAPI
-import Deploys
 import Logging
 import Model
 import Pool
@@ -7,6 +6,7 @@ import Synchronization
 import Testing
 
 @testable import Core
+@testable import Deploys
 @testable import Gateway
 
 /// What people read of a failure, in reports and in the log.
@@ -19,13 +19,14 @@ import Testing
 
     @Test func `a report says its step once`() {
         let failure = failure()
-        #expect(failure.summary == "load_app: cannot load such file -- rack")
+        #expect(failure.summary == "cannot load such file -- rack")
+        #expect("\(failure)" == "load_app: cannot load such file -- rack")
         let report = FailureReport(failure, step: "boot")
         #expect(report.step == "load_app" && report.summary == "cannot load such file -- rack")
         #expect(report == FailureReport(failure, step: nil))
         // And the end of an operation, which a command shows, tells both in one line.
         let outcome = Deploys.OperationOutcome(
-            .failed, summary: "boot failed: \(failure.summary)", failedStep: .boot, failure: failure)
+            .failed, summary: "boot failed: \(failure)", failedStep: .boot, failure: failure)
         let result = AdminAPI.OperationResult(outcome, of: .deploy)
         #expect(result.summary == "boot failed: load_app: cannot load such file -- rack")
         #expect(result.failure?.summary == "cannot load such file -- rack")
@@ -35,6 +36,27 @@ import Testing
         let report = FailureReport(DeployFailure(.referenceUnknown, "there is no branch v2"), step: nil)
         #expect(report.step == "reference_unknown" && report.code == "reference_unknown")
         #expect(report.summary == "there is no branch v2")
+    }
+
+    @Test func `names of steps, states, results and codes are of one kind, wherever they are told`() {
+        let names =
+            DeployStep.allCases.map(\.name) + DeployFailure.Code.allCases.map(\.name)
+            + Deploys.OperationResult.allCases.map(\.name) + WorkerState.allCases.map(\.rawValue)
+            + AdminAPI.OperationOutcome.allCases.map(\.rawValue) + ErrorCode.allCases.map(\.rawValue)
+        #expect(names.filter { $0.wholeMatch(of: /[a-z]+(_[a-z]+)*/) == nil } == [])
+    }
+
+    @Test func `a restart that failed before any boot is told by the step's name`() {
+        let failure = DeployFailure(.internalError, "it broke")
+        #expect(BootFailure(failure, step: .beforeSwitch).step == "before_switch")
+        #expect(BootFailure(failure, step: nil).step == "internal_error")
+    }
+
+    @Test func `listeners are called by their addresses, as status lists them`() {
+        #expect(ListenerName.address("http-tcp:127.0.0.1:3000") == "127.0.0.1:3000")
+        #expect(ListenerName.address("https-tcp:[::1]:443") == "[::1]:443")
+        #expect(ListenerName.address("http-unix:/run/blog.sock") == "unix:/run/blog.sock")
+        #expect(ListenerName.address("admin") == "admin")
     }
 
     @Test func `the log tells refusals in words`() throws {

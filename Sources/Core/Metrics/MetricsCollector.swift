@@ -81,7 +81,7 @@ struct MetricsCollector: Sendable {
     private func server(_ traffic: GatewayTraffic) -> ServerMetrics {
         var server = ServerMetrics(instance: instance())
         server.listeners = traffic.listeners.map {
-            ListenerMetrics(listener: $0.name, open: $0.open, accepted: $0.accepted)
+            ListenerMetrics(listener: ListenerName.address($0.name), open: $0.open, accepted: $0.accepted)
         }
         server.connectionsRefused = traffic.refusedConnections
         for status in StatusClass.allCases where status != .aborted {

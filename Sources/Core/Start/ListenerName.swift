@@ -14,6 +14,13 @@ package struct ListenerName: Sendable {
         }
     }
 
+    /// As `status` lists it: `127.0.0.1:3000`, `unix:/run/blog.sock`.
+    package static func address(_ name: String) -> String {
+        guard scheme(name) != nil else { return name }
+        let place = name.drop { $0 != ":" }.dropFirst()
+        return place.hasPrefix("/") ? "unix:\(place)" : String(place)
+    }
+
     /// Nil for those that are not the gateway's.
     package static func scheme(_ name: String) -> Scheme? {
         let kind = name.prefix { $0 != ":" }.split(separator: "-")
