@@ -82,6 +82,8 @@ package enum NotifyProcess {
                 return .refused("the webhook answered \(response.status.code)")
             default: return .failed("the webhook answered \(response.status.code)")
             }
+        } catch let error as HTTPClientError {
+            return .failed("the webhook could not be reached: \(error.shortDescription)")
         } catch {
             return .failed("the webhook could not be reached: \(error)")
         }
