@@ -109,7 +109,10 @@ extension SystemTests {
 
             browser = try watch(
                 "wait Release 3-", "click #rollback-root", "wait rollback is ordered", "wait Release 2-",
-                "shot dashboard-rolled-back", "click table.deploys tbody tr a", "wait Steps", "shot dashboard-deploy",
+                "shot dashboard-rolled-back",
+                // With the keyboard alone.
+                "reach #restart-root", "enter", "wait restart is ordered", "wait Release 2-",
+                "reach table.deploys tbody tr a", "enter", "wait Steps", "shot dashboard-deploy",
                 "dark", "shot dashboard-deploy-dark", "open /", "wait Release 2-", "shot dashboard-dark", "narrow",
                 "shot dashboard-dark-narrow")
             try end(browser)

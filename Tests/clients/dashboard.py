@@ -5,6 +5,8 @@ usage: dashboard.py URL TOKEN DIRECTORY ORDER...
 Prints `ready` after signing in, then each order when it is done; the first that cannot be done ends it with 1.
   wait TEXT          until the page shows it (30 s)
   click SELECTOR     the first that matches
+  reach SELECTOR     by the tabulator key alone; where one is has to be seen
+  enter              presses the key
   shot NAME          DIRECTORY/NAME.png
   mark, marked       leaves a mark in the page; that it is still there: the page was not loaded again
   open PATH          another page
@@ -73,6 +75,20 @@ class Browser:
                 raise RuntimeError(f"no {text!r} in {seen!r}")
             time.sleep(0.05)
 
+    def press(self, key):
+        self.do("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": [
+            {"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]}]})
+
+    def reach(self, selector, most=200):
+        for _ in range(most):
+            self.press("\ue004")
+            where = f"document.activeElement.matches({json.dumps(selector)})"
+            if self.run(f"return {where}"):
+                if self.run("return getComputedStyle(document.activeElement).outlineStyle") == "none":
+                    raise RuntimeError(f"nothing shows that {selector} has the focus")
+                return
+        raise RuntimeError(f"{selector} is not reached by the keyboard")
+
     def shoot(self, path):
         with open(path, "wb") as file:
             file.write(base64.b64decode(self.do("GET", "/screenshot")))
@@ -100,6 +116,10 @@ def main():
                 browser.wait(rest)
             elif what == "click":
                 browser.do("POST", browser.find(rest) + "/click", {})
+            elif what == "reach":
+                browser.reach(rest)
+            elif what == "enter":
+                browser.press("\ue007")
             elif what == "mark":
                 browser.run("window.mark = true")
             elif what == "marked":
