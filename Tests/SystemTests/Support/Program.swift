@@ -9,6 +9,8 @@ final class Program: @unchecked Sendable {
         var reason: ExitReason
         var output: String
         var errors: String
+        /// What it took of the processors, as far as it waited for its own children.
+        var cpuSeconds: Double
         /// Nil when a signal ended it.
         var status: Int32? { if case .exited(let status) = reason { Int32(status) } else { nil } }
         var everything: String { "\(reason)\n\(output)\n\(errors)" }
@@ -17,7 +19,7 @@ final class Program: @unchecked Sendable {
     let pid: Int32
     private let process: Int32
     private let files: (output: String, errors: String)
-    private var end: ExitReason?
+    private var end: (reason: ExitReason, cpuSeconds: Double)?
 
     init(_ command: [String], environment: [String: String], in place: Place) throws {
         let id = UUID().uuidString.prefix(8)
@@ -54,10 +56,13 @@ final class Program: @unchecked Sendable {
     func wait(within limit: Duration = .seconds(60), _ what: String = "the end of a program") throws -> End {
         if end == nil {
             guard waitReadable(process, within: limit) else { throw TimedOut(what: what, evidence: log) }
-            end = try waitForChild(pid)
+            // It is a zombie now, which still tells.
+            let cpuSeconds = ProcessEntry(pid: pid)?.cpuSeconds ?? 0
+            end = (try waitForChild(pid), cpuSeconds)
         }
         return End(
-            reason: end ?? .exited(0), output: text(of: files.output), errors: text(of: files.errors))
+            reason: end?.reason ?? .exited(0), output: text(of: files.output), errors: text(of: files.errors),
+            cpuSeconds: end?.cpuSeconds ?? 0)
     }
 
     private static func find(_ name: String) -> String {

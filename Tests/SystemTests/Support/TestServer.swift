@@ -113,14 +113,14 @@ final class TestServer: @unchecked Sendable {
     /// how many each of its processes may have. When it `isManaged`, the program that is started is another, which starts it.
     func start(
         _ options: [String] = [], environment: String = "production", descriptors: Int? = nil,
-        behind wrapper: [String] = [], port: Int = 0, isManaged: Bool = false
+        behind wrapper: [String] = [], port: Int = 0, isManaged: Bool = false, within limit: Duration = .seconds(20)
     ) throws {
         let flags = ["--port", "\(port)", "--address", "127.0.0.1", "--environment", environment]
         let program = try begin(
             ["start"] + served + flags + options,
             behind: wrapper + (descriptors.map { ["prlimit", "--nofile=\($0):\($0)"] } ?? []))
         self.program = program
-        try eventually("the start of a server", evidence: { program.log }) {
+        try eventually("the start of a server", within: limit, evidence: { program.log }) {
             if program.hasEnded {
                 throw TimedOut(what: "the server ended: \(try program.wait())", evidence: program.log)
             }

@@ -43,6 +43,7 @@ def measure_one(bench):
         wait_for_workers(server, name, process)
         admin = next(Path(bench.workspace.environment["PASSENGER_RUNTIME_DIR"]).glob(f"**/{name}/admin.sock"))
         times = {
+            "`passenger status`": timed(lambda: server.run("status", "--instance", name)),
             "`passenger status --json`": timed(lambda: server.run("status", "--instance", name, "--json")),
             "GET /status": timed(lambda: get(admin, "/status")),
             "GET /metrics": timed(lambda: get(admin, "/metrics")),
