@@ -31,9 +31,11 @@ struct StartCommand: ParsableCommand {
     }
 
     private func request() throws -> StartRequest {
-        let extraction: FlagExtraction
+        let standalone = StandaloneFlags(arguments)
+        var extraction: FlagExtraction
         do {
-            extraction = try FlagExtraction(arguments, reserved: ["config"], short: Self.shortFlags)
+            extraction = try FlagExtraction(standalone.arguments, reserved: ["config"], short: Self.shortFlags)
+            extraction.flags.merge(standalone.unsupported) { own, _ in own }
         } catch {
             throw ControlError(error)
         }

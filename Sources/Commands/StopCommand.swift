@@ -9,8 +9,20 @@ struct StopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stop", abstract: "Stop a server: finish what is in progress, then end.")
 
+    @Argument(help: ArgumentHelp("The app's directory, as --root names it.", valueName: "dir"))
+    var directory: String?
+
     @OptionGroup var target: TargetOptions
     @OptionGroup var global: GlobalOptions
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The server that listens on this port.", valueName: "port"))
+    var port: Int?
+
+    @Option(help: ArgumentHelp("The server whose pid this file has.", valueName: "file"))
+    var pidFile: String?
+
+    @Flag(name: [.customShort("i"), .long], help: "Exit with 0 if there is no such server.")
+    var ignorePidNotFound = false
 
     @Option(
         help: ArgumentHelp("How long to wait until it is gone (as long as its settings allow it).", valueName: "time"))
@@ -19,9 +31,21 @@ struct StopCommand: ParsableCommand {
     @Flag(help: "Do not wait for requests in progress.")
     var now = false
 
+    func validate() throws {
+        guard [directory, target.root, pidFile, port.map(String.init)].compactMap(\.self).count <= 1 else {
+            throw ValidationError("The directory, --root, --port and --pid-file each name a server: give one of them.")
+        }
+    }
+
     func run() throws {
         let context = CommandContext(global)
-        let instance = try context.target(target, acceptsOnlyInstance: true).instance
+        let instance: InstanceRecord
+        do throws(ControlError) {
+            instance = try find(context)
+        } catch {
+            guard ignorePidNotFound, error.code == .notRunning else { throw error }
+            return context.console.error(error.message)
+        }
         // Opened first: it names this process for good, also when its pid is another's by the time it is waited for.
         guard let process = try? pidfdOpen(pid: instance.pid) else { return try tell(instance, context) }
         let begun = monotonicNow()
@@ -33,6 +57,33 @@ struct StopCommand: ParsableCommand {
                 hint: "Wait longer with --timeout, or do not wait for requests with --now.")
         }
         try tell(instance, context)
+    }
+
+    private func find(_ context: CommandContext) throws(ControlError) -> InstanceRecord {
+        guard port != nil || pidFile != nil else {
+            var target = target
+            target.root = directory ?? target.root
+            return try context.target(target, acceptsOnlyInstance: true).instance
+        }
+        let running = context.registry.instances().filter { global.instance == nil || $0.name == global.instance }
+        let found: [InstanceRecord]
+        let what: String
+        if let port {
+            what = "a server that listens on port \(port)"
+            found = running.filter { $0.listen.contains { $0.hasSuffix(":\(port)") } }
+        } else {
+            let path = pidFile ?? ""
+            what = "the server of \(path)"
+            let text = (try? readFile(path, limit: 64)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            let pid = Int32(text.prefix { $0.isNumber })
+            found = running.filter { $0.pid == pid }
+        }
+        guard let first = found.first else { throw ControlError(.notRunning, "There is not \(what).") }
+        guard found.count == 1 else {
+            let names = found.map(\.name).joined(separator: ", ")
+            throw ControlError(.usage, "There is more than \(what).", hint: "Name one with --instance: \(names).")
+        }
+        return first
     }
 
     private static let usualTime = Duration.seconds(60)

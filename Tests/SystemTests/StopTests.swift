@@ -12,6 +12,32 @@ extension SystemTests {
         private static let bounds: [(arguments: [String], limit: Duration)] = [
             (["--timeout", "20s"], .seconds(5 + 1 + 5 + 2)), (["--timeout", "20s", "--now"], .seconds(5 + 2 + 2)),
         ]
+        @Test(.timeLimit(.minutes(1)))
+        func `a server is found by its port or its pid file, as a script for Passenger Standalone names it`() throws {
+            let place = try Place()
+            let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
+            let pidFile = "\(server.directory)/server.pid"
+            let words = [
+                "-e", "production", "--engine", "builtin", "--rolling-restarts", "--disable-turbocaching", "--envvar",
+                "A=b",
+                "--no-install-runtime", "--pid-file", pidFile,
+            ]
+            try server.start(words)
+            try server.waitUntilServing()
+            for name in ["engine", "rolling_restarts"] { #expect(server.log.contains("'\(name)'"), "\(server.log)") }
+            for other in [["-p", "1"], ["--pid-file", "\(server.directory)/none"]] {
+                let end = try server.begin(["stop"] + other).wait()
+                #expect(end.status == 3 && end.everything.contains("There is not"), "\(end.everything)")
+                #expect(try server.begin(["stop", "--ignore-pid-not-found"] + other).wait().status == 0)
+            }
+            #expect(try server.get("/").status == 200)
+            #expect(try server.begin(["stop", "-p", "\(server.port)"]).wait().status == 0)
+            try server.start(words)
+            try server.waitUntilServing()
+            #expect(try server.begin(["stop", "--pid-file", pidFile]).wait().status == 0)
+            #expect(server.instance() == nil)
+        }
+
         /// For a machine that has other work.
         private static let allowance = Duration.seconds(6)
 
