@@ -366,6 +366,85 @@ struct ConversionTests {
         #expect(notes(result).contains { $0.contains("its files are not found") } == !isPlain, "\(notes(result))")
     }
 
+    @Test func `what location / says of who may come holds for files and for the app`() throws {
+        try tree.write(
+            "site.conf",
+            """
+            server {
+                server_name a.test;
+                root DIR/blog/public;
+                passenger_enabled on;
+                passenger_ruby /usr/bin/passenger_free_ruby;
+                location / {
+                    auth_basic "Members"; # since the leak
+                    auth_basic_user_file /etc/htpasswd;
+                    add_header X-Frame-Options DENY;
+                    rewrite ^/old /new;
+                    proxy_pass http://x;
+                    try_files $uri =404;
+                }
+                location /shop {
+                    alias DIR/shop/public;
+                    passenger_base_uri /shop;
+                    passenger_app_root DIR/shop;
+                    allow 10.0.0.0/8;
+                    deny all;
+                    expires 1d;
+                }
+            }
+            """)
+        let result = try convert("site.conf")
+        #expect(!result.files[0].text.contains("ruby"), "\(result.files[0].text)")
+        let site = result.files[1].text
+        #expect(
+            site.contains(
+                "location / {\n        # since the leak\n        auth_basic \"Members\";\n        auth_basic_user_file /etc/htpasswd;\n"
+                    + "        add_header X-Frame-Options DENY;\n        rewrite ^/old /new;\n        try_files $passenger"
+            ),
+            "\(site)")
+        let named = site[try #require(site.range(of: "location @")).lowerBound...]
+        #expect(named.contains("auth_basic_user_file /etc/htpasswd;") && named.contains("X-Frame-Options"))
+        #expect(!named.contains("rewrite ^/old") && !site.contains("proxy_pass http://x"))
+        for location in [
+            "location = /shop {\n", "location ^~ /shop/ {\n        alias \"\(tree.path)/shop/public/\";\n",
+        ] {
+            #expect(site.contains("\(location)        allow 10.0.0.0/8;\n        deny all;\n"), "\(location)\n\(site)")
+        }
+        #expect(
+            notes(result) == [
+                "site.conf:11: 'proxy_pass' of 'location /' is not carried over",
+                "site.conf:12: 'try_files' of 'location /' is not carried over",
+                "site.conf:20: 'expires' of the location of /shop is for files alone here, not for the app's answers",
+            ], "\(notes(result))")
+    }
+
+    /// Of two sections for a directory the later one has the last word, and one for a directory inside of it as well.
+    @Test(arguments: ["DIR/blog/public", "DIR/blog", "DIR"])
+    func `who may come to a site of Apache's is said by the old configuration alone`(_ directory: String) throws {
+        try tree.write(
+            "site.conf",
+            """
+            PassengerDefaultRuby /usr/bin/passenger_free_ruby
+            <Directory \(directory)>
+              Require valid-user
+              AllowOverride None
+            </Directory>
+            <VirtualHost *:80>
+              ServerName a.test
+              DocumentRoot DIR/blog/public
+              PassengerMinInstances 1
+              <Directory \(directory)>
+                Require ip 10.0.0.0/8
+              </Directory>
+            </VirtualHost>
+            """)
+        let result = try convert("site.conf")
+        let site = result.files[1].text
+        #expect(!site.contains("Require all granted") && !site.contains("AllowOverride AuthConfig"), "\(site)")
+        #expect(site.contains("Require valid-user") && site.contains("Require ip 10.0.0.0/8"))
+        #expect(!result.files[0].text.contains("ruby"), "\(result.files[0].text)")
+    }
+
     @Test func `comments stay with what they are about, in the site or in the server file`() throws {
         try tree.write(
             "site.conf",

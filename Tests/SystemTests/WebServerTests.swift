@@ -360,6 +360,13 @@ extension SystemTests {
                     passenger_document_root DIR/shop/public;
                 }
             }
+            server {
+                listen 127.0.0.1:PORT;
+                server_name members;
+                root DIR/blog/public;
+                passenger_enabled on;
+                location / { deny all; }
+            }
             server { listen 127.0.0.1:PORT; server_name other; return 418; }
 
             """
@@ -381,10 +388,21 @@ extension SystemTests {
                     Options -MultiViews
                 </Directory>
                 Alias /shop DIR/shop/public
+                <Directory DIR/shop/public>
+                    Require all granted
+                </Directory>
                 <Location /shop>
                     PassengerBaseURI /shop
                     PassengerAppRoot DIR/shop
                 </Location>
+            </VirtualHost>
+            <VirtualHost 127.0.0.1:PORT>
+                ServerName members
+                DocumentRoot DIR/blog/public
+                PassengerMinInstances 1
+                <Directory DIR/blog/public>
+                    Require all denied
+                </Directory>
             </VirtualHost>
             <VirtualHost 127.0.0.1:PORT>
                 ServerName other
@@ -428,6 +446,10 @@ extension SystemTests {
             if kind == .apache { #expect(page.headers["x-kept"] == "yes") }
             #expect(try web.get("/", host: "other").status == (kind == .nginx ? 418 : 410))
             #expect(try web.get("/.env").text == "hello; \"you\"")
+            // Whom the old site let in, and nobody else: to files and to the app.
+            for path in ["/file.txt", "/any", "/"] {
+                #expect(try web.get(path, host: "members").status == 403, "\(path)")
+            }
             try server.stop()
         }
     }

@@ -51,4 +51,6 @@ struct SiteApp: Equatable {
     /// `/` for the whole site.
     var baseURI = "/"
     var publicDirectory: String
+    /// Statements that stand where its files are sent from, as they were.
+    var inside: [String] = []
 }

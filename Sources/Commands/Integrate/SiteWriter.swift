@@ -40,11 +40,13 @@ struct SiteWriter {
         var values = common(site)
         values["public"] = "\"\(app.publicDirectory)\""
         values["base_uri"] = app.baseURI
+        values["inside"] = app.inside.joined(separator: "\n")
         let isRoot = app.baseURI == "/"
         guard self.server == .apache else {
             if !isRoot { values["public"] = "\"\(app.publicDirectory)/\"" }
             return try SiteTemplate(template(isRoot ? "app.conf" : "sub-uri.conf")).filled(values)
         }
+        values["require"] = server.replaced.contains("Require") ? "" : "Require all granted"
         values["allow_override"] =
             server.replaced.contains("AllowOverride") ? "" : "AllowOverride AuthConfig FileInfo Indexes Limit"
         let pattern = "^" + app.baseURI.replacing(".", with: "\\.")

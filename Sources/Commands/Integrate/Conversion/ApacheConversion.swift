@@ -63,6 +63,9 @@ extension Conversion {
         let names = serverNames(words, host)
         var block = SiteServer(names: words, listen: [host.written], root: directory, tls: [], apps: [])
         block.comments = host.comments
+        // Who may come is said by the old configuration, here or above all hosts. A section of ours for the same directory would have
+        // the last word about it.
+        block.replaced = ["Require", "AllowOverride"]
         let own = inner.filter { PassengerDirectives.find($0) != nil }
         let sections = inner.filter { $0.isNamed("Location") || $0.isNamed("Directory") || $0.isNamed("LocationMatch") }
         let aliases = Self.aliases(inner)
@@ -110,7 +113,14 @@ extension Conversion {
                 }
                 if base == "/" { continue }
                 let directory = section == nil ? nil : Self.apacheWord("PassengerAppRoot", inner)
-                let found = aliases[base] ?? Self.linkedFiles(root, base) ?? directory.map { "\($0)/public" }
+                let linked = aliases[base] == nil ? Self.linkedFiles(root, base) : nil
+                if let linked {
+                    note(
+                        statement,
+                        "files of \(base) are sent from \(linked) itself: who may come has to be said in a <Directory> of it"
+                    )
+                }
+                let found = aliases[base] ?? linked ?? directory.map { "\($0)/public" }
                 guard let files = found.flatMap({ try? SafeText.path($0, "the files") }) else {
                     note(statement, "the app at \(base) is not carried over: its files are not found")
                     continue
@@ -195,9 +205,6 @@ extension Conversion {
                 app = found
             }
             others.removeAll { $0.isNamed("SetEnv") }
-        }
-        if isAppsFiles, others.contains(where: { $0.isNamed("AllowOverride") }) {
-            block.replaced.insert("AllowOverride")
         }
         let isOff = own.last { $0.isNamed("PassengerEnabled") }.flatMap { ValueWriter.flag($0.words.first) } == false
         if isOff, path != root {

@@ -25,6 +25,7 @@ struct Conversion {
         for statement in statements {
             guard let directive = PassengerDirectives.find(statement) else { continue }
             if directive.isGlobal, case .key(let key, let value) = directive.counterpart {
+                if Self.isOfPackages(statement) { continue }
                 guard let text = ValueWriter.text(statement.words.first ?? "", as: value, of: key, root: "/") else {
                     note(statement, "\(statement.name): '\(statement.written)' cannot be '\(key)' here")
                     continue
@@ -47,6 +48,8 @@ struct Conversion {
             guard let directive = PassengerDirectives.find(statement), !directive.isGlobal else { continue }
             let word = statement.words.first ?? ""
             switch directive.counterpart {
+            // Of Passenger's packages, and gone with them.
+            case .key("ruby", _) where Self.isOfPackages(statement): app.values["ruby"] = nil
             case .key(let key, let value):
                 guard let text = ValueWriter.text(word, as: value, of: key, root: app.root) else {
                     note(statement, "\(statement.name): '\(statement.written)' cannot be '\(key)' here")
@@ -61,6 +64,11 @@ struct Conversion {
             case .site, .needsNothing: break
             }
         }
+    }
+
+    /// The Ruby of Passenger's packages.
+    private static func isOfPackages(_ statement: Statement) -> Bool {
+        statement.words.first?.hasSuffix("/passenger_free_ruby") == true
     }
 
     mutating func takeVariable(_ statement: Statement, into app: inout FoundApp) {

@@ -70,7 +70,7 @@ extension Conversion {
         for location in locations {
             take(location, scope, names, id: id, into: &block, &app)
         }
-        for statement in inner where statement.name == "client_max_body_size" {
+        for statement in inner + main where statement.name == "client_max_body_size" {
             if let size = Self.size(statement.words.first ?? "") { app?.values["max_request_body"] = size }
         }
         if let app { file.add(app) }
@@ -136,22 +136,13 @@ extension Conversion {
         let isMain = location.words == ["/"]
         guard PassengerDirectives.isMentioned(in: location) else {
             if takeInternal(location, inner, &rootApp) { return block.comments += location.allComments }
-            guard !isMain || rootApp == nil else {
-                block.comments += location.allComments
-                return note(location, "'location /' is not carried over: what is no file goes to passenger")
-            }
+            if isMain, rootApp != nil { return takeMain(location, inner, into: &block) }
             // Passenger was on in there as well: what is no file went to the app, and so did former releases' assets.
             let isPassed = rootApp != nil && !inner.contains { Self.answers.contains($0.name) }
             return block.carried.append(
                 isPassed ? Self.passing(location, inner, id) : Self.nginxText(location))
         }
-        guard !isMain else {
-            block.comments += location.comments + inner.flatMap(Self.homeless) + location.after
-            for statement in others where statement.name != "root" {
-                note(statement, "'\(statement.name)' of 'location /' is not carried over")
-            }
-            return
-        }
+        if isMain { return takeMain(location, inner, into: &block) }
         guard Self.isEnabled(own) ?? Self.isEnabled(scope) ?? false else {
             var kept = location
             kept.comments += own.flatMap(\.allComments)
@@ -169,6 +160,42 @@ extension Conversion {
         guard !others.isEmpty else { return block.comments += kept.comments + kept.after }
         block.carried.append(Self.passing(kept, others, id))
     }
+
+    /// What `location /` says beside Passenger: who may come, what answers get. Here there are two such places, for files and for the
+    /// app's answers.
+    private mutating func takeMain(_ location: Statement, _ inner: [Statement], into block: inout SiteServer) {
+        block.comments += location.comments + location.after
+        guard let index = block.apps.firstIndex(where: { $0.baseURI == "/" }) else {
+            return note(location, "'location /' is not carried over: there is no app at the root")
+        }
+        for statement in inner where statement.name != "root" {
+            if PassengerDirectives.find(statement) != nil {
+                block.comments += Self.homeless(statement)
+            } else if Self.isInPlace(statement) {
+                block.apps[index].inside.append(Self.nginxText(statement))
+                if Self.ofAnswers.contains(statement.name) { block.extra.append(Self.nginxText(statement)) }
+            } else {
+                block.comments += statement.allComments
+                note(statement, "'\(statement.name)' of 'location /' is not carried over")
+            }
+        }
+    }
+
+    /// Whether it can stand in a location that sends files and passes on what is none.
+    private static func isInPlace(_ statement: Statement) -> Bool {
+        let isOther = statement.name.hasSuffix("_pass") || PassengerDirectives.isMentioned(in: statement)
+        return !isOther
+            && !["alias", "root", "try_files", "location", "internal", "index", "disable_symlinks"].contains(
+                statement.name)
+    }
+
+    /// Of requests to the app too, which are answered in a location of their own.
+    private static let ofAnswers: Set<String> = [
+        "allow", "deny", "satisfy", "auth_basic", "auth_basic_user_file", "auth_request", "limit_req", "limit_conn",
+        "add_header", "expires", "error_page", "access_log", "error_log", "limit_rate", "limit_rate_after", "charset",
+        "gzip",
+        "gzip_types", "more_set_headers", "more_clear_headers",
+    ]
 
     private static func passing(_ location: Statement, _ statements: [Statement], _ id: String) -> String {
         let body = statements.map { nginxText($0) } + ["try_files $\(id)_file @\(id);"]
@@ -202,12 +229,25 @@ extension Conversion {
         take(outer + inner.filter { PassengerDirectives.find($0) != nil }, into: &app)
         setFiles(files, of: &app, location)
         file.add(app)
-        block.apps.append(SiteApp(baseURI: base, publicDirectory: files))
-        for statement in inner
-        where PassengerDirectives.find(statement) == nil && !["alias", "root", "try_files"].contains(statement.name) {
-            note(statement, "'\(statement.name)' of the location of \(base) is not carried over")
+        var mounted = SiteApp(baseURI: base, publicDirectory: files)
+        for statement in inner where PassengerDirectives.find(statement) == nil {
+            if Self.isInPlace(statement) {
+                mounted.inside.append(Self.nginxText(statement))
+                guard Self.onlyAnswers.contains(statement.name) else { continue }
+                note(
+                    statement,
+                    "'\(statement.name)' of the location of \(base) is for files alone here, not for the app's answers")
+            } else if !["alias", "root", "try_files"].contains(statement.name) {
+                note(statement, "'\(statement.name)' of the location of \(base) is not carried over")
+            }
         }
+        block.apps.append(mounted)
     }
+
+    /// They come to nothing in a location that another one answers for.
+    private static let onlyAnswers: Set<String> = [
+        "add_header", "expires", "more_set_headers", "more_clear_headers", "charset",
+    ]
 
     /// What only X-Accel-Redirect leads to: passenger follows that itself, to directories of the app.
     private mutating func takeInternal(

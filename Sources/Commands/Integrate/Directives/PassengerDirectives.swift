@@ -66,7 +66,9 @@ extension PassengerDirectives {
         D(
             nginx: "passenger_ruby", apache: "PassengerRuby", aliases: ["RailsRuby"],
             counterpart: .key("ruby", .program),
-            remark: "Left out, `.ruby-version` and the like choose."),
+            remark:
+                "Left out, `.ruby-version` and the like choose; so does the `passenger_free_ruby` of Passenger's packages."
+        ),
         D(nginx: nil, apache: "PassengerDefaultRuby", counterpart: .key("ruby", .program), isGlobal: true),
         D(nginx: "passenger_python", apache: "PassengerPython", counterpart: .key("python", .program)),
         D(nginx: "passenger_nodejs", apache: "PassengerNodejs", counterpart: .key("nodejs", .program)),
