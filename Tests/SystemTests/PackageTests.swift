@@ -405,6 +405,12 @@ extension SystemTests {
                 let answer = try fetch("/", port: port)
                 #expect(answer.text == "true \(ProductVersion.passenger) true", "\(answer.text)\n\(program.log)")
                 #expect(try run("bundle", "exec", "passenger-status").contains("Version : "))
+                // What a recipe asks, and calls, with `passenger_in_gemfile`.
+                let version = try run("bundle", "exec", "passenger", "-v")
+                #expect(version.hasPrefix("Phusion Passenger \(ProductVersion.passenger)\n"), "\(version)")
+                let restart = try run(
+                    "bundle", "exec", "passenger-config", "restart-app", directory, "--ignore-app-not-running")
+                #expect(restart.contains("Restarting \(directory)"), "\(restart)")
                 program.signal(SIGTERM)
                 #expect(try program.wait(within: .seconds(40)).status == 0, "\(program.log)")
             }

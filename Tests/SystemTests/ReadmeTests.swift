@@ -8,9 +8,9 @@ extension SystemTests {
     @Suite(.serialized, .enabled(if: geteuid() == 0, "only root can make a machine of its own"))
     struct ReadmeTests {
         /// The commands of a section.
-        private func commands(of section: String) throws -> String {
-            let text = try String(contentsOfFile: "\(SourceTree.path)/README.md", encoding: .utf8)
-            let start = try #require(text.range(of: "\n## \(section)\n"), "README has no section '\(section)'")
+        private func commands(of section: String, in page: String = "README.md") throws -> String {
+            let text = try String(contentsOfFile: "\(SourceTree.path)/\(page)", encoding: .utf8)
+            let start = try #require(text.range(of: "\n## \(section)\n"), "\(page) has no section '\(section)'")
             let rest = text[start.upperBound...]
             var isShell = false
             var lines: [Substring] = []
@@ -27,7 +27,7 @@ extension SystemTests {
         }
 
         /// Typed by somebody for whom README's `~/passenger` is there, on ports of his own.
-        private func type(_ script: String) throws -> Program.End {
+        private func type(_ script: String, isRoot: Bool = false) throws -> Program.End {
             let place = try Place()
             let root = try TestRoot(in: place)
             let build = URL(fileURLWithPath: TestServer.binary).deletingLastPathComponent().path
@@ -47,7 +47,7 @@ extension SystemTests {
             return try root.begin(
                 [
                     "unshare", "--net", "sh", "-ec",
-                    "cd /; ip link set lo up; exec setpriv --reuid newcomer --regid newcomer --init-groups "
+                    "cd /; ip link set lo up; exec \(isRoot ? "" : "setpriv --reuid newcomer --regid newcomer --init-groups") "
                         + "env HOME=/home/newcomer USER=newcomer PATH=/home/newcomer/.local/bin:$PATH bash -x ~newcomer/typed",
                 ],
                 adding: [
@@ -105,6 +105,39 @@ extension SystemTests {
                 passenger stop
                 """)
             #expect(typed.status == 0, "\(typed.everything)")
+        }
+
+        /// As root on a server, whose the app's directory is to be another's.
+        @Test(.timeLimit(.minutes(3)), arguments: [("ruby", "ruby"), ("nodejs", "node")])
+        func `what a page on a language tells to type on the server works`(_ page: String, _ app: String) throws {
+            let lines = try commands(of: "Deploy", in: "docs/\(page).md").split(
+                separator: "\n", omittingEmptySubsequences: false
+            ).map { line in
+                // An editor is for people; the directory that a sentence names is entered.
+                line.hasPrefix("nano ") ? "echo SECRET_KEY_BASE=x > /srv/blog/shared/.env; cd /srv/blog" : String(line)
+            }
+            let second = try #require(lines.firstIndex { $0.hasPrefix("passenger deploy") && !$0.contains("--repo") })
+            let repository = "https://github.com/you/blog.git"
+            #expect(lines.contains { $0.contains("--repo \(repository)") })
+            let typed = try type(
+                """
+                rmdir /srv/blog
+                scripts/install
+                cp -R Tests/apps/\(app) /srv/repository
+                chown -R www-data: /srv/repository
+                as_them() { setpriv --reuid www-data --regid www-data --clear-groups git -C /srv/repository "$@"; }
+                export HOME=/tmp
+                as_them init -q -b main; as_them add .; as_them commit -qm first
+                \(lines[..<second].joined(separator: "\n").replacing(repository, with: "/srv/repository"))
+                for _ in 1 2 3 4 5; do curl -sf http://127.0.0.1:8080/version && break; sleep 1; done
+                as_them commit -q --allow-empty -m second
+                \(lines[second...].joined(separator: "\n").replacing("passenger deploy", with: "passenger deploy --wait"))
+                passenger releases
+                passenger status
+                passenger stop
+                """, isRoot: true)
+            #expect(typed.status == 0, "\(typed.everything)")
+            #expect(typed.output.contains("2-") && typed.output.contains("1-"), "\(typed.output)")
         }
     }
 }
