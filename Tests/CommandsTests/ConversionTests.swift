@@ -418,6 +418,19 @@ struct ConversionTests {
             ], "\(notes(result))")
     }
 
+    @Test(arguments: [
+        "server { server_name ~^(?<a>.+)\\.x$; root /srv/$a/public; passenger_enabled on; }\nserver { root DIR/blog/public; passenger_enabled on; }",
+        "<VirtualHost *:80>\nPassengerMinInstances 1\nVirtualDocumentRoot /srv/%1/public\n</VirtualHost>\n"
+            + "<VirtualHost *:80>\nPassengerMinInstances 1\nDocumentRoot DIR/blog/public\n</VirtualHost>\n",
+    ])
+    func `a site of as many apps as there are directories is told what it is here`(_ text: String) throws {
+        try tree.write("site.conf", text)
+        let result = try convert("site.conf")
+        #expect(
+            notes(result).contains { $0.hasPrefix("site.conf:1: ") && $0.contains("'apps_dir'") }, "\(notes(result))")
+        #expect(try loaded(result).apps.count == 1)
+    }
+
     /// Of two sections for a directory the later one has the last word, and one for a directory inside of it as well.
     @Test(arguments: ["DIR/blog/public", "DIR/blog", "DIR"])
     func `who may come to a site of Apache's is said by the old configuration alone`(_ directory: String) throws {

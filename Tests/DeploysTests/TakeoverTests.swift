@@ -87,6 +87,20 @@ import Testing
         }
     }
 
+    @Test func `another branch than the tool's is told, unless somebody has named it`() async throws {
+        let fixture = try fixture(server: false)
+        fixture.builder.change { $0.takeover?.releases[2].branch = "develop" }
+        func notes(_ ref: String?) async throws -> [String] {
+            try await fixture.operations.forecast(DeployRequest(ref: ref, requester: somebody)).notes
+        }
+        let words = "deployed the branch develop, and this is main"
+        #expect(try await notes(nil).contains { $0.contains(words) })
+        #expect(try await !notes("main").contains { $0.contains(words) })
+        let handle = try await fixture.operations.deploy(DeployRequest(requester: somebody))
+        #expect(try await fixture.finish(handle).result == .pending)
+        #expect(await notices(handle).contains { $0.contains(words) })
+    }
+
     @Test func `rollbacks go to what was taken over, by default and by number`() async throws {
         let fixture = try fixture()
         #expect(try await fixture.operations.start(requester: somebody) == nil)

@@ -50,6 +50,7 @@ extension AppOperations {
             forecast.notes.append("as the live release's Passengerfile has it; the new one's may say something else")
         }
         if let repositoryNote { forecast.notes.append(repositoryNote) }
+        if let note = branchNote(commit, asked: request.ref ?? own.branch) { forecast.notes.append(note) }
         forecast.notes += await takeoverNotes(shared: deploy.shared)
         if deploy.irreversible { forecast.notes.append("irreversible: it would not be rolled back automatically") }
         do throws(DeployFailure) { try await checkCommit(commit, request) } catch { forecast.obstacles.append(error) }

@@ -163,7 +163,9 @@ extension AppOperations {
         guard let builder = parts.builder, let request = deployRequest(of: run) else { throw .cancelled }
         // One object id per deploy, also when it is resumed: the branch may have moved meanwhile.
         if let commit = run.commit { return commit }
-        let commit = try await builder.resolve(request.ref ?? run.deploySettings?.branch)
+        let asked = request.ref ?? run.deploySettings?.branch
+        let commit = try await builder.resolve(asked)
+        if let note = branchNote(commit, asked: asked) { run.ticket.log.append(.notice(.warning, note)) }
         try await checkCommit(commit, request)
         return commit
     }

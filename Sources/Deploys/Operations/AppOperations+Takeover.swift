@@ -65,6 +65,16 @@ extension AppOperations {
         return takeoverLines + takeoverWarnings + lost
     }
 
+    /// Nobody has named a branch, and the other tool deployed another one than this: who ran a server of `develop` would have one of
+    /// `main`.
+    func branchNote(_ commit: ResolvedCommit, asked: String?) -> String? {
+        guard asked == nil, let release = live?.release ?? liveRecord.live, let record = records[release.label.number],
+            let tool = record.takenOverFrom, let branch = record.request.ref, branch != commit.ref
+        else { return nil }
+        return "\(tool) deployed the branch \(branch), and this is \(commit.ref): "
+            + "`passenger deploy \(branch)`, or deploy: {branch: \(branch)} in the Passengerfile, deploys that one"
+    }
+
     // MARK: Shared paths
 
     /// The first version of ours takes the place of one whose links another tool made. A path that only that one has would be gone

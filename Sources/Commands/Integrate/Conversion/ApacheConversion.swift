@@ -51,6 +51,10 @@ extension Conversion {
         _ host: Statement, _ inner: [Statement], _ globals: [Statement]
     ) -> SiteServer? {
         let root = inner.last { $0.isNamed("DocumentRoot") }
+        if inner.contains(where: { $0.isNamed("VirtualDocumentRoot") || $0.isNamed("VirtualDocumentRootIP") }) {
+            note(host, "this host is not carried over: \(Self.manyApps)")
+            return nil
+        }
         guard root.map({ (try? SafeText.path($0.words.first ?? "", "the root")) != nil }) ?? true else {
             note(host, "this host is not carried over: its DocumentRoot cannot be written again safely")
             return nil

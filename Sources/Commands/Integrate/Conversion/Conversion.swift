@@ -168,6 +168,10 @@ struct Conversion {
         }
     }
 
+    /// Of a site with as many apps as there are directories.
+    static let manyApps =
+        "its root depends on the request. Apps of one directory, each for the host of its name, are 'apps_dir' in the server file"
+
     // MARK: Places
 
     /// Two directories may each have a file of that name.

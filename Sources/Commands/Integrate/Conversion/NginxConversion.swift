@@ -52,7 +52,11 @@ extension Conversion {
         }
         let root = (inner + main).last { $0.name == "root" }
         guard root.map({ (try? SafeText.path($0.words.first ?? "", "the root")) != nil }) ?? true else {
-            note(server, "this server is not carried over: its root cannot be written again safely")
+            let isMany = root?.words.first?.contains("$") == true
+            note(
+                server,
+                "this server is not carried over: "
+                    + (isMany ? Self.manyApps : "its root cannot be written again safely"))
             return nil
         }
         var block = SiteServer(
