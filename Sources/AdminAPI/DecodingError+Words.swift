@@ -5,17 +5,18 @@ extension DecodingError {
         case .typeMismatch(let type, let context): "expected \(words(type))\(place(context))"
         case .valueNotFound(let type, let context): "expected \(words(type)), not null,\(place(context))"
         case .keyNotFound(let key, let context): "\(wireName(key)) is missing\(place(context))"
-        case .dataCorrupted(let context): "\(sentence(context.debugDescription))\(place(context))"
+        case .dataCorrupted(let context): "\(sentence(context))\(place(context))"
         @unknown default: "malformed JSON"
         }
     }
 
-    /// Two of the library's sentences are about Swift.
-    private func sentence(_ text: String) -> String {
-        if text.contains("representable in Swift") { return "the number is too large, or no whole one" }
+    private func sentence(_ context: Context) -> String {
+        let text = context.debugDescription
         if text.hasPrefix("Cannot initialize "), let value = text.firstRange(of: " value ") {
             return "\(text[value.upperBound...]) is none of the choices"
         }
+        // The library says that of a number too large for its place, too.
+        if text.contains("not valid JSON") { return "no valid JSON, or a number in it is out of range" }
         return text.hasSuffix(".") ? String(text.dropLast()) : text
     }
 

@@ -17,8 +17,10 @@ import Testing
         (#"{"with_env": 1, "lines": {}}"#, "expected a list at lines"),
         (#"{"with_env": 1, "lines": ["a", 2]}"#, "expected a string at lines.1"),
         (#"{"with_env": 1, "app": "cobol"}"#, "cobol is none of the choices at app"),
-        (#"{"with_env": 1e30}"#, "the number is too large, or no whole one at with_env"),
-        ("{", "The given data was not valid JSON"), ("{}", "with_env is missing"), ("[]", "expected an object"),
+        (#"{"with_env": 1.5}"#, "no valid JSON, or a number in it is out of range"),
+        (#"{"with_env": 1e30}"#, "no valid JSON, or a number in it is out of range"),
+        ("{", "no valid JSON, or a number in it is out of range"), ("{}", "with_env is missing"),
+        ("[]", "expected an object"),
     ])
     func `names and types are those of JSON`(_ json: String, _ words: String) throws {
         let error = #expect(throws: DecodingError.self) { try WireJSON.decode(Sample.self, from: json.utf8) }
