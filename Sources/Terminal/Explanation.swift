@@ -32,7 +32,7 @@ package struct Explanation: Sendable, Equatable {
         var lines = ["\(Style.bad.applied(to: "error:", traits)) \(headline.showable)"]
         if let step { lines.append("  step: \(step.showable)") }
         if let exit { lines.append("  ended with: \(exit.showable)") }
-        lines += details.flatMap { $0.split(separator: "\n", omittingEmptySubsequences: false) }
+        lines += details.flatMap { $0.trimmedAtEnd.split(separator: "\n", omittingEmptySubsequences: false) }
             .map { "  \(String($0).showable)" }
         if !outputTail.isEmpty {
             lines.append("  last output:")
@@ -41,4 +41,9 @@ package struct Explanation: Sendable, Equatable {
         if let hint { lines.append("  \(Style.warning.applied(to: "hint:", traits)) \(hint.showable)") }
         return lines
     }
+}
+
+extension String {
+    /// A trace ends with a line break, which is no empty line.
+    fileprivate var trimmedAtEnd: Substring { self[...].dropLast(reversed().prefix(while: \.isNewline).count) }
 }

@@ -52,7 +52,7 @@ extension SystemTests {
             #expect(text(of: file) == "WORD=good-word\n")
             let missing = try server.command("rollback", "--with-env", "7")
             #expect(missing.status == 4 && missing.errors.contains("there is no version 7 of the env file"))
-            #expect(missing.errors.contains("there are 1, 2"), "\(missing.everything)")
+            #expect(missing.errors.contains("kept: 1, 2"), "\(missing.everything)")
             #expect(try server.version() == "2")
             // Back to the first release, with the variables of the first version.
             let back = try server.command("rollback", "--with-env", "1")

@@ -69,8 +69,13 @@ struct PassengerMemoryStatsTool: ParsableCommand {
         Row(
             cells: [
                 "\(process.pid)", "\(megabytes(process.virtualBytes, decimals: 1)) MB",
-                "\(megabytes(process.privateBytes, decimals: 1)) MB", "Passenger \(name)".showable,
+                "\(megabytes(process.privateBytes, decimals: 1)) MB", "Passenger \(short(name))".showable,
             ], privateBytes: process.privateBytes)
+    }
+
+    /// `guard` of `passenger-guard`, `watch` of `passenger _watch`.
+    private static func short(_ name: String) -> Substring {
+        name.hasPrefix("passenger") ? name.dropFirst("passenger".count).drop { "-_ ".contains($0) } : name[...]
     }
 
     private static func title(_ kind: AppKind?) -> String {

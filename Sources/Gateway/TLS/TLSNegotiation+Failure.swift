@@ -21,7 +21,10 @@ extension TLSNegotiation.Failure {
     /// `unsupported protocol` of `Error: 268435696 error:100000f0:SSL routines:OPENSSL_internal:UNSUPPORTED_PROTOCOL at …`.
     static func reason(in text: String) -> String {
         let parts = text.split(separator: ":")
-        guard let mark = parts.firstIndex(of: "OPENSSL_internal"), mark + 1 < parts.count else { return text }
+        guard let mark = parts.firstIndex(of: "OPENSSL_internal"), mark + 1 < parts.count else {
+            // Of the library's own making: `Error: EOF during handshake`.
+            return String(text.trimmingPrefix("Error:").drop { $0 == " " })
+        }
         return parts[mark + 1].prefix { $0 != " " }.lowercased().split(separator: "_").joined(separator: " ")
     }
 

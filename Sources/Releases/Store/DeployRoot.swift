@@ -21,7 +21,8 @@ struct DeployRoot: ~Copyable {
         let root = DeployRoot(try Directory.openRoot(path))
         guard try root.directory.status(markerName)?.isDirectory == true else {
             throw BuilderFailure(
-                .unusableRoot, "\(path) is not a deploy root: it has no .passenger directory", path: path)
+                .unusableRoot, "\(path) is not a deploy root: it has no .passenger directory",
+                hint: "its first deploy makes it one", path: path)
         }
         return root
     }

@@ -18,7 +18,7 @@ struct EnvironmentStore {
                 .noSuchVersion, "there is no version \(version) of the env file",
                 hint: known.isEmpty
                     ? "none was written down yet: `passenger env set` does that"
-                    : "there are \(known.map { "\($0)" }.joined(separator: ", "))")
+                    : "versions that are kept: \(known.map { "\($0)" }.joined(separator: ", "))")
         }
         let directory = try shared.openDirectory(EnvironmentStore.versions)
         return EnvironmentText(text: try read(name(version), in: directory), version: version)
