@@ -38,7 +38,7 @@ extension SocketTests {
             arguments: [true, false])
         func body(_ isBuffered: Bool) async throws {
             let options = Self.options {
-                $0.bodyTimeout = .milliseconds(300)
+                $0.bodyTimeout = .seconds(1)
                 $0.requestBuffering = isBuffered
             }
             try await TestGateway.run(options) { server in

@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 import Model
+import Sockets
 import Testing
 
 @testable import Gateway
@@ -120,14 +121,20 @@ extension SocketTests {
                 let client = try old.client()
                 try client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
                 #expect(started.wait())
-                // The gateway takes one read (64 KiB) over its limit of 64; the rest waits in the kernel.
-                // One thread sends, another one reads.
-                let sending = Held(client)
-                startThread(name: "sender") {
-                    for number in 0..<count {
-                        try? sending.value.send("GET /\(number) HTTP/1.1\r\nHost: a\r\nX-Padding: \(padding)\r\n\r\n")
+                // The gateway takes one read (64 KiB) over its limit of 64; the rest waits in the kernel. So that its reads are large ones,
+                // there is enough to read before it looks.
+                let isSent = Signal()
+                old.gateway.loops[0].eventLoop.execute { isSent.wait() }
+                @Sendable func send(_ numbers: Range<Int>, over client: TestClient) throws {
+                    for number in numbers {
+                        try client.send("GET /\(number) HTTP/1.1\r\nHost: a\r\nX-Padding: \(padding)\r\n\r\n")
                     }
                 }
+                try send(0..<20, over: client)
+                isSent.raise()
+                // One thread sends, another one reads.
+                let sending = Held(client)
+                startThread(name: "sender") { try? send(20..<count, over: sending.value) }
                 #expect(eventually { old.budget.memoryInUse > HandedConnection.mostUnread })
                 return Held(client)
             }
