@@ -174,6 +174,35 @@ extension SystemTests {
             try taken.stop()
         }
 
+        @Test(.timeLimit(.minutes(2)), arguments: [false, true])
+        func `of several starts at one moment one serves, and the others say why not`(asDaemon: Bool) throws {
+            let place = try Place()
+            let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
+            let arguments = ["start", server.directory, "--port", "0", "--address", "127.0.0.1"]
+            let log = "\(place.path)/daemon.log"
+            for _ in 0..<3 {
+                let starts = try (0..<5).map { _ in
+                    try server.begin(arguments + (asDaemon ? ["--daemonize", "--log-file", log] : []))
+                }
+                func output() -> String { starts.map(\.log).joined() + text(of: log) }
+                try eventually("the end of four", evidence: output) { starts.count(where: \.hasEnded) >= 4 }
+                try eventually("the one that serves", evidence: output) {
+                    try server.instance() != nil && server.status().apps.first?.generations.first?.state == .live
+                }
+                if asDaemon { try eventually("the end of the fifth") { starts.allSatisfy(\.hasEnded) } }
+                let ends = try starts.filter(\.hasEnded).map { try $0.wait() }
+                #expect(ends.count { $0.status == 4 } == 4, "\(ends.map(\.everything))")
+                for end in ends where end.status != 0 {
+                    #expect(end.errors.contains("already"), "\(end.everything)")
+                }
+                // It has all of what it needs to start another worker.
+                #expect(try server.command("restart").status == 0, "\(output())")
+                #expect(try server.command("stop").status == 0, "\(output())")
+                for start in starts where !start.hasEnded { #expect(try start.wait().status == 0) }
+                #expect(access("\(place.path)/run/app", F_OK) != 0)
+            }
+        }
+
         private func userIDs(of pid: Int32) throws -> Set<Int> {
             let line = text(of: "/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("Uid:") }
             return Set(try #require(line).split(whereSeparator: \.isWhitespace).dropFirst().compactMap { Int($0) })

@@ -46,7 +46,7 @@ enum Daemon {
         plan.reportDescriptor = reportTarget
         let file = try makeMemoryFile(name: "supervisor-plan", contents: MessageCodec.encode(plan), sealed: true)
         let null = try openFile("/dev/null", flags: O_RDWR)
-        _ = try spawnProcess(
+        let pid = try spawnProcess(
             path: "/proc/self/exe", arguments: ["passenger", "_supervise", "\(planTarget)"],
             environment: ServiceVariables.removed(from: ProcessInfo.processInfo.environment).map {
                 "\($0.key)=\($0.value)"
@@ -56,6 +56,7 @@ enum Daemon {
                 DescriptorMove(source: log, target: 2), DescriptorMove(source: file.number, target: planTarget),
                 DescriptorMove(source: report.writer.number, target: reportTarget),
             ])
+        try StartClaim.pass(to: pid, in: plan.instanceDirectory)
         return try report.reader.duplicate()
     }
 

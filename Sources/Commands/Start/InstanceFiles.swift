@@ -34,8 +34,12 @@ struct InstanceFiles {
                 exitCode: 2)
         }
         try Self.make(runtime, mode: 0o755)
+        let handle = try Self.enter(directory, of: users.core)
+        try StartClaim.take(handle, instance: server.instanceName)
         // Ours until everything is in it: the core's user could put a link in the place of what is written here.
-        let handle = try Self.takeOver(directory, from: users.core)
+        guard fchown(handle.number, geteuid(), getegid()) == 0, fchmod(handle.number, 0o755) == 0 else {
+            throw SystemError(call: "chown", errno: errno, subject: directory)
+        }
         try Self.make(sockets, mode: 0o700, owner: users.core)
         // An app's user may not be able to reach the place where the program lies; nor may a new installation change
         // the loaders of a server that runs.
@@ -59,17 +63,14 @@ struct InstanceFiles {
         return target
     }
 
-    /// Makes the directory, or takes one that an earlier server left, so that nobody else can change an entry of it.
-    private static func takeOver(_ path: String, from owner: PolicyUser?) throws -> Descriptor {
+    /// Makes the directory, or opens one that an earlier server left, or one that runs has.
+    private static func enter(_ path: String, of owner: PolicyUser?) throws -> Descriptor {
         if mkdir(path, 0o755) != 0, errno != EEXIST { throw SystemError(call: "mkdir", errno: errno, subject: path) }
         let handle = try openFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         var status = stat()
         fstat(handle.number, &status)
         guard status.st_uid == geteuid() || status.st_uid == owner?.uid else {
             throw StartError("\(path) belongs to uid \(status.st_uid)", hint: "Remove it, or choose another directory.")
-        }
-        guard fchown(handle.number, geteuid(), getegid()) == 0, fchmod(handle.number, 0o755) == 0 else {
-            throw SystemError(call: "chown", errno: errno, subject: path)
         }
         return handle
     }
