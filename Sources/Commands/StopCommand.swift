@@ -59,6 +59,16 @@ struct StopCommand: ParsableCommand {
         try tell(instance, context)
     }
 
+    /// Nil when there is no such file, or no number in it. One that cannot be read says nothing of whether its server runs.
+    private static func pid(in path: String) throws(ControlError) -> Int32? {
+        do throws(SystemError) {
+            return Int32(String(decoding: try readFile(path, limit: 64), as: UTF8.self).prefix { $0.isNumber })
+        } catch {
+            guard error.errno != ENOENT else { return nil }
+            throw ControlError(.failed, "The pid file cannot be read: \(error).")
+        }
+    }
+
     private func find(_ context: CommandContext) throws(ControlError) -> InstanceRecord {
         guard port != nil || pidFile != nil else {
             var target = target
@@ -74,8 +84,7 @@ struct StopCommand: ParsableCommand {
         } else {
             let path = pidFile ?? ""
             what = "the server of \(path)"
-            let text = (try? readFile(path, limit: 64)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-            let pid = Int32(text.prefix { $0.isNumber })
+            let pid = try Self.pid(in: path)
             found = running.filter { $0.pid == pid }
         }
         guard let first = found.first else { throw ControlError(.notRunning, "There is not \(what).") }

@@ -55,14 +55,18 @@ struct SocketLoopTests {
         #expect(count == 2000)
     }
 
+    private func listen() throws -> (descriptor: Int32, port: UInt16) {
+        let socket = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
+        try startListening(socket.number, backlog: 16, subject: "test")
+        let port = try boundPort(socket.number)
+        return (socket.release(), port)
+    }
+
     @Test("a listener that is given up takes what waits on it before it closes")
     func waiting() async throws {
         let group = try SocketLoopGroup(count: 1)
         let loop = group.loops[0]
-        let first = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
-        try startListening(first.number, backlog: 16, subject: "test")
-        let port = try boundPort(first.number)
-        let number = try duplicateDescriptor(first.number).release()
+        let (number, port) = try listen()
         let accepted = Mutex(0)
         try await loop.submit {
             let socket = try ListeningSocket(
@@ -81,15 +85,17 @@ struct SocketLoopTests {
     func reserve() async throws {
         let group = try SocketLoopGroup(count: 1)
         let loop = group.loops[0]
-        let first = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
-        try startListening(first.number, backlog: 16, subject: "test")
-        let port = try boundPort(first.number)
-        let number = try duplicateDescriptor(first.number).release()
-        let seen = Mutex((accepted: 0, rests: 0, isShort: true))
+        let (number, port) = try listen()
+        let seen = Mutex((accepted: 0, rests: 0, looks: 0, isShort: true))
         try await loop.submit {
             _ = try ListeningSocket(
                 Descriptor(owning: number), loop: loop, accepted: { _ in seen.withLock { $0.accepted += 1 } },
-                isLast: { _ in seen.withLock { $0.isShort && $0.accepted >= 2 } },
+                isLast: { _ in
+                    seen.withLock {
+                        $0.looks += 1
+                        return $0.isShort && $0.accepted >= 2
+                    }
+                },
                 failed: { error in
                     #expect(error.errno == EMFILE)
                     seen.withLock { $0.rests += 1 }
@@ -97,8 +103,8 @@ struct SocketLoopTests {
         }.get()
         let clients = try (0..<5).map { _ in try connectTCP(port) }
         #expect(await eventually { seen.withLock { $0.rests } == 1 })
-        // Longer than one rest.
-        try await Task.sleep(for: .milliseconds(500))
+        // Once for each connection, and again after each of two more rests.
+        #expect(await eventually { seen.withLock { $0.looks } == 4 })
         #expect(seen.withLock { $0.accepted == 2 && $0.rests == 1 })
         seen.withLock { $0.isShort = false }
         #expect(await eventually { seen.withLock { $0.accepted } == clients.count })

@@ -28,11 +28,6 @@ extension SystemTests {
             try server.waitUntilServing()
         }
 
-        private func closedPort() throws -> Int {
-            let socket = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
-            return Int(try boundPort(socket.number))
-        }
-
         @Test(.timeLimit(.minutes(2)), arguments: [true, false])
         func `a restart by the service manager refuses no connection`(isAbstract: Bool) throws {
             let place = try Place()
@@ -173,7 +168,7 @@ extension SystemTests {
         {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
-            let (wanted, other) = (try closedPort(), try closedPort())
+            let (wanted, other) = (try freePort(), try freePort())
             try start(
                 server,
                 manager: [

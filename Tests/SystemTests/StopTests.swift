@@ -34,6 +34,9 @@ extension SystemTests {
             #expect(try server.begin(["stop", "-p", "\(server.port)"]).wait().status == 0)
             try server.start(words)
             try server.waitUntilServing()
+            // One that cannot be read does not say that nothing runs: here it is a directory.
+            let unreadable = try server.begin(["stop", "-i", "--pid-file", server.directory]).wait()
+            #expect(unreadable.status == 1 && unreadable.errors.contains("cannot be read"), "\(unreadable.everything)")
             #expect(try server.begin(["stop", "--pid-file", pidFile]).wait().status == 0)
             #expect(server.instance() == nil)
         }

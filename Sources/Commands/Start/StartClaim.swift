@@ -27,12 +27,19 @@ enum StartClaim {
         throw refusal(instance, nil)
     }
 
-    /// To the supervisor that this process has started, and that goes on without it.
-    static func pass(to pid: Int32, in directory: String) throws {
-        let handle = try openFile(directory, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        let file = try openFile(name, flags: O_RDWR | O_NOFOLLOW, directory: handle.number)
-        guard try isOurs(file), flock(file.number, LOCK_EX) == 0 else { return }
-        try note(pid, in: file)
+    /// To the supervisor that this process has started, and that goes on without it. One that has ended already has taken the directory
+    /// along, and its report says why.
+    static func pass(to pid: Int32, in directory: String) throws(SystemError) {
+        do throws(SystemError) {
+            let handle = try openFile(directory, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            let file = try openFile(name, flags: O_RDWR | O_NOFOLLOW, directory: handle.number)
+            guard flock(file.number, LOCK_EX) == 0 else {
+                throw SystemError(call: "flock", errno: errno, subject: name)
+            }
+            try note(pid, in: file)
+        } catch  where error.errno == ENOENT {
+            return
+        }
     }
 
     private static func isOurs(_ file: borrowing Descriptor) throws(SystemError) -> Bool {
@@ -58,7 +65,7 @@ enum StartClaim {
 
     private static func refusal(_ instance: String, _ starter: Int32?) -> StartError {
         StartError(
-            "the server \"\(instance)\" is being started already\(starter.map { " (pid \($0))" } ?? "")",
+            "the server \"\(instance)\" starts or runs already\(starter.map { " (pid \($0))" } ?? "")",
             hint: "Wait for that one, or give this one another name with --instance-name.", exitCode: 4)
     }
 }

@@ -16,7 +16,6 @@ final class SystemdRoot {
 
     init(in place: Place) throws {
         self.place = place
-        // Left in /run by whoever asks for it (sd_booted(3)).
         root = try TestRoot(in: place, preparing: Self.preparation(group), first: Self.first)
         let root = root
         try eventually("systemd", evidence: { root.program.log }) {
@@ -96,13 +95,4 @@ final class SystemdRoot {
         let units = ["-u", "passenger.service", "-u", "passenger.socket"]
         return (try? root.begin(["journalctl", "--no-pager", "-o", "cat"] + units).wait().output) ?? "no journal"
     }
-}
-
-/// Of this moment: on which nobody listens.
-func freePort(_ range: Range<Int> = 20_000..<30_000) throws -> Int {
-    for _ in 0..<100 {
-        let port = Int.random(in: range)
-        if (try? bindTCP(host: "127.0.0.1", port: UInt16(port), sharesPort: false)) != nil { return port }
-    }
-    throw TimedOut(what: "no port is free", evidence: "\(range)")
 }
