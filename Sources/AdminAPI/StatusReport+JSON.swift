@@ -8,6 +8,9 @@ extension StatusReport {
         write(to: &writer)
         return writer.bytes
     }
+
+    /// Of what a server wrote.
+    package init(json: [UInt8]) throws { self = try WireJSON.decodeNames(StatusReport.self, from: json) }
 }
 
 extension StatusReport: JSONObject {

@@ -90,8 +90,12 @@ package struct AdminClient: Sendable {
     }
 
     private func decode<Answer: Decodable>(_ type: Answer.Type, from bytes: [UInt8]) throws(ControlError) -> Answer {
+        try understood { try WireJSON.decode(type, from: bytes) }
+    }
+
+    private func understood<Answer>(_ read: () throws -> Answer) throws(ControlError) -> Answer {
         do {
-            return try WireJSON.decode(type, from: bytes)
+            return try read()
         } catch {
             throw ControlError(
                 .failed, "The server's answer is not understood.",
@@ -114,7 +118,10 @@ package struct AdminClient: Sendable {
 
 /// The paths that commands use, in one place.
 extension AdminClient {
-    package func status() throws(ControlError) -> StatusReport { try get("/status", as: StatusReport.self) }
+    package func status() throws(ControlError) -> StatusReport {
+        let json = try statusJSON()
+        return try understood { try StatusReport(json: json) }
+    }
     /// The same as the server writes it: a large one takes longer to read, and to write again, than it takes to come by.
     package func statusJSON() throws(ControlError) -> [UInt8] { try ask("GET", "/status", body: []) }
 

@@ -1,7 +1,8 @@
-import AdminAPI
 import Foundation
 import Model
 import Testing
+
+@testable import AdminAPI
 
 /// A report is written by hand: it has to be what the general encoder would make of it, down to the order.
 struct StatusJSONTests {
@@ -10,6 +11,9 @@ struct StatusJSONTests {
         let encoded = try WireJSON.encode(report, pretty: true)
         #expect(WireJSON.oneLine(written) == WireJSON.oneLine(encoded), comment)
         #expect(try WireJSON.decode(StatusReport.self, from: written) == report, comment)
+        for text in [written, encoded, WireJSON.oneLine(written)] {
+            #expect(try StatusReport(json: text) == report, comment)
+        }
     }
 
     /// As many of everything as there are kinds, with every member that there is: what is added to a type and not written is missed.
@@ -26,7 +30,8 @@ struct StatusJSONTests {
         app.companions = [try catalogue.sample(of: CompanionStatus.self)]
         app.warnings = ["one", "two"]
         app.lastFailure?.outputTail = [
-            "a \"line\"", "\\ and / and \u{1} \u{8} \u{1F} \u{7F} \t\r\n\u{C}", "ä € 𝄞 \u{2028}",
+            #"a "line", {"requests_now" : 1}"#, "a_b\"", "_a_b", ": c_d", "a \"line\"",
+            "\\ and / and \u{1} \u{8} \u{1F} \u{7F} \t\r\n\u{C}", "ä € 𝄞 \u{2028}",
         ]
         var report = try catalogue.sample(of: StatusReport.self)
         report.apps = [app, app]
@@ -85,10 +90,31 @@ struct StatusJSONTests {
         var text: [UInt8] = []
         let writing = (0..<3).map { _ in clock.measure { text = report.json() } }
         let reading = try (0..<3).map { _ in
-            try clock.measure { _ = try WireJSON.decode(StatusReport.self, from: text) }
+            try clock.measure { _ = try StatusReport(json: text) }
         }
         #expect(text.count > 1_000_000)
         #expect(writing.contains { $0 < .seconds(2) } && reading.contains { $0 < .seconds(2) }, "\(writing) \(reading)")
+    }
+
+    @Test(
+        "A text that breaks off anywhere is an error, and one of another version says in the API's names what it lacks")
+    func broken() throws {
+        let text = WireJSON.oneLine(try full().json())
+        for length in stride(from: 0, to: text.count, by: 7) {
+            #expect(throws: DecodingError.self) { try StatusReport(json: Array(text[..<length])) }
+        }
+        let lacking = String(decoding: text, as: UTF8.self).replacing("\"requests_now\"", with: "\"requests\"")
+        let error = #expect(throws: DecodingError.self) { try StatusReport(json: Array(lacking.utf8)) }
+        #expect(error?.inWords.contains("requests_now") == true, "\(error?.inWords ?? "")")
+    }
+
+    @Test(arguments: [
+        (#"{"a_b":"c_d","e_f_2g": ["h_i"]}"#, #"{"aB":"c_d","eF2g": ["h_i"]}"#),
+        (#"{"a":"\"b_c\" :","d_e" : 1}"#, #"{"a":"\"b_c\" :","dE" : 1}"#), (#""a_"#, #""a_"#), (#""\"#, #""\"#),
+        ("", ""),
+    ])
+    func `Keys become members' names, strings stay`(wire: String, names: String) {
+        #expect(String(decoding: WireJSON.memberNames(Array(wire.utf8)), as: UTF8.self) == names)
     }
 
     @Test func `One line of several keeps what is in strings`() {
