@@ -21,15 +21,17 @@ package enum CommandLineMain {
             console.report(error, asJSON: asksForJSON(arguments))
             return error.code.exitStatus
         } catch {
-            return reportParsing(error, of: root, console: console)
+            return reportParsing(error, of: root, arguments, console: console)
         }
     }
 
     /// What the parser throws: requests for help, a mistake in the arguments, or the exit status that a command chose.
-    private static func reportParsing(_ error: any Error, of root: any ParsableCommand.Type, console: Console) -> Int32
-    {
+    private static func reportParsing(
+        _ error: any Error, of root: any ParsableCommand.Type, _ arguments: [String], console: Console
+    ) -> Int32 {
         let code = root.exitCode(for: error)
-        let text = root.fullMessage(for: error)
+        let unknown = code == .validationFailure ? UnknownCommand(in: arguments, of: root) : nil
+        let text = unknown?.message ?? root.fullMessage(for: error)
         if code == .success {
             if !text.isEmpty { console.line(text) }
         } else if !text.isEmpty {

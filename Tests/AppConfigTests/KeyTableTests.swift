@@ -57,13 +57,4 @@ struct KeyTableTests {
         #expect(loaded.warnings[0].description.contains("is not supported by this version, ignored"))
         #expect(loaded.warnings[0].line == 1)
     }
-
-    @Test(
-        "Distance counts each typing error once",
-        arguments: [
-            ("port", "port", 0), ("prot", "port", 1), ("por", "port", 1), ("pport", "port", 1), ("", "port", 4),
-        ])
-    func distance(a: String, b: String, expected: Int) {
-        #expect(EditDistance.between(Array(a.utf8), Array(b.utf8)) == expected)
-    }
 }

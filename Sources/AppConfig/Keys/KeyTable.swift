@@ -1,3 +1,5 @@
+import Model
+
 /// The one place that knows which keys there are.
 package enum KeyTable {
     /// All keys of this version, in the order of help.

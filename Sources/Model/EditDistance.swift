@@ -1,7 +1,7 @@
 /// Typing errors: insertions, deletions, replacements, and two neighbours exchanged, each counted once.
-enum EditDistance {
+package enum EditDistance {
     /// The nearest of `candidates`, if it is near enough to have been meant: a third of the letters may be wrong.
-    static func nearest(to name: String, among candidates: [String]) -> String? {
+    package static func nearest(to name: String, among candidates: [String]) -> String? {
         let name = Array(name.utf8.prefix(longest + 1))
         guard !name.isEmpty, name.count <= longest else { return nil }
         let allowed = max(1, (name.count + 1) / 3)
@@ -16,8 +16,8 @@ enum EditDistance {
     /// Longer "names" are no typing errors, and the work grows with the square.
     private static let longest = 64
 
-    /// Optimal string alignment distance.
-    static func between(_ a: [UInt8], _ b: [UInt8]) -> Int {
+    /// Optimal string alignment distance, of bytes.
+    package static func between(_ a: [UInt8], _ b: [UInt8]) -> Int {
         var beforePrevious: [Int] = []
         var previous = Array(0...b.count)
         for i in a.indices {
