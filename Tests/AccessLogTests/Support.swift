@@ -41,11 +41,11 @@ final class Events: Sendable {
 
     var all: [AccessLogEvent] { events.withLock { $0 } }
 
-    /// False when it did not come within ten seconds.
+    /// False when nothing came for thirty seconds.
     func wait(for condition: (AccessLogEvent) -> Bool) -> Bool {
         while !all.contains(where: condition) {
             var one = pollfd(fd: arrived.reader.number, events: Int16(POLLIN), revents: 0)
-            guard poll(&one, 1, 10_000) > 0 else { return false }
+            guard poll(&one, 1, 30_000) > 0 else { return false }
             _ = try? readSome(arrived.reader.number, limit: 1)
         }
         return true

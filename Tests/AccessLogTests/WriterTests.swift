@@ -4,7 +4,7 @@ import Linux
 import Model
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct WriterTests {
+@Suite(.timeLimit(.minutes(5))) struct WriterTests {
     @Test("what is submitted is in the file when the log is closed, in order")
     func order() throws {
         let directory = try TemporaryDirectory()

@@ -8,7 +8,7 @@ import Model
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct AdminServerTests {
     private let blog = AppName("blog")!
 

@@ -99,7 +99,7 @@ struct DashboardTests {
         withExtendedLifetime((second, third)) {}
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `A reader that takes nothing costs one state, and the others miss nothing`() async throws {
         let feed = StateFeed(plane: FakeControlPlane())
         let slow = try #require(await feed.read())

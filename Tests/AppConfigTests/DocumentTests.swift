@@ -4,7 +4,7 @@ import Testing
 
 @testable import AppConfig
 
-@Suite("Documents", .timeLimit(.minutes(1)))
+@Suite("Documents", .timeLimit(.minutes(5)))
 struct DocumentTests {
     @Test(
         "Text that is no YAML is refused with line and column",

@@ -78,7 +78,7 @@ struct LogBoardTests {
         #expect(skipped > 0 && skipped + texts.count == 10_000)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `A reader that goes away while nothing happens is let go of`() async {
         let board = LogBoard()
         var query = LogQuery()

@@ -122,7 +122,7 @@ private final class NobodyWaits: CheckoutWaiter {
     func checkoutRefused(_ refusal: Refusal) {}
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct MetricsCollectorTests {
     /// A pool of its own with so many apps, whose workers take 10 MiB and 7 s each.
     private func collector(

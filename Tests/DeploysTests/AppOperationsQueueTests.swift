@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Several wishes at once, and the way back.
-@Suite(.timeLimit(.minutes(1))) struct AppOperationsQueueTests {
+@Suite(.timeLimit(.minutes(5))) struct AppOperationsQueueTests {
     @Test func `a second deploy is refused and told who was first`() async throws {
         let fixture = try Fixture(gates: true)
         let first = try await fixture.operations.deploy(DeployRequest(requester: somebody))

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Without a server, across the end of one, and after damage.
-@Suite(.timeLimit(.minutes(1))) struct AppOperationsStartTests {
+@Suite(.timeLimit(.minutes(5))) struct AppOperationsStartTests {
     @Test func `without a server a deploy ends pending, and a start takes it on`() async throws {
         let transient = try Fixture(server: false)
         #expect(try await transient.deploy().result == .pending)

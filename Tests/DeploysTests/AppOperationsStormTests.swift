@@ -7,7 +7,7 @@ import Testing
 
 /// Many wishes in random order, none of them waiting for another. The fake pool stops the test when a live generation is
 /// ended; here it is checked that every accepted operation comes to one end, and what is left over.
-@Suite(.timeLimit(.minutes(2))) struct AppOperationsStormTests {
+@Suite(.timeLimit(.minutes(5))) struct AppOperationsStormTests {
     @Test func `a storm of deploys, rollbacks, restarts and aborts ends every operation and keeps one generation live`()
         async throws
     {

@@ -5,7 +5,7 @@ import Pool
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct AppOperationsTests {
+@Suite(.timeLimit(.minutes(5))) struct AppOperationsTests {
     @Test func `the first deploy builds, proves, migrates, boots, switches and becomes stable`() async throws {
         let fixture = try Fixture()
         let outcome = try await fixture.deploy()

@@ -7,7 +7,7 @@ import Testing
 @testable import Deploys
 
 /// A core dies in the middle of a deploy, and its runners do not.
-@Suite(.timeLimit(.minutes(1))) struct ContinuingTests {
+@Suite(.timeLimit(.minutes(5))) struct ContinuingTests {
     /// Version a is live; of the deploy of b these steps are over, and the last one is not.
     private func crashed(
         in step: DeployStep, reached: DeployState, _ adjust: (inout DeploySettings) -> Void = { _ in }

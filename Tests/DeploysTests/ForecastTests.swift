@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// What is told before, and after.
-@Suite(.timeLimit(.minutes(1))) struct ForecastTests {
+@Suite(.timeLimit(.minutes(5))) struct ForecastTests {
     @Test func `a dry run fetches, resolves, tells the steps, and takes no number`() async throws {
         let fixture = try Fixture()
         try await fixture.deploy("a")

@@ -5,7 +5,7 @@ import Pool
 import Testing
 
 /// What may not be deployed, what may all the same, and what is gone on with.
-@Suite(.timeLimit(.minutes(1))) struct FreezeAndResumeTests {
+@Suite(.timeLimit(.minutes(5))) struct FreezeAndResumeTests {
     @Test func `a locked app is not deployed, but restarted and rolled back`() async throws {
         let fixture = try Fixture()
         for commit in "ab" { try await fixture.deploy(commit) }

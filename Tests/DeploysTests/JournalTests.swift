@@ -6,7 +6,7 @@ import Model
 import Pool
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct JournalTests {
+@Suite(.timeLimit(.minutes(5))) struct JournalTests {
     private let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
 

@@ -2,7 +2,7 @@ import Deploys
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct OperationLogTests {
+@Suite(.timeLimit(.minutes(5))) struct OperationLogTests {
     private func log(_ capacity: Int = 1000) -> OperationLog { OperationLog(capacity: capacity, date: { Date() }) }
     private let end = OperationEvent.finished(OperationOutcome(.done, summary: "done"))
 

@@ -6,7 +6,7 @@ import Model
 import Testing
 
 /// Real commands under a real shell. The runner's loop runs on a thread of the test instead of in its own process.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct RunnerTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RunnerTests {
     private let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory() }
 

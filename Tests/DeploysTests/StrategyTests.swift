@@ -5,7 +5,7 @@ import Pool
 import Testing
 
 /// How the traffic comes to the new version, and back.
-@Suite(.timeLimit(.minutes(1))) struct StrategyTests {
+@Suite(.timeLimit(.minutes(5))) struct StrategyTests {
     /// One that serves release 1 with four workers.
     private func fixture(_ strategy: DeployStrategy, _ change: (inout DeploySettings) -> Void = { _ in }) async throws
         -> Fixture

@@ -7,7 +7,7 @@ import Testing
 @testable import Deploys
 
 /// A root that another tool has deployed to.
-@Suite(.timeLimit(.minutes(1))) struct TakeoverTests {
+@Suite(.timeLimit(.minutes(5))) struct TakeoverTests {
     private static let names = ["20261129010000", "20261129020000", "20261129030000"]
 
     private func location(_ name: String) -> ReleaseLocation {

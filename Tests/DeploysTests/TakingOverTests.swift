@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// What a core finds of the one before it: generations that serve, and the journal.
-@Suite(.timeLimit(.minutes(1))) struct TakingOverTests {
+@Suite(.timeLimit(.minutes(5))) struct TakingOverTests {
     /// What the pool of the core before would have left.
     private func record(of fixture: Fixture) throws -> AppRecord {
         let live = try #require(fixture.host.liveGeneration()?.number)

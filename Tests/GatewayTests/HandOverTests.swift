@@ -279,8 +279,7 @@ extension SocketTests {
         }
 
         @Test(
-            "TLS stays where it is: its next request is answered by the next core, and is the connection's last",
-            .timeLimit(.minutes(1)))
+            "TLS stays where it is: its next request is answered by the next core, and is the connection's last")
         func secure() async throws {
             let size = 3 << 20
             let count = Counter()

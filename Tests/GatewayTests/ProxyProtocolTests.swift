@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite("PROXY protocol and redirects to https", .timeLimit(.minutes(1)))
+@Suite("PROXY protocol and redirects to https", .timeLimit(.minutes(5)))
 struct ProxyProtocolTests {
     /// Says whom it takes the client for.
     private static let worker: FakeWorker.Behaviour = { connection in

@@ -7,7 +7,7 @@ import Testing
 @testable import Gateway
 
 /// With clients that are not ours: curl (nghttp2) and OpenSSL.
-@Suite("TLS and HTTP/2", .serialized, .timeLimit(.minutes(2)))
+@Suite("TLS and HTTP/2", .serialized, .timeLimit(.minutes(5)))
 struct SecureTests {
     private static func options(_ change: (inout TestGateway.Options) -> Void = { _ in }) -> TestGateway.Options {
         var options = TestGateway.Options()

@@ -1,5 +1,5 @@
 import Testing
 
 /// Everything with real sockets, one test at a time: they share two processors.
-@Suite("The gateway over real sockets", .serialized, .timeLimit(.minutes(2)))
+@Suite("The gateway over real sockets", .serialized, .timeLimit(.minutes(5)))
 struct SocketTests {}

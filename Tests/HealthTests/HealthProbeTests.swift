@@ -5,7 +5,7 @@ import Model
 import Testing
 
 /// Against real sockets; every wait is bounded by a probe's own limit.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct HealthProbeTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct HealthProbeTests {
     private func probe(
         _ script: [ScriptedServer.Step], _ wireProtocol: ProbeProtocol = .session, tcp: Bool = false,
         settings: HealthSettings = HealthSettings(), timeLimit: Duration = .seconds(10)

@@ -109,7 +109,7 @@ final class BusyClient: CheckoutWaiter {
 }
 
 /// Among other tests each step of a task waits its turn: minutes are for a hang.
-@Suite(.timeLimit(.minutes(4)))
+@Suite(.timeLimit(.minutes(5)))
 struct PoolShellTests {
     private func makePool(concurrency: Int = 1) -> (pool: Pool, delegate: InstantDelegate, clock: TestClock) {
         let clock = TestClock()

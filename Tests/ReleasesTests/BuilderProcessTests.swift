@@ -6,7 +6,7 @@ import Testing
 @testable import Releases
 
 @Suite(
-    .serialized, .timeLimit(.minutes(1)),
+    .serialized, .timeLimit(.minutes(5)),
     .enabled(if: BuilderChild.executable != nil, "the passenger binary is not built"))
 struct BuilderProcessTests {
     let sandbox: Sandbox

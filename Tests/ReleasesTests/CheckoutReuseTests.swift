@@ -25,7 +25,7 @@ private final class ImageDisk {
 
 /// A checkout takes from the release before what it knows to be unchanged, and nothing else.
 @Suite(
-    .serialized, .timeLimit(.minutes(2)),
+    .serialized, .timeLimit(.minutes(5)),
     .enabled(if: ImageDisk.canMount, "only root may mount an image of a file system, and mkfs.xfs must be there"))
 struct CheckoutReuseTests {
     let builder: InProcess

@@ -16,7 +16,7 @@ private final class SmallDisk {
     deinit { umount2(path, Int32(MNT_DETACH)) }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(1)), .enabled(if: getuid() == 0, "only root may mount a small disk"))
+@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: getuid() == 0, "only root may mount a small disk"))
 struct FullDiskTests {
     let builder: InProcess
     let sandbox: Sandbox

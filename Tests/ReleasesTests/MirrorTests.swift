@@ -6,7 +6,7 @@ import Testing
 
 /// What a fetch does to the mirror and says about it, by the builder as the core runs it.
 @Suite(
-    .timeLimit(.minutes(1)), .enabled(if: BuilderChild.executable != nil, "the passenger binary is not built"))
+    .timeLimit(.minutes(5)), .enabled(if: BuilderChild.executable != nil, "the passenger binary is not built"))
 struct MirrorTests {
     let sandbox: Sandbox
     init() throws { sandbox = try Sandbox() }

@@ -6,7 +6,7 @@ import Testing
 
 /// Who is on the other side, and who is on this one: OpenSSH with its own server, and HTTPS with a certificate of its own.
 @Suite(
-    .serialized, .timeLimit(.minutes(1)),
+    .serialized, .timeLimit(.minutes(5)),
     .enabled(if: BuilderChild.executable != nil, "the passenger binary is not built"))
 struct SecureTransportTests {
     let sandbox: Sandbox

@@ -7,7 +7,7 @@ import Testing
 
 /// Fetches over HTTP and SSH, by the builder as the core runs it: search path and home directory are the process's own.
 @Suite(
-    .serialized, .timeLimit(.minutes(1)),
+    .serialized, .timeLimit(.minutes(5)),
     .enabled(if: BuilderChild.executable != nil, "the passenger binary is not built"))
 struct TransportTests {
     let sandbox: Sandbox

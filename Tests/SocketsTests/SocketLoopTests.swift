@@ -6,7 +6,7 @@ import Testing
 
 @testable import Sockets
 
-@Suite("Event loops", .timeLimit(.minutes(1)))
+@Suite("Event loops", .timeLimit(.minutes(5)))
 struct SocketLoopTests {
     @Test("tasks from other threads run in their order, on the loop")
     func tasks() async throws {
@@ -136,7 +136,7 @@ struct SocketLoopTests {
     }
 }
 
-@Suite("Stream sockets", .timeLimit(.minutes(1)))
+@Suite("Stream sockets", .timeLimit(.minutes(5)))
 struct StreamSocketTests {
     @Test("what does not fit waits, in order, and its end is told once")
     func waiting() async throws {

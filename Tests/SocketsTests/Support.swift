@@ -58,9 +58,9 @@ func readFully(_ fd: Int32, _ count: Int) -> [UInt8] {
     return all
 }
 
-/// Looks again and again, for five seconds at most.
+/// Looks again and again, for thirty seconds at most.
 func eventually(_ holds: () -> Bool) async -> Bool {
-    for _ in 0..<500 {
+    for _ in 0..<3000 {
         if holds() { return true }
         try? await Task.sleep(for: .milliseconds(10))
     }

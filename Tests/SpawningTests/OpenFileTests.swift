@@ -6,7 +6,7 @@ import Testing
 @testable import Spawning
 
 /// The test plays the supervisor, on the other end of the link's socket.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct OpenFileTests {
     private let link: SupervisorLink
     private let peer: Int32

@@ -7,13 +7,13 @@ import Testing
 
 extension SupervisorProcessTests {
     /// A real supervisor that becomes the program at its own path; the test plays its cores.
-    @Suite(.serialized, .timeLimit(.minutes(1))) struct ExecInPlaceTests {
+    @Suite(.serialized, .timeLimit(.minutes(5))) struct ExecInPlaceTests {
         private func children(of pid: Int32) -> [Int32] {
             processNumbers().filter { processParent(pid: $0) == pid }.sorted()
         }
 
         private func eventually(_ what: String, _ condition: () throws -> Bool) throws {
-            let limit = monotonicNow() + .seconds(10)
+            let limit = monotonicNow() + .seconds(30)
             while try !condition() {
                 guard monotonicNow() < limit else { throw TimedOut(what: what) }
                 usleep(10_000)
@@ -106,8 +106,8 @@ extension SupervisorProcessTests {
             defer { closeDescriptors(grandchildren) }
             try supervisor.signal(SIGKILL)
             _ = try supervisor.waitForExit()
-            for child in [before, after] { try waitGone(child.process, seconds: 5, "the end of a child") }
-            for process in grandchildren { try waitReadable(process, seconds: 5, "the end of a grandchild") }
+            for child in [before, after] { try waitGone(child.process, "the end of a child") }
+            for process in grandchildren { try waitReadable(process, "the end of a grandchild") }
         }
 
         @Test func `a TERM that comes with it is heard by one of the two`() throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import Supervisor
 
 /// Preloaders that are played by Python scripts: honest ones, and others.
-@Suite("Forked workers", .serialized, .timeLimit(.minutes(1)))
+@Suite("Forked workers", .serialized, .timeLimit(.minutes(5)))
 struct ForkTests {
     /// Forks twice for each request; the worker then runs `SCRIPT` in a shell. `MISCHIEF` is run first, by the preloader with a
     /// request's `ticket` and `fds`.
@@ -109,9 +109,9 @@ struct ForkTests {
         let grandchild = try pidfdOpen(pid: try #require(Int32(try worker.line())))
         try supervisor.signal(SIGKILL)
         _ = try supervisor.waitForExit()
-        try waitGone(worker.process, seconds: 5, "the end of the worker")
-        try waitGone(preloader.process, seconds: 5, "the end of the preloader")
-        try waitGone(grandchild, seconds: 5, "the end of what the worker started")
+        try waitGone(worker.process, "the end of the worker")
+        try waitGone(preloader.process, "the end of the preloader")
+        try waitGone(grandchild, "the end of what the worker started")
     }
 
     @Test("the owner pipe ends with the supervisor")

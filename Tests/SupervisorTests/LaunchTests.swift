@@ -7,7 +7,7 @@ import Testing
 
 /// The real passenger-launch, started as the supervisor starts it. Synchronous throughout: the death signal follows the
 /// thread that spawned.
-@Suite("Launching", .serialized, .timeLimit(.minutes(1)))
+@Suite("Launching", .serialized, .timeLimit(.minutes(5)))
 struct LaunchTests {
     private struct Ended {
         var output: String
@@ -104,7 +104,7 @@ struct LaunchTests {
 
     /// The parent runs again a moment before the child's execve has set up its arguments.
     private func commandLine(of pid: Int32) throws -> String {
-        let limit = monotonicNow() + .seconds(10)
+        let limit = monotonicNow() + .seconds(30)
         while monotonicNow() < limit {
             let bytes = try readFile("/proc/\(pid)/cmdline")
             if !bytes.isEmpty { return String(decoding: bytes, as: UTF8.self) }

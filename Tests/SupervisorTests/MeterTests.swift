@@ -6,7 +6,7 @@ import Testing
 @testable import Supervisor
 
 /// The real `passenger-launch measure`, asked as the core asks it.
-@Suite("Meter", .serialized, .timeLimit(.minutes(1)))
+@Suite("Meter", .serialized, .timeLimit(.minutes(5)))
 struct MeterTests {
     private struct Answer: Equatable {
         var root, processes, isExact, privateBytes, sharedBytes, proportionalBytes, swapBytes, cpuMicroseconds: Int64
@@ -109,7 +109,7 @@ struct MeterTests {
         // It would not end by itself: it is waiting for a question.
         try supervisor.signal(SIGKILL)
         _ = try supervisor.waitForExit()
-        try waitGone(process, seconds: 5, "the meter's end")
+        try waitGone(process, "the meter's end")
         _ = consume second
     }
 

@@ -7,7 +7,7 @@ import Testing
 
 extension SupervisorProcessTests {
     /// A real child makes the plan; the test plays the core that is asked.
-    @Suite(.serialized, .timeLimit(.minutes(1))) struct ReloadTests {
+    @Suite(.serialized, .timeLimit(.minutes(5))) struct ReloadTests {
         private func listener(_ port: UInt16) -> ListenerPlan {
             let address = ListenAddress.tcp(host: "127.0.0.1", port: Int(port))
             return ListenerPlan(name: "http-tcp:\(address)", address: address, backlog: 16, count: 2)

@@ -76,14 +76,14 @@ final class RunningSupervisor {
 
     /// Until it sleeps in epoll_wait(2): all that was asked of it before is done.
     func waitForIdle() throws {
-        let limit = monotonicNow() + .seconds(10)
+        let limit = monotonicNow() + .seconds(30)
         while try statusLine("State", pid: pid).first != "S" {
             guard monotonicNow() < limit else { throw TimedOut(what: "an idle supervisor") }
             usleep(1000)
         }
     }
 
-    func waitForExit(seconds: Double = 15) throws -> ExitReason {
+    func waitForExit(seconds: Double = 30) throws -> ExitReason {
         try waitGone(process, seconds: seconds, "the supervisor's exit")
         waited = true
         return try waitForChild(pid)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Supervisor
 
-@Suite("Supervisor process", .serialized, .timeLimit(.minutes(1)))
+@Suite("Supervisor process", .serialized, .timeLimit(.minutes(5)))
 struct SupervisorProcessTests {
     @Test("files of the plan are opened for the core, as they are at the time, and no others")
     func readableFiles() throws {
@@ -241,8 +241,8 @@ struct SupervisorProcessTests {
         let coreProcess = try pidfdOpen(pid: core.pid)
         try supervisor.signal(SIGKILL)
         _ = try supervisor.waitForExit()
-        for child in children { try waitGone(child.process, seconds: 5, "the end of \(child.entry.title)") }
-        try waitGone(coreProcess, seconds: 5, "the end of the core")
+        for child in children { try waitGone(child.process, "the end of \(child.entry.title)") }
+        try waitGone(coreProcess, "the end of the core")
     }
 
     @Test("kill -9 of the supervisor also ends what its children started, a stopped one included")
@@ -259,7 +259,7 @@ struct SupervisorProcessTests {
         try supervisor.waitForLog("the group guard ended")
         try supervisor.signal(SIGKILL)
         _ = try supervisor.waitForExit()
-        try waitGone(grandchild, seconds: 5, "the grandchild's end")
+        try waitGone(grandchild, "the grandchild's end")
     }
 
     private func isGuard(_ pid: Int32) -> Bool {

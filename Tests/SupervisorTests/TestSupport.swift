@@ -17,7 +17,7 @@ func builtProgram(_ name: String) -> String {
 struct TimedOut: Error { var what: String }
 
 /// Waits until it can be read, or its other end is gone.
-func waitReadable(_ fd: Int32, seconds: Double = 10, _ what: String) throws {
+func waitReadable(_ fd: Int32, seconds: Double = 30, _ what: String) throws {
     var request = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
     let limit = monotonicNow() + .seconds(seconds)
     while true {
@@ -28,7 +28,7 @@ func waitReadable(_ fd: Int32, seconds: Double = 10, _ what: String) throws {
 }
 
 /// Waits for the end of a process that need not be a child.
-func waitGone(_ pidfd: borrowing Descriptor, seconds: Double = 10, _ what: String) throws {
+func waitGone(_ pidfd: borrowing Descriptor, seconds: Double = 30, _ what: String) throws {
     try waitReadable(pidfd.number, seconds: seconds, what)
 }
 

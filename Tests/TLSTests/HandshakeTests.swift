@@ -7,7 +7,7 @@ import Testing
 @testable import TLS
 
 /// Real handshakes over loopback.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct HandshakeTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct HandshakeTests {
     struct Outcome: Sendable {
         var server: Result<TLSNegotiation, any Error>
         var names: [String]

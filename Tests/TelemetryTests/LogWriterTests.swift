@@ -16,7 +16,7 @@ struct LogWriterTests {
             Glibc.close(number)
             ended.withLock { $0 = true }
         }
-        for _ in 0..<1000 where !isOver() { usleep(5000) }
+        for _ in 0..<6000 where !isOver() { usleep(5000) }
         #expect(isOver())
         let text = String(decoding: try readSome(pipe.reader.number, limit: 64 << 10), as: UTF8.self)
         #expect(text == (0..<100).map { "line \($0)\n" }.joined())

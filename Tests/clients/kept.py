@@ -10,7 +10,7 @@ import ssl
 import sys
 import time
 
-LIMIT = 30
+LIMIT = 60
 
 
 def connect(port):

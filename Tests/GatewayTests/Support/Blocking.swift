@@ -44,7 +44,7 @@ final class Signal: Sendable {
 
     /// False after so long.
     @discardableResult
-    func wait(milliseconds: Int32 = 10_000) -> Bool {
+    func wait(milliseconds: Int32 = 30_000) -> Bool {
         var poll = pollfd(fd: ends.read, events: Int16(POLLIN), revents: 0)
         guard Glibc.poll(&poll, 1, milliseconds) == 1 else { return false }
         var one: UInt8 = 0
@@ -52,9 +52,9 @@ final class Signal: Sendable {
     }
 }
 
-/// For what gives no event: looks again every millisecond, for ten seconds at most.
+/// For what gives no event: looks again every millisecond, for thirty seconds at most.
 func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<10_000 {
+    for _ in 0..<30_000 {
         if condition() { return true }
         usleep(1000)
     }

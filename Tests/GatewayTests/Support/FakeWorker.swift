@@ -132,7 +132,7 @@ final class FakeWorker: Sendable {
                     break
                 }
                 let count = accepted.add(1, ordering: .relaxed).newValue
-                serve(SocketStream(descriptor, timeout: 20), count)
+                serve(SocketStream(descriptor, timeout: 60), count)
             }
             finished()
         }

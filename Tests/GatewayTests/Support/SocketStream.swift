@@ -1,6 +1,6 @@
 import Glibc
 
-/// A blocking socket with a buffer. Every read and write ends after ten seconds at the latest.
+/// A blocking socket with a buffer. Every read and write ends after thirty seconds at the latest.
 final class SocketStream {
     let descriptor: Int32
     private var buffer: [UInt8] = []
@@ -8,7 +8,7 @@ final class SocketStream {
     private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
 
     /// Takes the descriptor over.
-    init(_ descriptor: Int32, timeout seconds: Int = 10) {
+    init(_ descriptor: Int32, timeout seconds: Int = 30) {
         self.descriptor = descriptor
         var time = timeval(tv_sec: seconds, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
@@ -37,10 +37,10 @@ final class SocketStream {
         return Glibc.poll(&poll, 1, 0) == 1
     }
 
-    /// False after ten seconds.
+    /// False after thirty seconds.
     func waitForBytes() -> Bool {
         var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return Glibc.poll(&poll, 1, 10_000) == 1
+        return Glibc.poll(&poll, 1, 30_000) == 1
     }
 
     func send(_ text: String) throws { try send(Array(text.utf8)) }
