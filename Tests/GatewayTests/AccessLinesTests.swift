@@ -25,7 +25,7 @@ extension SocketTests {
                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
                 case "/bad": try connection.stream.send("nonsense\r\n\r\n")
                 case "/id": try connection.answer(request.fields["HTTP_X_REQUEST_ID"] ?? "none")
-                case "/cached": try connection.answer("cached", "Cache-Control: max-age=9\r\n")
+                case "/cached": try connection.answer("cached", "Cache-Control: max-age=60\r\n")
                 default: try connection.answer("hello", request.method == "HEAD" ? "" : "X: y\r\n")
                 }
             }
@@ -175,7 +175,7 @@ extension SocketTests {
                 _ = try client.get("/last")
                 return SendableBox(client)
             }
-            await server.gateway.closeLogs(within: .seconds(2))
+            await server.gateway.closeLogs(within: .seconds(20))
             #expect(server.read("access.log").contains("/last"))
             withExtendedLifetime(client) {}
             try await server.stop()

@@ -14,7 +14,7 @@ extension SocketTests {
 
         @Test("a head that comes byte by byte has to be whole in time")
         func head() async throws {
-            try await TestGateway.run(Self.options { $0.headerTimeout = .milliseconds(200) }) { server in
+            try await TestGateway.run(Self.options { $0.headerTimeout = .seconds(2) }) { server in
                 let client = try server.client()
                 #expect(try client.get().status == 200)
                 var sent = 0
@@ -38,7 +38,7 @@ extension SocketTests {
             arguments: [true, false])
         func body(_ isBuffered: Bool) async throws {
             let options = Self.options {
-                $0.bodyTimeout = .seconds(1)
+                $0.bodyTimeout = .seconds(2)
                 $0.requestBuffering = isBuffered
             }
             try await TestGateway.run(options) { server in
@@ -47,7 +47,7 @@ extension SocketTests {
                 let part = String(repeating: "x", count: isBuffered ? 100 : 1)
                 try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(20 * part.utf8.count)\r\n\r\n")
                 for _ in 0..<20 {
-                    usleep(60_000)
+                    usleep(110_000)
                     try client.send(part)
                 }
                 #expect(try client.answer().status == 200)
@@ -59,7 +59,7 @@ extension SocketTests {
 
         @Test("a body that comes byte by byte has an end in sight or is given up", arguments: [true, false])
         func drip(_ isChunked: Bool) async throws {
-            try await TestGateway.run(Self.options { $0.bodyTimeout = .milliseconds(300) }) { server in
+            try await TestGateway.run(Self.options { $0.bodyTimeout = .seconds(1) }) { server in
                 let client = try server.client()
                 let framing = isChunked ? "Transfer-Encoding: chunked" : "Content-Length: 1000"
                 try client.send("POST / HTTP/1.1\r\nHost: a\r\n\(framing)\r\n\r\n")
@@ -69,7 +69,7 @@ extension SocketTests {
                     sent += 1
                     usleep(20_000)
                 }
-                #expect(sent > 5 && sent < 200, "\(sent)")
+                #expect(sent > 5 && sent < 600, "\(sent)")
                 #expect(try client.answer().status == 408)
                 #expect(server.fleet.workers[0].requestCount == 0)
                 #expect(
@@ -81,11 +81,11 @@ extension SocketTests {
 
         @Test("an idle connection ends silently")
         func keepAlive() async throws {
-            try await TestGateway.run(Self.options { $0.keepAliveTimeout = .milliseconds(200) }) { server in
+            try await TestGateway.run(Self.options { $0.keepAliveTimeout = .seconds(2) }) { server in
                 let client = try server.client()
                 for _ in 0..<5 {
                     #expect(try client.get().status == 200)
-                    usleep(60_000)
+                    usleep(450_000)
                 }
                 #expect(client.isEnded())
                 #expect(try server.logLines(5).count == 5)

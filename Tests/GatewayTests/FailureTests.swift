@@ -158,7 +158,7 @@ extension SocketTests {
             var options = TestGateway.Options()
             options.settings = {
                 $0.queue.maxRequestQueueSize = 1
-                $0.queue.maxRequestQueueTime = .milliseconds(300)
+                $0.queue.maxRequestQueueTime = .seconds(2)
             }
             let (goOn, started) = (Signal(), Signal())
             let worker: FakeWorker.Behaviour = { connection in
@@ -233,7 +233,7 @@ extension SocketTests {
         @Test("a worker that takes too long is a 504, and its late answer reaches nobody")
         func tooSlow() async throws {
             var options = TestGateway.Options()
-            options.settings = { $0.http.maxRequestTime = .milliseconds(100) }
+            options.settings = { $0.http.maxRequestTime = .seconds(2) }
             let goOn = Signal()
             let worker: FakeWorker.Behaviour = { connection in
                 while let (request, _) = try connection.readRequest() {

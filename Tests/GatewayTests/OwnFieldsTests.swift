@@ -140,7 +140,7 @@ extension SocketTests {
             let go = Signal()
             let options = TestGateway.Options(settings: {
                 $0.queue.maxRequestQueueSize = 1
-                $0.queue.maxRequestQueueTime = .milliseconds(100)
+                $0.queue.maxRequestQueueTime = .seconds(2)
                 $0.queue.overflowStatusCode = 529
                 $0.queue.timeoutStatusCode = 503
             })

@@ -134,7 +134,7 @@ struct SecureTests {
     func slowReader(version: String) async throws {
         try await TestGateway.run(Self.options(), worker: Self.worker) { server in
             let path = "\(server.directory)/answer"
-            let tool = try server.startCurl([version, "--limit-rate", "12M", "-o", path], "/big")
+            let tool = try server.startCurl([version, "--limit-rate", "4M", "-o", path], "/big")
             let wasFree = eventually { server.fleet.workers[0].requestCount == 1 && server.requestsNow == 0 }
             let isUnderWay = kill(tool.process, 0) == 0 && fileSize(path) < largeBody.count
             let result = try tool.wait()
@@ -151,7 +151,7 @@ struct SecureTests {
         let options = Self.options {
             $0.memoryLimit = memoryLimit
             $0.workers = 2
-            $0.settings = { $0.http.bodyTimeout = .seconds(2) }
+            $0.settings = { $0.http.bodyTimeout = .seconds(5) }
         }
         let text = String(repeating: "x", count: 40_000)
         let worker: FakeWorker.Behaviour = { connection in
@@ -242,8 +242,8 @@ struct SecureTests {
     func idle() async throws {
         let options = Self.options {
             $0.settings = {
-                $0.http.keepAliveTimeout = .milliseconds(100)
-                $0.http.headerTimeout = .milliseconds(200)
+                $0.http.keepAliveTimeout = .seconds(1)
+                $0.http.headerTimeout = .seconds(2)
             }
         }
         try await TestGateway.run(options, worker: Self.worker) { server in

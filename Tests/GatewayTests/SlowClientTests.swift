@@ -139,14 +139,14 @@ extension SocketTests {
         func slowButSteady() async throws {
             let written = Signal()
             var options = TestGateway.Options()
-            options.settings = { $0.http.bodyTimeout = .milliseconds(300) }
+            options.settings = { $0.http.bodyTimeout = .seconds(2) }
             try await TestGateway.run(options, worker: Self.worker(written)) { server in
                 let client = try Self.ask(server)
                 #expect(written.wait())
                 var received: [UInt8] = []
                 // Slower than a term, to the end of several: time itself is what is tested.
                 for _ in 0..<20 {
-                    usleep(30_000)
+                    usleep(150_000)
                     received += try client.stream.read(400_000) ?? []
                 }
                 received += try client.stream.read(Self.size - received.count) ?? []

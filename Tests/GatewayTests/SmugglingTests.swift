@@ -1,5 +1,6 @@
 import Glibc
 import Model
+import NIOCore
 import Pool
 import Testing
 
@@ -15,6 +16,8 @@ extension SocketTests {
             let backend = RecordingBackend(wire)
             var options = TestGateway.Options()
             options.wire = wire
+            // What is still being sent when the refusal comes is to be taken, however slowly it comes.
+            options.lingerTime = .seconds(5)
             #expect(SmugglingTable.all.count > 200)
             try await TestGateway.run(options, worker: backend.behaviour) { server in
                 for trick in SmugglingTable.all {
@@ -32,6 +35,8 @@ extension SocketTests {
             let backend = RecordingBackend(wire)
             var options = TestGateway.Options()
             options.wire = wire
+            // What is still being sent when the refusal comes is to be taken, however slowly it comes.
+            options.lingerTime = .seconds(5)
             try await TestGateway.run(options, worker: backend.behaviour) { server in
                 for trick in SmugglingTable.all where trick.bytes.count < 200 {
                     do {

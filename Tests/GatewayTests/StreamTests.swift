@@ -36,7 +36,7 @@ extension SocketTests {
             let (next, left) = (Signal(), Signal())
             var options = TestGateway.Options()
             options.streamAge = .milliseconds(60)
-            options.settings = { $0.http.maxRequestTime = .milliseconds(300) }
+            options.settings = { $0.http.maxRequestTime = .seconds(2) }
             try await TestGateway.run(options, worker: Self.telling(next, left)) { server in
                 let client = try server.client()
                 try client.send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -47,7 +47,7 @@ extension SocketTests {
                 }
                 #expect(try server.client().get("/x").text == "/x")
                 // Longer than a request may take.
-                usleep(400_000)
+                usleep(2_300_000)
                 next.raise()
                 #expect(try client.stream.read(through: "data\n\n\r\n") == "6\r\ndata\n\n\r\n")
                 client.stream.end()
@@ -60,7 +60,7 @@ extension SocketTests {
             let left = Signal()
             var options = TestGateway.Options()
             options.streamAge = .milliseconds(40)
-            options.settings = { $0.http.maxRequestTime = .milliseconds(150) }
+            options.settings = { $0.http.maxRequestTime = .milliseconds(1500) }
             let worker: FakeWorker.Behaviour = { connection in
                 guard try connection.readRequest() != nil else { return }
                 try connection.stream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
@@ -154,7 +154,7 @@ extension SocketTests {
             var options = Self.streaming()
             options.settings = {
                 $0.http.requestBuffering = false
-                $0.http.bodyTimeout = .milliseconds(100)
+                $0.http.bodyTimeout = .seconds(1)
             }
             try await TestGateway.run(options, worker: worker) { server in
                 let client = try server.client()
@@ -169,6 +169,8 @@ extension SocketTests {
                 }
                 try UpgradeTests.waitUntilStill(sent)
                 #expect(sent.value < 16 << 20)
+                // Longer than the client may be silent.
+                usleep(1_100_000)
                 goOn.raise()
                 #expect(try client.answer().text == "\(size)")
             }

@@ -22,10 +22,7 @@ extension SocketTests {
                 case "/cut":
                     try connection.stream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
                     return
-                case "/cached": try connection.answer("cached", "Cache-Control: max-age=9\r\n")
-                case "/slow":
-                    usleep(150_000)
-                    try connection.answer("slow")
+                case "/cached": try connection.answer("cached", "Cache-Control: max-age=60\r\n")
                 default: try connection.answer("hello")
                 }
             }
