@@ -218,7 +218,7 @@ struct SecureTests {
         let worker: FakeWorker.Behaviour = { connection in
             while try connection.readRequest() != nil {
                 answered.add()
-                usleep(5000)
+                usleep(20_000)
                 try connection.answer("a")
             }
         }

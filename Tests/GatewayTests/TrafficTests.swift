@@ -93,15 +93,37 @@ extension SocketTests {
         func times() async throws {
             var options = Self.options()
             options.loops = 2
-            try await TestGateway.run(options, worker: Self.worker) { server in
-                let clients = try (0..<2).map { _ in try server.client() }
+            let (asked, goOn) = (Signal(), Signal())
+            let worker: FakeWorker.Behaviour = { connection in
+                while let (request, _) = try connection.readRequest() {
+                    asked.raise()
+                    if request.path == "/left" {
+                        // Until the gateway ends it.
+                        _ = try connection.stream.readSome()
+                        return
+                    }
+                    goOn.wait()
+                    try connection.answer("slow")
+                }
+            }
+            try await TestGateway.run(options, worker: worker) { server in
                 // Of those that are not sent ahead to a worker that is busy.
-                let slow = "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
-                for client in clients { try client.send(slow) }
-                for client in clients { #expect(try client.answer().status == 200) }
-                let leaving = try server.client()
-                try leaving.send(slow)
-                usleep(50_000)
+                func ask(_ path: String) throws -> TestClient {
+                    let client = try server.client()
+                    try client.send("POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+                    return client
+                }
+                let first = try ask("/slow")
+                #expect(asked.wait())
+                let second = try ask("/slow")
+                #expect(eventually { server.snapshot.queueLength == 1 })
+                usleep(300_000)
+                goOn.raise()
+                goOn.raise()
+                for client in [first, second] { #expect(try client.answer().status == 200) }
+                #expect(asked.wait())
+                let leaving = try ask("/left")
+                #expect(asked.wait())
                 leaving.stream.end()
                 let app = try traffic(server) { $0.answers(.worker, .aborted) == 1 }[server.app]
                 // One of them waited for the other.

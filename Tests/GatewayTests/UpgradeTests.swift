@@ -97,7 +97,7 @@ extension SocketTests {
                 #expect(toClient.value < 16 << 20)
                 // A part that is larger than all there is has to wait somewhere, but is not counted.
                 #expect(server.budget.memoryInUse <= memoryLimit)
-                #expect(server.budget.memoryInUse > 0 || memoryLimit < 1 << 20)
+                #expect(memoryLimit < 1 << 20 || eventually { server.budget.memoryInUse > 0 })
                 for _ in 0..<(total >> 16) { _ = try client.stream.read(1 << 16) }
                 let sender = Held(client)
                 startThread(name: "sender") {
@@ -110,7 +110,7 @@ extension SocketTests {
                 try Self.waitUntilStill(fromClient)
                 #expect(fromClient.value < 16 << 20)
                 #expect(server.budget.memoryInUse <= memoryLimit)
-                #expect(server.budget.memoryInUse > 0 || memoryLimit < 1 << 20)
+                #expect(memoryLimit < 1 << 20 || eventually { server.budget.memoryInUse > 0 })
                 goOn.raise()
                 #expect(try client.stream.read(4) == Array("done".utf8))
                 #expect(eventually { server.budget.memoryInUse == 0 })
@@ -140,7 +140,6 @@ extension SocketTests {
                 let client = try server.client(receiveBuffer: 16_384)
                 try client.send(Self.request)
                 #expect(try client.answer().status == 101)
-                #expect(eventually { server.fleet.workers[0].openConnections == 1 })
                 let isWhole = try client.stream.readToEnd() == pattern(3 << 20)
                 #expect(isWhole)
             }
@@ -212,7 +211,7 @@ extension SocketTests {
 
         @Test("a drain says good-bye to each at some moment of its window")
         func drains() async throws {
-            try await Self.drain(.milliseconds(600)) { server in
+            try await Self.drain(.seconds(3)) { server in
                 try (0..<12).map { _ in try Self.open(server) }
             } then: { (clients) throws in
                 var counts: Set<Int> = []
@@ -246,7 +245,7 @@ extension SocketTests {
 
         @Test("without abort_websockets_on_process_shutdown it has all of the window")
         func notAborted() async throws {
-            try await Self.drain(.seconds(1), aborts: false) { server in
+            try await Self.drain(.seconds(3), aborts: false) { server in
                 try (0..<4).map { _ in try Self.open(server) }
             } then: { (clients) throws in
                 usleep(500_000)

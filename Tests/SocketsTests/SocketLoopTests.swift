@@ -26,11 +26,15 @@ struct SocketLoopTests {
         let loop = group.loops[0]
         let seen = Mutex<[Int]>([])
         let start = NIODeadline.now()
-        let tasks = [30, 10, 20].map { delay in
-            loop.scheduleTask(in: .milliseconds(Int64(delay))) { seen.withLock { $0.append(delay) } }
-        }
-        let cancelled = loop.scheduleTask(in: .milliseconds(5)) { seen.withLock { $0.append(5) } }
-        cancelled.cancel()
+        // On the loop, by one clock reading: none is due before all are there, and one is cancelled, however late this runs.
+        let (tasks, cancelled) = try await loop.submit {
+            let tasks = [30, 10, 20].map { delay in
+                loop.scheduleTask(deadline: start + .milliseconds(Int64(delay))) { seen.withLock { $0.append(delay) } }
+            }
+            let cancelled = loop.scheduleTask(deadline: start + .milliseconds(5)) { seen.withLock { $0.append(5) } }
+            cancelled.cancel()
+            return (tasks, cancelled)
+        }.get()
         for task in tasks { try await task.futureResult.get() }
         await #expect(throws: EventLoopError.self) { try await cancelled.futureResult.get() }
         #expect(seen.withLock { $0 } == [10, 20, 30])
