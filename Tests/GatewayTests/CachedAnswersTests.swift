@@ -31,6 +31,11 @@ extension SocketTests {
             }
         }
 
+        /// Of an answer that was stored just now, as far as a busy machine has a now.
+        private func isAge(_ answer: Answer) -> Bool {
+            (0..<60).contains(answer.field("Age").flatMap { Int($0) } ?? -1)
+        }
+
         @Test("the second request, and HEAD, are answered without the worker")
         func hits() async throws {
             try await TestGateway.run(Self.options(), worker: Self.counting(Self.fresh + "ETag: \"a\"\r\n")) { server in
@@ -38,14 +43,14 @@ extension SocketTests {
                 let first = try client.get()
                 #expect(first.field("Age") == nil)
                 let second = try client.get()
-                #expect(second.text == first.text && second.field("Age") == "0")
+                #expect(second.text == first.text && isAge(second))
                 for name in ["Date", "Server", "Content-Length", "ETag"] {
                     let count = second.head.lowercased().occurrences(of: "\r\n\(name.lowercased()):")
                     #expect(count == 1, "\(name)")
                 }
                 try client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
                 let head = try client.answer(toHead: true)
-                #expect(head.field("Content-Length") == "\(first.body.count)" && head.field("Age") == "0")
+                #expect(head.field("Content-Length") == "\(first.body.count)" && isAge(head))
                 let unchanged = try client.get("/", "If-None-Match: \"a\"\r\n")
                 #expect(unchanged.status == 304 && unchanged.body.isEmpty)
                 try client.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n")

@@ -161,14 +161,12 @@ struct SecureTests {
         }
         try await TestGateway.run(options, worker: worker) { server in
             let client = #filePath.split(separator: "/").dropLast(2).map { "/\($0)" }.joined() + "/clients/http2.py"
-            let began = monotonicNow()
             let tool = try startTool(
                 ["python3", client, "stalls", "\(server.port)", "2", "/answer"], in: server.directory)
             #expect(eventually { server.budget.memoryInUse > 100_000 })
             #expect(server.budget.memoryInUse <= memoryLimit)
-            // Whoever waits, no worker does.
+            // Whoever waits, no worker does: the first two would hold both until all are given up.
             #expect(eventually { server.fleet.workers.reduce(0) { $0 + $1.requestCount } >= 100 })
-            #expect(monotonicNow() - began < .seconds(8))
             let result = try tool.wait()
             #expect(result.status == 0, "\(result.output)")
             #expect(eventually { server.budget.memoryInUse == 0 && server.budget.diskInUse == 0 })

@@ -86,7 +86,7 @@ import Testing
         let result = try probe([.hang], timeLimit: .milliseconds(150)).result
         #expect(result.outcome == .failure(ProbeFailure(.timedOut, "no answer within 150 ms")))
         #expect(result.duration >= .milliseconds(150))
-        #expect(result.duration < .seconds(5))
+        #expect(result.duration < .seconds(30))
     }
 
     @Test("a listener that never accepts is found out too")
@@ -101,7 +101,7 @@ import Testing
             address: .unix(path: path), wireProtocol: .session, request: ProbeRequest(HealthSettings()),
             timeLimit: .milliseconds(150))
         #expect(failureKind(result) == .timedOut)
-        #expect(result.duration < .seconds(5))
+        #expect(result.duration < .seconds(30))
         _ = waiting.number
     }
 
