@@ -73,6 +73,8 @@ import Testing
         let done = try await run("sleep 1000 & echo $!; wait", timeout: .seconds(2))
         #expect(done.record?.end == .timedOut)
         let child = try #require(done.output.first.flatMap { Int32($0) })
+        // Killed, it may need a moment to be gone.
+        for _ in 0..<1000 where isRunning(child) { try await Task.sleep(for: .milliseconds(20)) }
         #expect(!isRunning(child))
     }
 

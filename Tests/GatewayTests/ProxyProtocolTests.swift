@@ -78,8 +78,10 @@ struct ProxyProtocolTests {
                 try client.stream.send(header)
                 #expect((try? client.stream.readSome()) ?? [] == [])
             }
-            let events = server.events.all.filter { if case .badProxyHeader = $0 { true } else { false } }
-            #expect(events.count == headers.count)
+            let areTold = eventually {
+                server.events.all.count { if case .badProxyHeader = $0 { true } else { false } } == headers.count
+            }
+            #expect(areTold)
             #expect(server.fleet.workers[0].requestCount == 0)
         }
     }

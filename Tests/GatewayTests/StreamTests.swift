@@ -242,7 +242,7 @@ extension SocketTests {
                 #expect(answer.status == (isTooLarge ? 413 : 400) && answer.endsConnection)
                 #expect(ended.wait())
                 #expect(client.isEnded())
-                #expect(server.snapshot.live?.workers.first?.requestsNow == 0)
+                #expect(eventually { server.snapshot.live?.workers.first?.requestsNow == 0 })
             }
         }
 

@@ -47,6 +47,9 @@ struct WrapperTests {
         #expect(throws: SystemError(call: "recvmsg", errno: EMSGSIZE)) {
             try MessageSocket.receive(pair.second.number, maxBytes: 2)
         }
+        // A process that another test is starting has copies of all until it is the other program.
+        var end = pollfd(fd: reader.number, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&end, 1, 30_000) == 1)
         #expect(try readSome(reader.number, limit: 1).isEmpty, "no copy of the writer is left open")
     }
 
@@ -149,7 +152,13 @@ struct WrapperTests {
         let held = try FileLock(path: path)
         #expect(try !canLock())
         _ = consume held
-        #expect(try canLock())
+        // A process that another test is starting has copies of all until it is the other program.
+        var isFree = try canLock()
+        for _ in 0..<3000 where !isFree {
+            usleep(10_000)
+            isFree = try canLock()
+        }
+        #expect(isFree)
     }
 
     @Test("inotify reports a created file by name")
@@ -233,7 +242,9 @@ struct WrapperTests {
             }
         }
         let own = try #require(niceness(pid: getpid()))
-        #expect(niceness(pid: pid) == own + 10 && niceness(pid: child) == own + 10)
+        // There is none above 19, and the tests may be nice themselves.
+        let nice = min(19, own + 10)
+        #expect(niceness(pid: pid) == nice && niceness(pid: child) == nice)
         try setNiceness(group: pid, to: own)
         #expect(threads().count == 4 && threads().allSatisfy { $0 == own })
     }
@@ -299,13 +310,16 @@ struct WrapperTests {
             address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
             #expect(withSocketAddress(&address) { connect(client, $0, $1) } == 0)
         }
-        let shares = [first.number, second.number].map { listener in
-            var count = 0
-            while case let accepted = accept(listener, nil, nil), accepted >= 0 {
-                close(accepted)
-                count += 1
+        // A busy kernel may take the last packet of a connection to its listener a moment after the client has it.
+        var shares = [0, 0]
+        for _ in 0..<10_000 where shares.reduce(0, +) < 40 {
+            for (index, listener) in [first.number, second.number].enumerated() {
+                while case let accepted = accept(listener, nil, nil), accepted >= 0 {
+                    close(accepted)
+                    shares[index] += 1
+                }
             }
-            return count
+            usleep(1000)
         }
         #expect(shares.reduce(0, +) == 40)
         #expect(shares.allSatisfy { $0 > 0 }, "the kernel spreads connections over \(shares)")

@@ -216,9 +216,11 @@ struct ForkTests {
     func flood() throws {
         let mischief = "[socket.send_fds(control, [b'failed 99 11'], fds) for _ in range(100)]"
         let (supervisor, core, preloader) = try start(Self.preloader("echo up; exec sleep 1000", mischief: mischief))
+        try supervisor.waitForIdle()
         let before = try openDescriptors(pid: supervisor.pid).count
         let worker = try core.fork(from: preloader)
         #expect(try worker.line() == "up")
+        try supervisor.waitForIdle()
         // Its two pipes and its pidfd.
         #expect(try openDescriptors(pid: supervisor.pid).count == before + 3)
     }

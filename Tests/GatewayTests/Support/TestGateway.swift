@@ -195,8 +195,9 @@ final class TestGateway: Sendable {
     func logLines(_ count: Int) throws -> [String] {
         var lines: [String] = []
         let isThere = eventually {
-            lines = read("access.log").split(separator: "\n").map(String.init)
-            return lines.count >= count
+            let text = read("access.log")
+            lines = text.split(separator: "\n").map(String.init)
+            return lines.count >= count && text.last == "\n"
         }
         guard isThere else { throw TestFailure("only \(lines.count) lines: \(lines)") }
         return lines
