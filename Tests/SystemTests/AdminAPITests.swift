@@ -44,7 +44,7 @@ extension SystemTests {
             let deploy = try server.run("deploy", "--root", root, "--repo", repository.path)
             try #require(deploy.status == 0, "\(deploy.everything)")
             try server.start()
-            try eventually("both apps", within: .seconds(30), evidence: { server.log }) {
+            try eventually("both apps", within: .seconds(90), evidence: { server.log }) {
                 try server.status().apps.allSatisfy { app in
                     app.operation == nil && app.generations.contains { $0.state == .live }
                 }
@@ -52,7 +52,7 @@ extension SystemTests {
             // The deploy's last word is still being written when it is told.
             let journal = "\(place.path)/state/site/deploys"
             var last = try record(server)
-            try eventually("the end of its journal", within: .seconds(30), evidence: { server.log }) {
+            try eventually("the end of its journal", within: .seconds(90), evidence: { server.log }) {
                 let now = try record(server)
                 defer { last = now }
                 return try now == last && text(of: "\(journal)/1.json").contains("\"stable\"")
@@ -68,7 +68,7 @@ extension SystemTests {
             let command =
                 [try Clients.python(in: server.place), "\(Clients.directory)/api.py", description, url, role]
                 + ["\(examples)"] + (token.map { [$0] } ?? [])
-            let end = try Clients.run(command, in: server.place, within: .seconds(100))
+            let end = try Clients.run(command, in: server.place, within: .seconds(300))
             let counts = try JSONDecoder().decode(
                 Counts.self, from: Data((end.output.split(separator: "\n").last ?? "").utf8))
             print("\(role): \(counts.values.flatMap(\.values).reduce(0, +)) requests")
@@ -79,7 +79,7 @@ extension SystemTests {
             try #require(try server.status().server.adminAddress)
         }
 
-        @Test(.timeLimit(.minutes(4)))
+        @Test(.timeLimit(.minutes(12)))
         func `nothing that is asked fails the server, and every answer is one that is described`() throws {
             let place = try Place()
             let server = try serve(in: place)
@@ -104,7 +104,7 @@ extension SystemTests {
                 #expect(answers.keys.contains { $0.hasPrefix("2") }, "\(order): \(answers)")
             }
             // The last thing that was asked for.
-            let end = try #require(server.program).wait(within: .seconds(40), "the end that POST /stop asked for")
+            let end = try #require(server.program).wait(within: .seconds(120), "the end that POST /stop asked for")
             #expect(end.status == 0, "\(end.everything)")
             // Restarts that were asked for while one was waiting are that one, and it is told once.
             let restarts = server.log.split(separator: "\n").filter { $0.hasSuffix("the app was restarted") }
@@ -179,7 +179,7 @@ extension SystemTests {
             return (program, "http://127.0.0.1:\(port)")
         }
 
-        @Test(.timeLimit(.minutes(3)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
+        @Test(.timeLimit(.minutes(9)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
         func `whatever another user asks, he changes nothing, learns nothing, and fills nothing`() throws {
             let place = try Place()
             let server = try serve(in: place)
@@ -203,7 +203,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(3)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
+        @Test(.timeLimit(.minutes(9)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
         func `an app's owner orders his own app about, and sees and changes no other`() throws {
             let place = try Place()
             let server = try serve(in: place, owner: OtherUsers.app)

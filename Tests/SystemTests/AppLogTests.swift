@@ -14,7 +14,7 @@ extension SystemTests {
             return (facts.st_mode & 0o7777, facts.st_uid)
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `app_log_file is the app user's, is opened anew after it was moved, and is never a link`() throws {
             let place = try Place()
             let app = try place.copyApp(.ruby, as: "app")

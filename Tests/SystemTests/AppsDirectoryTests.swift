@@ -19,7 +19,7 @@ extension SystemTests {
             try server.get("/version", host: host).status
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `apps come and go with the entries of a directory, each as its owner`() throws {
             let place = try Place()
             let sites = "\(place.path)/sites"
@@ -78,7 +78,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a deploy root is deployed to where it lies, and its state outlives the server`() throws {
             let place = try Place()
             let sites = "\(place.path)/sites"

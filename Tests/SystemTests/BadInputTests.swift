@@ -14,10 +14,10 @@ extension SystemTests {
                 try contents.write(toFile: "\(directory)/\(name)", atomically: false, encoding: .utf8)
             }
             AppUser.own(directory)
-            return try TestServer(directory, in: place).run("start", directory, "--port", "0", within: .seconds(10))
+            return try TestServer(directory, in: place).run("start", directory, "--port", "0", within: .seconds(30))
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a wrong Passengerfile is refused with file, line, column and the nearest key`() throws {
             let app = "run ->(_) { [200, {}, []] }\n"
             let unknown = try start([
@@ -34,7 +34,7 @@ extension SystemTests {
             #expect(both.status == 2, "\(both.everything)")
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `without a startup file it says what it looked for`() throws {
             let end = try start(["README": "nothing here"])
             #expect(end.status == 2, "\(end.everything)")
@@ -43,7 +43,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a directory that does not exist, and an unknown flag, are usage errors`() throws {
             let place = try Place()
             let server = TestServer("\(place.path)/nowhere", in: place)
@@ -55,7 +55,7 @@ extension SystemTests {
             #expect(try server.run("status").status == 3)
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `config validate says in one line that all is well, or each mistake with its file and line`() throws {
             let place = try Place()
             let blog = try place.copyApp(.python, as: "blog")
@@ -68,7 +68,7 @@ extension SystemTests {
                 AppUser.own(shop)
             }
             func validate(_ arguments: String...) throws -> Program.End {
-                try server.begin(["config", "validate"] + arguments).wait(within: .seconds(20))
+                try server.begin(["config", "validate"] + arguments).wait(within: .seconds(60))
             }
             func refused(_ causes: String..., of path: String) throws {
                 let end = try validate(path)
@@ -104,14 +104,14 @@ extension SystemTests {
         }
 
         /// Each of these is refused, the live version is untouched, and nothing is left that could be rolled back to.
-        @Test(.tags(.long), .timeLimit(.minutes(2)))
+        @Test(.tags(.long), .timeLimit(.minutes(6)))
         func `repositories and trees that cannot be deployed leave everything as it was`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.ruby, in: place)
 
             func refused(_ cause: String, status: Int32 = 1, _ arguments: String...) throws {
                 let end = try server.begin(["deploy", "--root", server.directory] + arguments).wait(
-                    within: .seconds(30))
+                    within: .seconds(90))
                 #expect(end.status == status, "\(cause): \(end.everything)")
                 #expect(end.errors.contains(cause), "\(cause): \(end.everything)")
                 #expect(try server.version() == "1")
@@ -165,7 +165,7 @@ extension SystemTests {
             return try WireJSON.decode([ReleaseSummary].self, from: Array(end.output.utf8))
         }
 
-        @Test(.enabled(if: AppUser.isSwitched, "only root can mount"), .timeLimit(.minutes(1)))
+        @Test(.enabled(if: AppUser.isSwitched, "only root can mount"), .timeLimit(.minutes(3)))
         func `a full disk fails the deploy, not the app`() throws {
             let place = try Place()
             let root = try place.makeAppDirectory("root")

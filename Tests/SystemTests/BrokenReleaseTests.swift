@@ -35,7 +35,7 @@ extension SystemTests {
             ]
         }
 
-        @Test(.tags(.long), .timeLimit(.minutes(2)), arguments: Language.detected)
+        @Test(.tags(.long), .timeLimit(.minutes(6)), arguments: Language.detected)
         func `six kinds of broken releases leave all traffic where it was`(_ language: Language) throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(language, in: place)
@@ -48,7 +48,7 @@ extension SystemTests {
                 try repository.commit(breakage.name)
                 let end = try server.begin(
                     ["deploy", "--root", server.directory] + [breakage.reference].compactMap { $0 }
-                ).wait(within: .seconds(40), breakage.name)
+                ).wait(within: .seconds(120), breakage.name)
                 #expect(end.status == 1, "\(breakage.name): \(end.everything)")
                 #expect(end.errors.contains(breakage.cause), "\(breakage.name): \(end.everything)")
                 let app = try server.appStatus()
@@ -69,7 +69,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a version whose workers die a moment after the switch does not pass its bake`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.ruby, in: place)

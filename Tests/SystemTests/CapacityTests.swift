@@ -22,7 +22,7 @@ extension SystemTests {
             return connections
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `an app grows under load and shrinks when it is idle`() throws {
             let place = try Place()
             let options = ["--max-pool-size", "3", "--pool-idle-time", "2s", "--max-parallel-spawns", "3"]
@@ -35,7 +35,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `an app that sleeps is woken by a request, and boots nothing before the first`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.ruby, as: "app"), in: place)
@@ -50,7 +50,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `scale, pause, resume and detach-process do what they say`() throws {
             let place = try Place()
             let server = try serving(["--max-pool-size", "4"], in: place)
@@ -89,7 +89,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `max_pool_size of a release holds from its switch on, be it less or more than before`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -116,7 +116,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `workers are replaced after max_requests, and no request is lost to it`() throws {
             let place = try Place()
             let server = try serving(["--max-requests", "50", "--min-instances", "2"], workers: 2, in: place)

@@ -117,7 +117,7 @@ extension SystemTests {
                 let end = try Program(
                     AppUser.command(["sh", "-c", "cd \"$0\" && exec cap production \"$1\"", control, task]),
                     environment: environment, in: place
-                ).wait(within: .seconds(60), "cap \(task)")
+                ).wait(within: .seconds(180), "cap \(task)")
                 try #require(end.status == 0, "\(end.everything)\n\(server.log)")
             }
 
@@ -133,11 +133,11 @@ extension SystemTests {
             func deploy(_ options: String..., repository: String? = nil) throws -> Program.End {
                 let named = repository.map { ["--repo", $0] } ?? []
                 return try server.begin(["deploy", "--root", path] + named + options)
-                    .wait(within: .seconds(60), "passenger deploy")
+                    .wait(within: .seconds(180), "passenger deploy")
             }
 
             func passenger(_ words: String...) throws -> Program.End {
-                let end = try server.begin(words + ["--root", path]).wait(within: .seconds(60), "\(words)")
+                let end = try server.begin(words + ["--root", path]).wait(within: .seconds(180), "\(words)")
                 try #require(end.status == 0, "\(end.everything)\n\(server.log)")
                 return end
             }
@@ -148,12 +148,12 @@ extension SystemTests {
                 let end = try Program(
                     ["sh", "-c", "cd \"$0\" && exec find \"$@\" -maxdepth 2 -printf '%p %i %l\n'", path] + names,
                     environment: ProcessInfo.plainEnvironment, in: place
-                ).wait(within: .seconds(10), "find")
+                ).wait(within: .seconds(30), "find")
                 return Set(end.output.split(separator: "\n").map(String.init))
             }
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: [Restart.touch, .tool])
+        @Test(.timeLimit(.minutes(6)), arguments: [Restart.touch, .tool])
         func `cap deploys and rolls back under load, and no request is lost`(_ restart: Restart) throws {
             let site = try Site(restart, keep: 2)
             let server = site.server
@@ -162,7 +162,7 @@ extension SystemTests {
                     // The tool returns when the new version has the traffic.
                     #expect(try server.version() == "\(version)")
                 } else {
-                    try eventually("version \(version)", within: .seconds(20), evidence: { server.log }) {
+                    try eventually("version \(version)", within: .seconds(60), evidence: { server.log }) {
                         try server.version() == "\(version)"
                     }
                 }
@@ -192,7 +192,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `passenger deploy takes the root over under load, and goes back to what cap deployed`() throws {
             let site = try Site(.tool, keep: 5)
             let server = site.server
@@ -273,7 +273,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a takeover that is killed is begun anew, and the server begins with what cap deployed`() throws {
             let site = try Site(.touch, keep: 5)
             try site.repository.write("Passengerfile.yml", site.repository.passengerfile(deploy: "  shared: [log]"))
@@ -296,7 +296,7 @@ extension SystemTests {
                 func killServers() { for record in registry.instances() { kill(record.pid, SIGKILL) } }
                 killServers()
                 program.signal(SIGKILL)
-                _ = try program.wait(within: .seconds(10))
+                _ = try program.wait(within: .seconds(30))
                 // The file is there before its server is in the registry.
                 try eventually("the end of what was killed", evidence: { "\(registry.instances())" }) {
                     killServers()
@@ -318,7 +318,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `the tool is called by sudo, or found by the recipe's own variables`() throws {
             let site = try Site(.sudo, keep: 2)
             let server = site.server
@@ -336,7 +336,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a root in a directory of apps is served by its current, and taken over under load`() throws {
             let site = try Site(.tool, keep: 5, isInDirectory: true)
             let server = site.server
@@ -377,7 +377,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a server that cannot go over goes on, and the root stays what it was`() throws {
             let place = try Place()
             let repository = try TestRepository(.ruby, in: place)
@@ -394,7 +394,7 @@ extension SystemTests {
             try eventually("version 1", evidence: { server.log }) { try server.version() == "1" }
             func deploy() throws -> Program.End {
                 try server.begin(["deploy", "--root", root, "--repo", repository.path])
-                    .wait(within: .seconds(60), "passenger deploy")
+                    .wait(within: .seconds(180), "passenger deploy")
             }
 
             // Of a server file that has changed since, in what only a restart can change.
@@ -429,7 +429,7 @@ extension SystemTests {
                 if let target { symlink(target, "\(root)/current") }
                 for options in [[], ["--dry-run"]] {
                     let end = try server.begin(["deploy", "--root", root, "--repo", "/nowhere"] + options)
-                        .wait(within: .seconds(20), "passenger deploy")
+                        .wait(within: .seconds(60), "passenger deploy")
                     #expect(end.status == 2 && end.everything.contains(reason), "\(end.everything)")
                 }
             }

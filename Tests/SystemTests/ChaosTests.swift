@@ -18,7 +18,7 @@ extension SystemTests {
             case kill, stop, leave, hang, bomb, memory, processLimit
         }
 
-        @Test(.timeLimit(.minutes(isLong ? 10 : 2)))
+        @Test(.timeLimit(.minutes(isLong ? 30 : 6)))
         func `workers that are killed, stopped, hung, or greedy are replaced`() throws {
             let place = try Place()
             let server = try start(in: place)
@@ -79,7 +79,7 @@ extension SystemTests {
                 Glibc.kill(victim, SIGKILL)
             case .memory:
                 let greedy = try #require(Int32(try server.get("/grow?mb=300").line))
-                try eventually("the end of the greedy one", within: .seconds(15), evidence: { server.log }) {
+                try eventually("the end of the greedy one", within: .seconds(45), evidence: { server.log }) {
                     !isRunning(greedy) && server.log.contains("hard_memory_limit is 200 MB")
                 }
             case .processLimit:
@@ -94,7 +94,7 @@ extension SystemTests {
 
         private func waitUntilWhole(_ server: TestServer, after what: String) throws {
             // Deaths one after the other are replaced more and more slowly.
-            try eventually("\(Self.workers) workers after \(what)", within: .seconds(40), evidence: { server.log }) {
+            try eventually("\(Self.workers) workers after \(what)", within: .seconds(120), evidence: { server.log }) {
                 guard let workers = try? server.workers() else { return false }
                 return workers.count == Self.workers && workers.compactMap(\.pid).allSatisfy(isRunning)
             }

@@ -83,7 +83,7 @@ extension SystemTests {
             utimes(path, nil)
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `companions follow the live release through deploys, rollback, restart and stop`() throws {
             let place = try Place()
             let notebook = try Notebook(in: place)
@@ -133,7 +133,7 @@ extension SystemTests {
             #expect(!notebook.notes.contains { $0.what == "doubled" }, "\(notebook.notes)")
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `one that keeps dying is said in deploy, log and status, and started ever later`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -152,7 +152,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `restart txt brings the processes that the Procfile names then`() throws {
             let place = try Place()
             let notebook = try Notebook(in: place)
@@ -195,7 +195,7 @@ extension SystemTests {
             return server
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a stubborn one does not outlive shutdown_timeout, nor does its child`() throws {
             let place = try Place()
             let notebook = try Notebook(in: place)
@@ -209,7 +209,7 @@ extension SystemTests {
             #expect(processes(mentioning: notebook.path).isEmpty)
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a core that dies starts none beside those of the one before`() throws {
             let place = try Place()
             let notebook = try Notebook(in: place)
@@ -221,7 +221,7 @@ extension SystemTests {
             #expect(!notebook.notes.contains { $0.what == "doubled" }, "\(notebook.notes)\n\(server.log)")
             // It takes no notice of TERM: this is not its test.
             server.program?.signal(SIGKILL)
-            try eventually("the end of all", within: .seconds(5)) { processes(mentioning: notebook.path).isEmpty }
+            try eventually("the end of all", within: .seconds(15)) { processes(mentioning: notebook.path).isEmpty }
         }
     }
 }

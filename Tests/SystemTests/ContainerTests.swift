@@ -96,7 +96,7 @@ extension SystemTests {
                 return [f"{os.getuid()} {environ['PATH_INFO']}".encode()]
             """
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `as the first process, without rights and on a read-only root, it reaps, is probed, and ends in time`()
             throws
         {
@@ -139,7 +139,7 @@ extension SystemTests {
                 try root.begin(rights + probe.exec.command, adding: variables).wait().status
             }
 
-            try eventually("the start", within: .seconds(30), evidence: { root.program.log }) {
+            try eventually("the start", within: .seconds(90), evidence: { root.program.log }) {
                 try probe(container.startupProbe) == 0
             }
             #expect(try probe(container.readinessProbe) == 0 && probe(container.livenessProbe) == 0)

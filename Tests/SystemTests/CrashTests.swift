@@ -16,7 +16,7 @@ extension SystemTests {
             return server
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: Language.allCases)
+        @Test(.timeLimit(.minutes(3)), arguments: Language.allCases)
         func `a worker that is killed under load is replaced`(_ language: Language) throws {
             let place = try Place()
             let server = try serving(language, workers: 2, in: place)
@@ -36,7 +36,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: Language.allCases)
+        @Test(.timeLimit(.minutes(3)), arguments: Language.allCases)
         func `no worker outlives a supervisor that is killed`(_ language: Language) throws {
             let place = try Place()
             let server = try serving(language, workers: 2, in: place)
@@ -48,15 +48,15 @@ extension SystemTests {
             kill(workers[0], SIGSTOP)
             kill(status.supervisorPid, SIGKILL)
             let all = Set(workers + other + [status.corePid]).subtracting([status.supervisorPid])
-            try eventually("the end of \(all)", within: .seconds(5)) { !all.contains(where: isRunning) }
+            try eventually("the end of \(all)", within: .seconds(15)) { !all.contains(where: isRunning) }
             // And the next start finds the port free, and nothing in its way.
-            _ = try server.program?.wait(within: .seconds(5))
+            _ = try server.program?.wait(within: .seconds(15))
             try server.start()
             try server.waitUntilServing()
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: Language.allCases)
+        @Test(.timeLimit(.minutes(3)), arguments: Language.allCases)
         func `TERM finishes what is in flight, a second one does not wait`(_ language: Language) throws {
             let place = try Place()
             for hurry in [false, true] {
@@ -70,11 +70,11 @@ extension SystemTests {
                 try eventually("the drain") { server.log.contains("stopping") }
                 if hurry {
                     program.signal(SIGTERM)
-                    let end = try program.wait(within: .seconds(10), "the end after a second TERM")
+                    let end = try program.wait(within: .seconds(30), "the end after a second TERM")
                     #expect((monotonicNow() - began).inSeconds < 8, "\(end.everything)")
                 } else {
                     #expect(try slow.readAnswer().line == "slept 2")
-                    let end = try program.wait(within: .seconds(10), "the end after TERM")
+                    let end = try program.wait(within: .seconds(30), "the end after TERM")
                     #expect(end.status == 0, "\(end.everything)")
                 }
             }

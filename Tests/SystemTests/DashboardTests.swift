@@ -20,7 +20,7 @@ extension SystemTests {
             ]
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `without scripts it is signed in to, shows the app, and takes orders of its own forms only`() throws {
             let place = try Place()
             let server = try TestServer.serving("ruby", try options(in: place), in: place)
@@ -28,7 +28,7 @@ extension SystemTests {
             let jar = "\(place.path)/cookies"
             func curl(_ path: String, _ more: String...) throws -> String {
                 try Clients.run(
-                    ["curl", "-sSik", "--max-time", "20", "-b", jar, "-c", jar, url + path] + more, in: place
+                    ["curl", "-sSik", "--max-time", "90", "-b", jar, "-c", jar, url + path] + more, in: place
                 ).output
             }
             #expect(try curl("/").contains("type=\"password\""))
@@ -57,7 +57,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.enabled(if: Clients.isInstalled("chromedriver")), .timeLimit(.minutes(3)))
+        @Test(.enabled(if: Clients.isInstalled("chromedriver")), .timeLimit(.minutes(9)))
         func `in a browser a deploy is watched, one that fails, and a rollback is clicked`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place, options: try options(in: place))
@@ -68,13 +68,13 @@ extension SystemTests {
                 let browser = try Program(
                     ["python3", "\(Clients.directory)/dashboard.py", url, Self.token, pictures] + orders,
                     environment: ProcessInfo.plainEnvironment, in: place)
-                try eventually("a page", within: .seconds(60), evidence: { browser.log }) {
+                try eventually("a page", within: .seconds(180), evidence: { browser.log }) {
                     browser.hasEnded || browser.log.contains("ready")
                 }
                 return browser
             }
             func end(_ browser: Program) throws {
-                let end = try browser.wait(within: .seconds(60))
+                let end = try browser.wait(within: .seconds(180))
                 #expect(end.status == 0, "\(end.everything)")
             }
 
@@ -93,11 +93,11 @@ extension SystemTests {
                 "wait Now: deploy 3", "click table.deploys tbody tr a", "mark", "wait built-by-a-hook",
                 "shot dashboard-following", "wait State stable", "marked", "shot dashboard-followed")
             let deploy = try server.begin(["deploy", "--root", server.directory])
-            try eventually("the page of the deploy", within: .seconds(30), evidence: { browser.log }) {
+            try eventually("the page of the deploy", within: .seconds(90), evidence: { browser.log }) {
                 browser.hasEnded || browser.log.contains("dashboard-following")
             }
             #expect(FileManager.default.createFile(atPath: "\(place.path)/go", contents: nil))
-            #expect(try deploy.wait(within: .seconds(60)).status == 0)
+            #expect(try deploy.wait(within: .seconds(180)).status == 0)
             try end(browser)
             try repository.write("Passengerfile.yml", repository.passengerfile())
 

@@ -6,7 +6,7 @@ extension SystemTests {
     @Suite(.serialized) struct DeployUnderLoadTests {
         private static let deploys = isQuick ? 2 : 10
 
-        @Test(.tags(.long), .timeLimit(.minutes(3)), arguments: Language.detected)
+        @Test(.tags(.long), .timeLimit(.minutes(9)), arguments: Language.detected)
         func `deploy after deploy under load loses no request`(_ language: Language) throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(language, in: place, options: ["--min-instances", "2"])

@@ -5,7 +5,7 @@ import Testing
 extension SystemTests {
     /// What a browser shows of an app that does not start. Pictures are left in `artifacts/`.
     @Suite(.serialized) struct ErrorPageTests {
-        @Test(.timeLimit(.minutes(1)), arguments: ["development", "production"])
+        @Test(.timeLimit(.minutes(3)), arguments: ["development", "production"])
         func `an app that does not start tells why in development, and in production an id`(_ environment: String)
             throws
         {

@@ -15,7 +15,7 @@ extension SystemTests {
         static let isLong = ProcessInfo.processInfo.environment["PASSENGER_LONG_TESTS"] == "1"
         private static let marker = "fault-point-marker"
 
-        @Test(.timeLimit(.minutes(isLong ? 20 : 3)), arguments: Victim.allCases)
+        @Test(.timeLimit(.minutes(isLong ? 60 : 9)), arguments: Victim.allCases)
         func `a deploy converges whoever is killed in it`(_ victim: Victim) throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -64,17 +64,17 @@ extension SystemTests {
             let killed = server.strike(victim, command: command)
             let moment = monotonicNow()
             #expect(!killed.isEmpty, "\(what): nobody was there to be killed")
-            _ = try command.wait(within: .seconds(40), "\(what): the end of its command")
+            _ = try command.wait(within: .seconds(120), "\(what): the end of its command")
 
             if victim == .supervisor {
                 _ = try prober.stop()
-                try eventually("\(what): the end of its children", within: .seconds(5)) {
+                try eventually("\(what): the end of its children", within: .seconds(15)) {
                     !children.contains(where: isRunning)
                 }
-                _ = try server.program?.wait(within: .seconds(5))
+                _ = try server.program?.wait(within: .seconds(15))
                 try server.start()
             }
-            try eventually("\(what): the end of the deploy", within: .seconds(40), evidence: { server.log }) {
+            try eventually("\(what): the end of the deploy", within: .seconds(120), evidence: { server.log }) {
                 guard let app = try? server.appStatus(), try server.workers().count >= 1 else { return false }
                 // The last words of the journal come after.
                 return app.operation == nil && server.record(number)?.state.isEnd == true

@@ -9,17 +9,17 @@ extension SystemTests {
         /// For those whose packages are PyPI's.
         private func makeEnvironment(in place: Place) throws {
             try Clients.run(
-                ["\(SourceTree.path)/scripts/lib/client-venv", "Tests/apps/asgi"], in: place, within: .seconds(240))
+                ["\(SourceTree.path)/scripts/lib/client-venv", "Tests/apps/asgi"], in: place, within: .seconds(720))
         }
 
-        @Test(.timeLimit(.minutes(5)), arguments: FrameworkApp.all)
+        @Test(.timeLimit(.minutes(15)), arguments: FrameworkApp.all)
         func `starts in its own directory, without configuration`(_ app: FrameworkApp) throws {
             let place = try Place()
             try makeEnvironment(in: place)
             let directory = try place.copyApp(at: app.directory, as: "app")
             for command in app.preparation {
                 let shell = AppUser.command(["sh", "-c", "cd \(directory) && \(command)"])
-                try Clients.run(shell, in: place, within: .seconds(120))
+                try Clients.run(shell, in: place, within: .seconds(360))
             }
             let server = TestServer(directory, in: place)
             try server.start(app.flags, environment: "development", behind: app.wrapper)
@@ -29,7 +29,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(5)), arguments: FrameworkApp.all)
+        @Test(.timeLimit(.minutes(15)), arguments: FrameworkApp.all)
         func `is deployed under load, refused when it is broken, and rolled back, and no request fails`(
             _ app: FrameworkApp
         ) throws {
@@ -71,7 +71,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: ["ruby", "python", "nodejs", "other-languages"])
+        @Test(.timeLimit(.minutes(3)), arguments: ["ruby", "python", "nodejs", "other-languages"])
         func `the settings that a page of docs shows are settings`(_ page: String) throws {
             let place = try Place()
             let blocks = text(of: "\(SourceTree.path)/docs/\(page).md").matches(of: #/```yaml\n(?s)(.*?)```/#)

@@ -40,7 +40,7 @@ extension SystemTests {
             return try connection.readAnswer()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `Rails runs without Puma: pages, records, sessions, Action Cable, preloaded`() throws {
             let place = try Place()
             let workers = 2
@@ -89,7 +89,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `Django runs preloaded: pages, records, the admin`() throws {
             let place = try Place()
             let server = try TestServer.serving(

@@ -50,7 +50,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: Shortage.allCases)
+        @Test(.timeLimit(.minutes(3)), arguments: Shortage.allCases)
         func `a deploy root without room refuses a deploy and goes back all the same`(_ shortage: Shortage) throws {
             let place = try Place()
             let (disk, server, repository) = try serving("root", options(shortage), in: place)
@@ -79,7 +79,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: Shortage.allCases)
+        @Test(.timeLimit(.minutes(3)), arguments: Shortage.allCases)
         func `a state directory without room refuses a deploy, goes back, and stays readable`(_ shortage: Shortage)
             throws
         {
@@ -121,7 +121,7 @@ extension SystemTests {
 
     /// Descriptors, which anybody may make scarce.
     @Suite(.serialized) struct DescriptorTests {
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a server whose clients take all that they are given answers, tells, deploys and rolls back`() throws {
             let place = try Place()
             let repository = try TestRepository(.python, in: place)

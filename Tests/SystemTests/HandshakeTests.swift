@@ -25,7 +25,7 @@ extension SystemTests {
             Misbehaviour(name: "forks and leaves", script: "sleep 600 & exit 0", reason: "exit status 0"),
         ]
 
-        @Test(.timeLimit(.minutes(1)), arguments: all)
+        @Test(.timeLimit(.minutes(3)), arguments: all)
         func `a loader that misbehaves is reported and ended`(_ misbehaviour: Misbehaviour) throws {
             let place = try Place()
             let app = try place.copyApp(.ruby, as: "app")
@@ -38,7 +38,7 @@ extension SystemTests {
             AppUser.own(app)
             let server = TestServer(app, in: place)
             try server.start(["--ruby", interpreter, "--start-timeout", "2s"])
-            try eventually("the reason of a failed boot", within: .seconds(20), evidence: { server.log }) {
+            try eventually("the reason of a failed boot", within: .seconds(60), evidence: { server.log }) {
                 guard let failure = try server.appStatus().lastFailure else { return false }
                 return "\(failure.step) \(failure.summary) \(failure.exit ?? "")".contains(misbehaviour.reason)
             }
@@ -47,7 +47,7 @@ extension SystemTests {
             // Nothing is live: the client gets the page at once, and not the wait of a boot that goes on for ever.
             #expect(try server.get("/").status == 503)
             try server.stop()
-            try eventually("the end of its processes", within: .seconds(10)) { !processExists(withArgument: mark) }
+            try eventually("the end of its processes", within: .seconds(30)) { !processExists(withArgument: mark) }
         }
 
         private func processExists(withArgument mark: String) -> Bool {

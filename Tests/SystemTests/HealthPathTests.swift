@@ -13,7 +13,7 @@ extension SystemTests {
             """
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `up proves a version that has it, and the front page one that has not`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)

@@ -14,7 +14,7 @@ extension SystemTests {
               on_rollback: ['echo on_rollback $PASSENGER_RELEASE from $PASSENGER_PREVIOUS_RELEASE >> log/hooks']
             """
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `hooks run when it is their time, and the last of them cannot undo anything`() throws {
             let place = try Place()
             let repository = try TestRepository(.python, in: place)

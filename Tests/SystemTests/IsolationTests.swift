@@ -24,7 +24,7 @@ extension SystemTests {
                 return [b'fine']
             """
 
-        @Test(.timeLimit(.minutes(3)), .tags(.long))
+        @Test(.timeLimit(.minutes(9)), .tags(.long))
         func `a boot loop, hunger for memory, a full queue and slow requests are their app's own trouble`() throws {
             let place = try Place()
             let calm = try place.copyApp(.python, as: "calm")

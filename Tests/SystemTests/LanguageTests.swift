@@ -20,7 +20,7 @@ extension SystemTests {
 
         // MARK: Threads
 
-        @Test(.timeLimit(.minutes(1)), arguments: ["ruby", "python"])
+        @Test(.timeLimit(.minutes(3)), arguments: ["ruby", "python"])
         func `one worker with threads serves several requests at once, and a restart finishes them all`(
             _ language: String
         ) throws {
@@ -37,7 +37,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: ["ruby", "python"])
+        @Test(.timeLimit(.minutes(3)), arguments: ["ruby", "python"])
         func `a request over its time is given up, the others of its worker finish, and the worker is replaced`(
             _ language: String
         ) throws {
@@ -55,7 +55,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: ["ruby", "node"])
+        @Test(.timeLimit(.minutes(3)), arguments: ["ruby", "node"])
         func `a worker with one request over its time is replaced; one that answers beside it stays`(
             _ language: String
         ) throws {
@@ -75,7 +75,7 @@ extension SystemTests {
 
         // MARK: Upgraded connections
 
-        @Test(.timeLimit(.minutes(3)), arguments: ["ruby", "node"])
+        @Test(.timeLimit(.minutes(9)), arguments: ["ruby", "node"])
         func `WebSockets on unlimited_concurrency_paths leave a worker free for requests`(_ language: String) throws {
             let place = try Place()
             let options = [
@@ -91,11 +91,11 @@ extension SystemTests {
 
         // MARK: ASGI
 
-        @Test(.timeLimit(.minutes(5)))
+        @Test(.timeLimit(.minutes(15)))
         func `an ASGI app is served by its own uvicorn, with WebSockets, and shuts down in order`() throws {
             let place = try Place()
             let venv = try Clients.run(
-                ["\(SourceTree.path)/scripts/lib/client-venv", "Tests/apps/asgi"], in: place, within: .seconds(240))
+                ["\(SourceTree.path)/scripts/lib/client-venv", "Tests/apps/asgi"], in: place, within: .seconds(720))
             let server = try TestServer.serving("asgi", ["--python", venv.output.trimmed], in: place)
             #expect(try server.get("/").text == "hello\n")
             let about = try server.get("/about").text
@@ -109,7 +109,7 @@ extension SystemTests {
 
         // MARK: Other servers
 
-        @Test(.timeLimit(.minutes(1)), arguments: ["PORT", "LISTEN_FDS"])
+        @Test(.timeLimit(.minutes(3)), arguments: ["PORT", "LISTEN_FDS"])
         func `a server in C is served on the port that it is given, or on the socket that it inherits`(
             _ way: String
         ) throws {
@@ -125,7 +125,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a server that has a port of its own is refused with that port`() throws {
             let place = try Place()
             let directory = try place.makeAppDirectory("app")
@@ -146,7 +146,7 @@ extension SystemTests {
         }
 
         /// The first is run with npm, whose processes stand between us and the app; the second without.
-        @Test(.timeLimit(.minutes(1)), arguments: ["MARK=yes node web.js", "node web.js"])
+        @Test(.timeLimit(.minutes(3)), arguments: ["MARK=yes node web.js", "node web.js"])
         func `the start script of package.json is run, and stopped with what it started`(_ script: String) throws {
             let place = try Place()
             let server = try TestServer.serving("node", in: place) { app in

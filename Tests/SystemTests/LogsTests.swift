@@ -15,7 +15,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `logs shows what the app writes, in a pipe, on a terminal and as JSON`() throws {
             let place = try Place()
             let server = try talkative(in: place)
@@ -53,7 +53,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `logs -f goes on through a restart and a new core, and a reader that reads nothing holds up nobody`()
             throws
         {
@@ -84,11 +84,11 @@ extension SystemTests {
             }
             #expect(!follower.hasEnded)
             try server.stop()
-            let end = try follower.wait(within: .seconds(30))
+            let end = try follower.wait(within: .seconds(90))
             #expect(end.status == 3, "\(end.everything)")
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `status fits a terminal of 80 columns, watches, and is JSON`() throws {
             let place = try Place()
             let server = try talkative(in: place, ["--min-instances", "2"])
@@ -112,7 +112,7 @@ extension SystemTests {
             #expect(try server.command("scale", "3").status == 0)
             try eventually("the third worker", evidence: { watching.log }) { watching.log.contains("3 of 3 workers") }
             watching.signal(SIGINT)
-            _ = try watching.wait(within: .seconds(10))
+            _ = try watching.wait(within: .seconds(30))
 
             let memory = try server.onTerminal("memory-stats", "--root", server.directory)
             let rows = PseudoTerminal.lines(memory.output)

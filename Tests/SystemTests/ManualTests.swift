@@ -10,7 +10,7 @@ extension SystemTests {
             "start", "stop", "status", "deploy", "rollback", "logs", "check", "init", "exec", "console", "memory-stats",
         ]
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `every command has a man page that man can show`() throws {
             let place = try Place()
             let server = TestServer(place.path, in: place)
@@ -38,7 +38,7 @@ extension SystemTests {
             #expect(String(decoding: status, as: UTF8.self).contains("Phusion Passenger"))
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `bash completes commands and flags`() throws {
             let place = try Place()
             let server = TestServer(place.path, in: place)

@@ -25,7 +25,7 @@ extension SystemTests {
                     """, in: place)
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a server file serves several apps, each with its own hosts, user and commands`() throws {
             let place = try Place()
             let server = try server(in: place)
@@ -49,7 +49,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `what an app's own file says of requests counts from its start, not from its first restart`() throws {
             let place = try Place()
             let blog = try place.copyApp(.python, as: "blog")
@@ -70,7 +70,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
+        @Test(.timeLimit(.minutes(3)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
         func `a user sees and restarts the apps that he has roles with, and no others`() throws {
             let place = try Place()
             let blog = try place.copyApp(.python, as: "blog")
@@ -87,7 +87,7 @@ extension SystemTests {
                 try server.begin(
                     ["-s", "-X", method, "--unix-socket", "\(place.path)/run/default/admin.sock", "http://x\(path)"],
                     as: user, program: "/usr/bin/curl"
-                ).wait(within: .seconds(20)).output
+                ).wait(within: .seconds(60)).output
             }
             let seen = try ask(OtherUsers.stranger, "GET", "/status")
             #expect(seen.contains(blog) && !seen.contains(shop), "\(seen)")
@@ -103,7 +103,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `an app that nobody uses goes to sleep, without a process, and wakes with the next request`() throws {
             let place = try Place()
             let blog = try place.copyApp(.python, as: "blog")
@@ -117,7 +117,7 @@ extension SystemTests {
             try server.start()
             let first = try #require(Int32(try server.get("/pid", host: "blog.test").line))
             let preloader = try #require(try server.appStatus("blog").generations.first?.preloader?.pid)
-            try eventually("its sleep", within: .seconds(20), evidence: { server.log }) {
+            try eventually("its sleep", within: .seconds(60), evidence: { server.log }) {
                 !isRunning(first) && !isRunning(preloader)
             }
             let status = try server.run("status", "--app", "blog")
@@ -127,7 +127,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `commands and restart txt reach the app that they name, and no other`() throws {
             let place = try Place()
             let server = try server(in: place)
@@ -159,7 +159,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `deploys of one app leave the others alone`() throws {
             let place = try Place()
             let shop = try place.copyApp(.python, as: "shop")

@@ -7,7 +7,7 @@ import Testing
 
 extension SystemTests {
     @Suite(.serialized) struct MemoryTests {
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `status tells what workers and generations take, also of another user's processes`() throws {
             let place = try Place()
             let directory = "\(place.path)/app"
@@ -18,7 +18,7 @@ extension SystemTests {
             try server.waitUntilServing(workers: 2)
             let greedy = try #require(Int32(try server.get("/grow?mb=100").line))
             #expect(try server.get("/bomb?n=1&seconds=100").line == "1 none")
-            try eventually("a measurement after the growth", within: .seconds(15), evidence: { server.log }) {
+            try eventually("a measurement after the growth", within: .seconds(45), evidence: { server.log }) {
                 let memory = try server.workers().compactMap { worker in worker.memory.map { (worker.pid, $0) } }
                 return memory.count == 2 && memory.contains { $0.0 == greedy && $0.1.privateBytes > 100 << 20 }
                     && memory.reduce(0) { $0 + $1.1.processes } == 3

@@ -24,7 +24,7 @@ extension SystemTests {
             #expect(end.output.isEmpty && end.errors.isEmpty, "\(end.everything)")
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `requests, a deploy, a crash and a rollback are counted, by generation until it is gone`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(
@@ -85,7 +85,7 @@ extension SystemTests {
                     "release=\"\(release)\"", "status=\"2xx\""] == 4, "\(second)")
             let rollback = try server.command("rollback")
             #expect(rollback.status == 0, "\(rollback.everything)")
-            try eventually("the end of what was rolled back", within: .seconds(30), evidence: { server.log }) {
+            try eventually("the end of what was rolled back", within: .seconds(90), evidence: { server.log }) {
                 try server.appStatus().generations.allSatisfy { $0.number != live.number }
             }
             let third = try metrics(server)
@@ -98,7 +98,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `the admin API gives them to a scraper with the right type, and the command as JSON`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
@@ -135,7 +135,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
+        @Test(.timeLimit(.minutes(3)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
         func `an app's owner has the metrics of his own app, and nothing of the server's`() throws {
             let place = try Place()
             let blog = try place.copyApp(.python, as: "blog")
@@ -152,7 +152,7 @@ extension SystemTests {
                 try server.begin(
                     ["-s", "--unix-socket", "\(place.path)/run/default/admin.sock", "http://x\(path)"], as: user,
                     program: "/usr/bin/curl"
-                ).wait(within: .seconds(20)).output
+                ).wait(within: .seconds(60)).output
             }
             for path in ["/metrics", "/metrics.json"] {
                 let own = try ask(OtherUsers.app, path)
@@ -168,7 +168,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `another core begins anew, and says that it is another`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
@@ -192,7 +192,7 @@ extension SystemTests {
         }
 
         /// Where a query names anything else, a panel stays empty and nobody is told.
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `every metric that the dashboard for Grafana asks for is there`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)

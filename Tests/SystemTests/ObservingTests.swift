@@ -7,7 +7,7 @@ import Testing
 extension SystemTests {
     /// What the built program says about itself.
     @Suite(.serialized) struct ObservingTests {
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a certificate that is not good stays unused, and status says so until there is a good one`() throws {
             let place = try Place()
             let pair = try Certificate(in: place)
@@ -20,7 +20,7 @@ extension SystemTests {
             let url = "https://127.0.0.1:\(server.port)/version"
             for bad in ["no certificate at all", try Self.foreignChain(in: place)] {
                 try bad.write(toFile: pair.chain, atomically: false, encoding: .utf8)
-                try eventually("the warning about \(bad.prefix(20))", within: .seconds(15), evidence: { server.log }) {
+                try eventually("the warning about \(bad.prefix(20))", within: .seconds(45), evidence: { server.log }) {
                     let warnings = try server.appStatus().warnings
                     return warnings.contains { $0.hasPrefix("certificate: ") && $0.contains("the one before stays") }
                 }
@@ -34,7 +34,7 @@ extension SystemTests {
                 server.log.contains("the one before stays")
             }
             try pair.renew(in: place)
-            try eventually("the new certificate", within: .seconds(15), evidence: { server.log }) {
+            try eventually("the new certificate", within: .seconds(45), evidence: { server.log }) {
                 try server.appStatus().warnings.isEmpty && server.log.contains("the new one is used")
             }
             #expect(try Clients.curl("--cacert", pair.chain, url, in: place) == "1\n")
@@ -46,7 +46,7 @@ extension SystemTests {
             text(of: try Certificate(in: place, as: "foreign").chain)
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `after USR1 the access log goes on in a new file, and no line is lost`() throws {
             let place = try Place()
             let logs = try place.makeAppDirectory("log")
@@ -76,7 +76,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `with log_format json each line of the log is an object, and says what it is about`() throws {
             let place = try Place()
             let app = try place.copyApp(.python, as: "app")

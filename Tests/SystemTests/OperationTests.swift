@@ -24,7 +24,7 @@ extension SystemTests {
             return try #require(found)
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a killed command changes nothing, a second deploy is refused and names the first`() throws {
             let place = try Place()
             let gate = "\(place.path)/gate"
@@ -49,7 +49,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a repository that is gone is named, and what was fetched before is deployed only when asked`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -65,7 +65,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `an app in a subdirectory of its repository is deployed, built there and served from there`() throws {
             let place = try Place()
             let repository = try TestRepository(.python, in: place)
@@ -99,7 +99,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `Ctrl-C detaches, attach returns, abort stops`() throws {
             let place = try Place()
             let gate = "\(place.path)/gate"
@@ -110,14 +110,14 @@ extension SystemTests {
             let command = try server.begin(["deploy", "--root", server.directory])
             _ = try waitForStep("build", server)
             command.signal(SIGINT)
-            let end = try command.wait(within: .seconds(10))
+            let end = try command.wait(within: .seconds(30))
             #expect(end.output.contains("attach 2") || end.errors.contains("attach 2"), "\(end.everything)")
             #expect(try server.appStatus().operation?.deploy == DeployNumber(2))
 
             let attached = try server.begin(["deploys", "attach", "2", "--root", server.directory])
             let abort = try server.command("deploys", "abort", "2")
             #expect(abort.status == 0, "\(abort.everything)")
-            let outcome = try attached.wait(within: .seconds(20), "the attached command")
+            let outcome = try attached.wait(within: .seconds(60), "the attached command")
             #expect(outcome.status == 1 && outcome.errors.contains("aborted"), "\(outcome.everything)")
             #expect(try server.version() == "1")
             // The build's processes are gone too.
@@ -126,7 +126,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `rollback switches back in no time, and never forward to what was withdrawn`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.node, in: place)
@@ -161,7 +161,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `JSON output parses line by line, events first and the result last`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.ruby, in: place)

@@ -18,7 +18,7 @@ extension SystemTests {
             let end = try Program(
                 ["\(SourceTree.path)/scripts/package", "--quick", "--output", "\(place.path)/packages"] + arguments,
                 environment: environment, in: place
-            ).wait(within: .seconds(150), "scripts/package")
+            ).wait(within: .seconds(450), "scripts/package")
             try #require(end.status == 0, "\(end.everything)")
             return end.output.split(separator: "\n").map(String.init)
         }
@@ -36,7 +36,7 @@ extension SystemTests {
                     "--suppress-tags",
                     "custom-library-search-path", package,
                 ], environment: ProcessInfo.plainEnvironment, in: place
-            ).wait(within: .seconds(120), "lintian")
+            ).wait(within: .seconds(360), "lintian")
             #expect(end.status == 0 && end.output.isEmpty, "\(end.everything)")
         }
 
@@ -87,13 +87,13 @@ extension SystemTests {
             _ root: TestRoot, _ instance: InstanceRecord, _ condition: ([Int32]) -> Bool = { $0.count == 2 }
         ) throws {
             try eventually(
-                "workers", within: .seconds(30), evidence: { text(of: root.path("/var/log/passenger/default.log")) }
+                "workers", within: .seconds(90), evidence: { text(of: root.path("/var/log/passenger/default.log")) }
             ) {
                 condition(try workers(root, instance))
             }
         }
 
-        @Test(.timeLimit(.minutes(8)), .enabled(if: geteuid() == 0, "only root can have a root of its own"))
+        @Test(.timeLimit(.minutes(24)), .enabled(if: geteuid() == 0, "only root can have a root of its own"))
         func `the Debian package is installed, upgraded under load, removed and purged`() throws {
             let place = try Place()
             let first = try #require(try package("deb", in: place).first)
@@ -298,7 +298,7 @@ extension SystemTests {
 
         // MARK: The tarball
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `the tarball's tree works wherever it lies, and upgrades by a link`() throws {
             let place = try Place()
             let archive = try #require(try package("tarball", in: place).first)
@@ -354,7 +354,7 @@ extension SystemTests {
             }
             """
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `an app whose Gemfile names the gem passenger is served, and its commands are ours`() throws {
             let place = try Place()
             let file = try #require(try package("gem", in: place).first)
@@ -379,7 +379,7 @@ extension SystemTests {
                     in: place)
             }
             func run(_ command: String...) throws -> String {
-                let end = try begin(command).wait(within: .seconds(60), command.joined(separator: " "))
+                let end = try begin(command).wait(within: .seconds(180), command.joined(separator: " "))
                 #expect(end.status == 0, "\(command): \(end.everything)")
                 return end.output
             }
@@ -397,7 +397,7 @@ extension SystemTests {
                 ["rackup", "--require", "phusion_passenger/rack_handler", "--host", "127.0.0.1", "--port", "0"],
             ] {
                 let program = try begin(["bundle", "exec"] + command)
-                try eventually("a server", within: .seconds(30), evidence: { program.log }) {
+                try eventually("a server", within: .seconds(90), evidence: { program.log }) {
                     server.instance()?.pid == program.pid
                 }
                 let listener = try #require(server.instance()).listen[0]
@@ -412,7 +412,7 @@ extension SystemTests {
                     "bundle", "exec", "passenger-config", "restart-app", directory, "--ignore-app-not-running")
                 #expect(restart.contains("Restarting \(directory)"), "\(restart)")
                 program.signal(SIGTERM)
-                #expect(try program.wait(within: .seconds(40)).status == 0, "\(program.log)")
+                #expect(try program.wait(within: .seconds(120)).status == 0, "\(program.log)")
             }
         }
     }

@@ -22,10 +22,10 @@ extension SystemTests {
             return try Program(
                 wrapper + [try tool(name, in: server.place)] + arguments,
                 environment: server.environment.merging(variables) { $1 }, in: server.place
-            ).wait(within: .seconds(60), name)
+            ).wait(within: .seconds(180), name)
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `the version is one that deploy tools understand`() throws {
             let place = try Place()
             let server = TestServer(place.path, in: place)
@@ -43,7 +43,7 @@ extension SystemTests {
             #expect(about.output.hasPrefix("6.") && about.status == 0, "\(about.everything)")
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `passenger-status, memory-stats and config look at a server as Passenger's own do`() throws {
             let place = try Place()
             let server = try TestServer.serving("ruby", ["--min-instances", "2"], in: place)
@@ -129,7 +129,7 @@ extension SystemTests {
             return path
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `restart-app finds apps by path and name, waits for the outcome, and can do without`() throws {
             let place = try Place()
             let nobody = TestServer(place.path, in: place)
@@ -171,7 +171,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `restart-app without a path asks on a terminal which app it is to be`() throws {
             let place = try Place()
             for name in ["blog", "shop"] { _ = try place.copyApp(.python, as: name) }
@@ -186,7 +186,7 @@ extension SystemTests {
                 let live = try server.appStatus(name).generations.first { $0.state == .live }
                 return live?.workers.first { $0.state == "available" }?.pid
             }
-            try eventually("both apps", within: .seconds(30), evidence: { server.log }) {
+            try eventually("both apps", within: .seconds(90), evidence: { server.log }) {
                 try pid("blog") != nil && pid("shop") != nil
             }
             let (blog, shop) = (try pid("blog"), try pid("shop"))
@@ -212,14 +212,14 @@ extension SystemTests {
             chosen.type("\u{1B}[B")
             try chosen.wait(for: "the second app") { $0.text.contains("‣ \(place.path)/shop") }
             chosen.type("\r")
-            #expect(try chosen.waitForEnd(within: .seconds(30)) == 0, "\(chosen.screen.text)")
+            #expect(try chosen.waitForEnd(within: .seconds(90)) == 0, "\(chosen.screen.text)")
             #expect(chosen.screen.text.contains("Restarting \(place.path)/shop"), "\(chosen.screen.text)")
             try eventually("another worker of shop") { try pid("shop").map { $0 != shop } ?? false }
             #expect(try pid("blog") == blog)
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `detach-process and reopen-logs reach the server`() throws {
             let place = try Place()
             let server = try TestServer.serving("ruby", ["--min-instances", "2"], in: place)
@@ -236,7 +236,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
+        @Test(.timeLimit(.minutes(3)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
         func `an app's owner uses them on that app, and on no other`() throws {
             let place = try Place()
             for (name, owner) in [("mine", OtherUsers.app), ("theirs", OtherUsers.stranger)] {
@@ -250,7 +250,7 @@ extension SystemTests {
                       theirs: {root: \(place.path)/theirs, user: \(OtherUsers.stranger), server_names: [theirs.test], prestart: true, min_instances: 1}
                     """, in: place)
             try server.start()
-            try eventually("both apps", within: .seconds(30), evidence: { server.log }) {
+            try eventually("both apps", within: .seconds(90), evidence: { server.log }) {
                 try server.status().apps.allSatisfy { app in
                     app.generations.contains { $0.workers.contains { $0.state == "available" } }
                 }
@@ -261,7 +261,8 @@ extension SystemTests {
             func asOwner(_ name: String, _ arguments: String...) throws -> Program.End {
                 let command = try OtherUsers.command(
                     as: OtherUsers.app, [try tool(name, in: place)] + arguments)
-                return try Program(command, environment: server.environment, in: place).wait(within: .seconds(60), name)
+                return try Program(command, environment: server.environment, in: place).wait(
+                    within: .seconds(180), name)
             }
             let status = try asOwner("passenger-status")
             #expect(status.status == 0 && status.output.contains("\(place.path)/mine ("), "\(status.everything)")

@@ -13,7 +13,7 @@ extension SystemTests {
             ]
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a pipeline deploys its own commit, folds its steps, and can be found again`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -21,7 +21,7 @@ extension SystemTests {
             try repository.commitVersion(3)
 
             let end = try server.begin(["deploy", "--root", server.directory], adding: github(commit))
-                .wait(within: .seconds(40))
+                .wait(within: .seconds(120))
             #expect(end.status == 0, "\(end.everything)")
             #expect(try server.version() == "2")
             let groups = end.output.split(separator: "\n").filter { $0.hasPrefix("::") }
@@ -40,7 +40,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a step that fails is an annotation, and one that takes too long has its own exit status`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -49,7 +49,7 @@ extension SystemTests {
                 repository.passengerfile(deploy: "  build: [\"echo '::error::forged'; exit 3\"]"))
             let failing = try server.begin(
                 ["deploy", "--root", server.directory], adding: github(try repository.commit())
-            ).wait(within: .seconds(40))
+            ).wait(within: .seconds(120))
             #expect(failing.status == 1, "\(failing.everything)")
             #expect(failing.errors.contains("::error title=build failed"), "\(failing.everything)")
             #expect(failing.output.contains("| ::error::forged"), "\(failing.everything)")

@@ -41,7 +41,7 @@ extension SystemTests {
                 (.baking, .live),
             ]
 
-        @Test(.timeLimit(.minutes(FaultPointTests.isLong ? 10 : 2)))
+        @Test(.timeLimit(.minutes(FaultPointTests.isLong ? 30 : 6)))
         func `a server starts from what was on disk at any moment of a deploy`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -95,7 +95,7 @@ extension SystemTests {
                 try shell("find \"$1\"/root/releases/*2-* -type f -exec truncate -s 0 {} +; true", from, server)
             }
             try server.start()
-            try eventually("\(what): a version that serves", within: .seconds(40), evidence: { server.log }) {
+            try eventually("\(what): a version that serves", within: .seconds(120), evidence: { server.log }) {
                 guard let app = try? server.appStatus(), try server.workers().count >= 1 else { return false }
                 return app.operation == nil
             }

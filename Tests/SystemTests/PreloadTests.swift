@@ -63,7 +63,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: preloaded)
+        @Test(.timeLimit(.minutes(3)), arguments: preloaded)
         func `workers are forked from one process, are the supervisor's, and share its memory`(_ language: Language)
             throws
         {
@@ -102,7 +102,7 @@ extension SystemTests {
             #expect(forked * 3 < single * 2)
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: preloaded)
+        @Test(.timeLimit(.minutes(3)), arguments: preloaded)
         func `a worker that is killed is replaced by a fork, in milliseconds`(_ language: Language) throws {
             let place = try Place()
             let quick = ["--health-interval", "10ms", "--health-successes", "1"]
@@ -128,7 +128,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: preloaded)
+        @Test(.timeLimit(.minutes(3)), arguments: preloaded)
         func `a preloader that is killed takes no worker with it, and is replaced when it is needed`(
             _ language: Language
         ) throws {
@@ -151,7 +151,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: preloaded)
+        @Test(.timeLimit(.minutes(3)), arguments: preloaded)
         func `an idle preloader is stopped, and comes back for the next worker`(_ language: Language) throws {
             let place = try Place()
             let server = try serve(language, workers: 1, in: place, ["--max-preloader-idle-time", "500ms"])
@@ -167,7 +167,7 @@ extension SystemTests {
         }
 
         @Test(
-            .timeLimit(.minutes(1)),
+            .timeLimit(.minutes(3)),
             arguments: [
                 (Language.ruby, "PhusionPassenger.refuse_preloading('one process only')\n", "one process only"),
                 (
@@ -191,7 +191,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: preloaded)
+        @Test(.timeLimit(.minutes(3)), arguments: preloaded)
         func `a standby keeps its preloader until it is gone, and a rollback finds it`(_ language: Language) throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(language, in: place)
@@ -211,7 +211,7 @@ extension SystemTests {
             #expect(!isRunning(first))
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: preloaded)
+        @Test(.timeLimit(.minutes(3)), arguments: preloaded)
         func `a preloader forks for whichever core there is, and nothing outlives a supervisor that is killed`(
             _ language: Language
         ) throws {
@@ -232,10 +232,10 @@ extension SystemTests {
             let after = try server.workers().compactMap(\.pid) + [try #require(try preloader(server)?.pid)]
             kill(after[0], SIGSTOP)
             kill(try server.status().server.supervisorPid, SIGKILL)
-            try eventually("the end of \(after)", within: .seconds(5)) { !after.contains(where: isRunning) }
+            try eventually("the end of \(after)", within: .seconds(15)) { !after.contains(where: isRunning) }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: preloaded)
+        @Test(.timeLimit(.minutes(3)), arguments: preloaded)
         func `a boot error of the preloader is that of its generation`(_ language: Language) throws {
             let place = try Place()
             let server = try serve(language, in: place)

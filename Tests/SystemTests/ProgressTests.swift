@@ -6,7 +6,7 @@ extension SystemTests {
     @Suite(.serialized) struct ProgressTests {
         private static let files = 400
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a deploy counts in percent on a terminal, and in a pipe it says a line a step`() throws {
             let place = try Place()
             let repository = try TestRepository(.python, in: place)
@@ -21,7 +21,7 @@ extension SystemTests {
             let root = ["--root", server.directory, "--repo", repository.path]
             let terminal = try server.begin(
                 ["deploy"] + root, adding: PseudoTerminal.variables, behind: PseudoTerminal.wrapper
-            ).wait(within: .seconds(60), "a deploy on a terminal")
+            ).wait(within: .seconds(180), "a deploy on a terminal")
             #expect(terminal.status == 0, "\(terminal.everything)")
             // Each state of the line that moves.
             let states = PseudoTerminal.lines(terminal.output.replacing("\r", with: "\n"))
@@ -44,7 +44,7 @@ extension SystemTests {
             }
 
             try repository.commitVersion(2)
-            let pipe = try server.begin(["deploy"] + root).wait(within: .seconds(60), "a deploy in a pipe")
+            let pipe = try server.begin(["deploy"] + root).wait(within: .seconds(180), "a deploy in a pipe")
             #expect(pipe.status == 0, "\(pipe.everything)")
             #expect(
                 !["\r", "\u{1B}", "%"].contains { pipe.output.contains($0) }, "\(pipe.everything)")

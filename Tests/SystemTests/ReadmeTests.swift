@@ -57,10 +57,10 @@ extension SystemTests {
                     "GIT_AUTHOR_EMAIL": "new@example.com",
                     "GIT_COMMITTER_NAME": "New", "GIT_COMMITTER_EMAIL": "new@example.com",
                 ]
-            ).wait(within: .seconds(150), "what README says")
+            ).wait(within: .seconds(450), "what README says")
         }
 
-        @Test(.timeLimit(.minutes(3)))
+        @Test(.timeLimit(.minutes(9)))
         func `Five minutes lead from nothing to an app that is deployed, rolled back, and keeps what is broken away`()
             throws
         {
@@ -75,7 +75,7 @@ extension SystemTests {
             #expect(said.contains("exit status 1") && typed.everything.contains("broken"), "\(typed.everything)")
         }
 
-        @Test(.timeLimit(.minutes(3)))
+        @Test(.timeLimit(.minutes(9)))
         func `what the other sections tell to type works, too`() throws {
             // Whoever types waits for nothing: a server in the foreground is one in the background, ended by the next line.
             let development = try commands(of: "In development").split(separator: "\n").map { line in
@@ -108,7 +108,7 @@ extension SystemTests {
         }
 
         /// As root on a server, whose the app's directory is to be another's.
-        @Test(.timeLimit(.minutes(3)), arguments: [("ruby", "ruby"), ("nodejs", "node")])
+        @Test(.timeLimit(.minutes(9)), arguments: [("ruby", "ruby"), ("nodejs", "node")])
         func `what a page on a language tells to type on the server works`(_ page: String, _ app: String) throws {
             let lines = try commands(of: "Deploy", in: "docs/\(page).md").split(
                 separator: "\n", omittingEmptySubsequences: false

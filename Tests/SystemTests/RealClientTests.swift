@@ -5,7 +5,7 @@ import Testing
 extension SystemTests {
     /// Clients that others wrote, against the built program that serves the sample apps.
     @Suite(.serialized) struct RealClientTests {
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `curl gets, posts, waits for 100, asks for ranges and compression, and keeps its connection`() throws {
             let place = try Place()
             let text = String(repeating: "a line of text\n", count: 1000)
@@ -22,7 +22,7 @@ extension SystemTests {
             let head = try Clients.curl("-I", "\(url)/big?bytes=1000", in: place)
             #expect(head.hasPrefix("HTTP/1.1 200") && head.lowercased().contains("content-length: 1000\r\n"), "\(head)")
             let post = ["-H", "Expect: 100-continue", "--expect100-timeout", "20", "--data-binary", "@\(bodyFile)"]
-            let posted = try Clients.run(["curl", "-sSv", "--max-time", "10"] + post + ["\(url)/echo"], in: place)
+            let posted = try Clients.run(["curl", "-sSv", "--max-time", "90"] + post + ["\(url)/echo"], in: place)
             #expect(posted.output == "\(digest) 2000000\n" && posted.errors.contains("< HTTP/1.1 100 "), "\(posted)")
             let chunked = try Clients.curl(
                 "-H", "Transfer-Encoding: chunked", "--data-binary", "@\(bodyFile)", "\(url)/echo", in: place)
@@ -44,7 +44,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(5)), arguments: [Language.ruby, .python, .node])
+        @Test(.timeLimit(.minutes(15)), arguments: [Language.ruby, .python, .node])
         func `requests, httpx, fetch and wrk are served`(_ language: Language) throws {
             let place = try Place()
             // The apps' /stream holds a worker of Ruby's and Python's until it notices that its client is gone.
@@ -62,7 +62,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(5)), arguments: ["node", "ruby"])
+        @Test(.timeLimit(.minutes(15)), arguments: ["node", "ruby"])
         func `WebSockets reach an app, and its answers come back`(_ language: String) throws {
             let place = try Place()
             let server = try TestServer.serving("websocket/\(language)", in: place)
@@ -73,7 +73,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `WebSockets pass through TLS`() throws {
             let place = try Place()
             let pair = try Certificate(in: place)
@@ -84,7 +84,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(5)))
+        @Test(.timeLimit(.minutes(15)))
         func `curl, httpx and h2load are served over TLS and HTTP/2`() throws {
             let place = try Place()
             let pair = try Certificate(in: place)
@@ -92,7 +92,7 @@ extension SystemTests {
             let server = try TestServer.serving("node", pair.options, in: place)
             let url = "https://127.0.0.1:\(server.port)"
             for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
-                let arguments = ["curl", "-sS", "--max-time", "20", flag, "--cacert", chain, "-w", "%{http_version}"]
+                let arguments = ["curl", "-sS", "--max-time", "90", flag, "--cacert", chain, "-w", "%{http_version}"]
                 #expect(try Clients.run(arguments + ["\(url)/version"], in: place).output == "1\n\(version)")
             }
             let python = try Clients.python(in: place)
@@ -106,7 +106,7 @@ extension SystemTests {
         }
 
         /// nginx before 1.29 takes one for the answer, and a page of Rails never came through it.
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `early hints reach clients of HTTP/2, and nobody else`() throws {
             let place = try Place()
             let certificate = try Certificate(in: place)
@@ -122,7 +122,7 @@ extension SystemTests {
                 """.write(toFile: "\(app)/app.js", atomically: false, encoding: .utf8)
             }
             let url = "https://localhost:\(server.port)/"
-            let arguments = ["curl", "-sSi", "--max-time", "20", "--cacert", certificate.chain]
+            let arguments = ["curl", "-sSi", "--max-time", "90", "--cacert", certificate.chain]
             let page = try Clients.run(arguments + ["--http2", url], in: place).output
             #expect(page.hasPrefix("HTTP/2 103") && page.contains("rel=preload"), "\(page)")
             #expect(page.contains("HTTP/2 200") && page.hasSuffix("a page\n"), "\(page)")

@@ -44,7 +44,7 @@ extension SystemTests {
             try server.get("/pid", host: "\(app).test").line
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `an app whose settings changed gets a new generation, the others keep their workers`() throws {
             let place = try Place()
             let server = try server(in: place)
@@ -70,7 +70,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a file with a mistake changes nothing, and the reason is told`() throws {
             let place = try Place()
             let server = try server(in: place)
@@ -108,7 +108,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `the only app's own file is read again, and one that cannot be booted leaves the old generation`() throws {
             let place = try Place()
             let app = try place.copyApp(.python, as: "app")
@@ -139,7 +139,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `certificates of other files are used, a bad one is refused, and logs are opened again`() throws {
             let place = try Place()
             let (first, second) = (try Certificate(in: place), try Certificate(in: place, as: "second"))
@@ -198,7 +198,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `apps come and go with the server file`() throws {
             let place = try Place()
             let server = try server(in: place)
@@ -232,7 +232,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `what the server file says of an entry of apps_dir is taken on too`() throws {
             let place = try Place()
             let sites = "\(place.path)/sites"
@@ -264,7 +264,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `listeners come and go, and a port that is taken is refused`() throws {
             let place = try Place()
             let server = try server(in: place)
@@ -312,7 +312,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a deploy root's own file makes a new generation of the same release`() throws {
             let place = try Place()
             let (server, _) = try TestServer.deployed(.python, in: place)

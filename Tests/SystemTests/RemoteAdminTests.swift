@@ -27,14 +27,14 @@ extension SystemTests {
             let url = try #require(try server.status().server.adminAddress)
             let header = token.map { ["-H", "Authorization: Bearer \($0)"] } ?? []
             let end = try Clients.run(
-                ["curl", "-sS", "--max-time", "20", "-w", "\n%{http_code}", url + path] + header + options,
+                ["curl", "-sS", "--max-time", "90", "-w", "\n%{http_code}", url + path] + header + options,
                 in: server.place)
             let lines = end.output.split(separator: "\n", omittingEmptySubsequences: false)
             return Answer(
                 status: Int(lines.last ?? "") ?? 0, body: lines.dropLast().joined(separator: "\n"))
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a token opens the admin API over TLS, for what it is good for, and its name is written down`() throws {
             let place = try Place()
             let tokens = "\(place.path)/tokens"
@@ -81,7 +81,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `wrong tokens are listened to for a while, and a silent connection is ended`() throws {
             let place = try Place()
             let tokens = "\(place.path)/tokens"

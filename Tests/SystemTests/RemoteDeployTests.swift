@@ -23,14 +23,14 @@ extension SystemTests {
                 environment: environment.merging(more) { $1 }, in: server.place)
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a deploy over ssh is shown as one here, and says which pipeline asked`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
             let ssh = try SSHServer(in: place, environment: environment(of: server))
             let commit = try repository.commitVersion(2)
             let pipeline = ["GITLAB_CI": "true", "CI_COMMIT_SHA": commit, "CI_JOB_URL": "https://ci.example/jobs/7"]
-            let end = try deploy(["--app", "root"], from: server, by: ssh, pipeline).wait(within: .seconds(60))
+            let end = try deploy(["--app", "root"], from: server, by: ssh, pipeline).wait(within: .seconds(180))
             #expect(end.status == 0, "\(end.everything)")
             #expect(
                 end.output.contains("section_start:") && end.output.contains("2-\(commit.prefix(7)) is live"),
@@ -41,21 +41,21 @@ extension SystemTests {
 
             // What the host refuses is refused here, with the same exit status and no shell in between.
             let hostile = try deploy(["--app", "root", "$(touch \(place.path)/pwned); 'x"], from: server, by: ssh)
-                .wait(within: .seconds(30))
+                .wait(within: .seconds(90))
             #expect(hostile.status == 1 && hostile.errors.contains("$(touch"), "\(hostile.everything)")
             #expect(access("\(place.path)/pwned", F_OK) != 0)
-            let unknown = try deploy(["--app", "nowhere"], from: server, by: ssh).wait(within: .seconds(30))
+            let unknown = try deploy(["--app", "nowhere"], from: server, by: ssh).wait(within: .seconds(90))
             #expect(unknown.status == 2 && unknown.errors.contains("nowhere"), "\(unknown.everything)")
             let option = try deploy(
                 ["--app", "root", "--host=-oProxyCommand=touch \(place.path)/pwned"], from: server, by: ssh
             )
-            .wait(within: .seconds(30))
+            .wait(within: .seconds(90))
             #expect(option.status == 2, "\(option.everything)")
             #expect(access("\(place.path)/pwned", F_OK) != 0)
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a lost connection is made again, and nothing is told twice`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -72,7 +72,7 @@ extension SystemTests {
             #expect(ssh.dropConnections() > 0)
             try eventually("that the loss is noticed", evidence: { command.log }) { command.log.contains("was lost") }
             try Data().write(to: URL(fileURLWithPath: gate))
-            let end = try command.wait(within: .seconds(60))
+            let end = try command.wait(within: .seconds(180))
             #expect(end.status == 0, "\(end.everything)")
             let lines = end.output.split(separator: "\n")
             #expect(lines.count { $0.contains(#""event":"accepted""#) } == 1, "\(end.output)")
@@ -81,13 +81,13 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a host that shows another key is not talked to`() throws {
             let place = try Place()
             let (server, _) = try TestServer.deployed(.python, in: place)
             let ssh = try SSHServer(in: place, environment: environment(of: server))
             try ssh.forgetHost()
-            let end = try deploy(["--app", "root"], from: server, by: ssh).wait(within: .seconds(30))
+            let end = try deploy(["--app", "root"], from: server, by: ssh).wait(within: .seconds(90))
             #expect(
                 end.status == 1 && end.errors.lowercased().contains("host key verification failed"), "\(end.everything)"
             )
@@ -108,17 +108,17 @@ extension SystemTests {
             return try Program(
                 ["\(ssh.clientPath.prefix { $0 != ":" })/ssh", "-T", SSHServer.host] + arguments,
                 environment: environment, in: place
-            ).wait(within: .seconds(30))
+            ).wait(within: .seconds(90))
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a key behind the gate deploys its app, and can do nothing else`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
             let gate = try gate("deploy", in: place, of: server)
             try repository.commitVersion(2)
             // Without --app, the key says which.
-            let end = try deploy([], from: server, by: gate).wait(within: .seconds(60))
+            let end = try deploy([], from: server, by: gate).wait(within: .seconds(180))
             #expect(end.status == 0, "\(end.everything)")
             #expect(try server.version() == "2")
             #expect(try ssh(["passenger", "rollback"], by: gate, in: place).status == 0)
@@ -135,12 +135,12 @@ extension SystemTests {
                 #expect(refused.errors.contains("This key"), "\(words): \(refused.everything)")
             }
             #expect(access(mark, F_OK) != 0)
-            let other = try deploy(["--app", "shop"], from: server, by: gate).wait(within: .seconds(30))
+            let other = try deploy(["--app", "shop"], from: server, by: gate).wait(within: .seconds(90))
             #expect(other.status == 4 && other.errors.contains("This key is for app root"), "\(other.everything)")
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `an archive is deployed here, and through the gate from its standard input`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -150,7 +150,7 @@ extension SystemTests {
                 let end = try Program(
                     ["tar", "-czf", path, "--exclude=.git", "-C", repository.path, "."],
                     environment: ProcessInfo.plainEnvironment, in: place
-                ).wait(within: .seconds(20))
+                ).wait(within: .seconds(60))
                 try #require(end.status == 0, "\(end.everything)")
                 return path
             }
@@ -159,7 +159,8 @@ extension SystemTests {
             #expect(try server.version() == "2")
 
             let gate = try gate("deploy", in: place, of: server)
-            let remote = try deploy(["--archive", pack(3), "--json"], from: server, by: gate).wait(within: .seconds(60))
+            let remote = try deploy(["--archive", pack(3), "--json"], from: server, by: gate).wait(
+                within: .seconds(180))
             #expect(remote.status == 0, "\(remote.everything)")
             #expect(try server.version() == "3")
             let file = try ssh(["passenger", "deploy", "--archive", "/etc/passwd"], by: gate, in: place)
@@ -175,14 +176,14 @@ extension SystemTests {
             let packed = try Program(
                 ["tar", "-cf", evil, "-C", repository.path, "evil"], environment: ProcessInfo.plainEnvironment,
                 in: place
-            ).wait(within: .seconds(20))
+            ).wait(within: .seconds(60))
             #expect(packed.status == 0)
             let refused = try server.command("deploy", "--archive", evil)
             #expect(refused.status == 1 && refused.errors.contains("evil in the archive"), "\(refused.everything)")
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: ["github", "gitlab"])
+        @Test(.timeLimit(.minutes(6)), arguments: ["github", "gitlab"])
         func `the printed pipelines deploy through the gate, and know their host`(_ system: String) throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -221,7 +222,7 @@ extension SystemTests {
                 environment.merge(["GITHUB_ACTIONS": "true", "GITHUB_SHA": commit]) { $1 }
             }
             let end = try Program(["bash", "-euo", "pipefail", "-c", script], environment: environment, in: place)
-                .wait(within: .seconds(60))
+                .wait(within: .seconds(180))
             #expect(end.status == 0, "\(script)\n\(end.everything)")
             #expect(try server.version() == "2")
 
@@ -234,7 +235,7 @@ extension SystemTests {
                 environment["DEPLOY_KNOWN_HOSTS"] = gate.knownHosts
             }
             let fooled = try Program(["bash", "-euo", "pipefail", "-c", script], environment: environment, in: place)
-                .wait(within: .seconds(60))
+                .wait(within: .seconds(180))
             #expect(fooled.status == 1 && fooled.errors.lowercased().contains("host key"), "\(fooled.everything)")
             try server.stop()
         }
@@ -257,7 +258,7 @@ extension SystemTests {
                 """#
             let end = try Program(
                 ["ruby", "-ryaml", "-e", program, path], environment: ProcessInfo.plainEnvironment, in: place
-            ).wait(within: .seconds(20))
+            ).wait(within: .seconds(60))
             try #require(end.status == 0, "\(end.everything)")
             return end.output
         }

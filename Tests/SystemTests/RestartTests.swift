@@ -14,7 +14,7 @@ extension SystemTests {
             utimes(path, nil)
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: Language.detected)
+        @Test(.timeLimit(.minutes(3)), arguments: Language.detected)
         func `restart txt brings the new code, or leaves the old and says why`(_ language: Language) throws {
             let place = try Place()
             let app = try place.copyApp(language, as: "app")
@@ -64,7 +64,7 @@ extension SystemTests {
         }
 
         /// passenger 1100: what is being spawned when the second trigger comes has the code of the first.
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `two triggers while one boot is under way leave no worker of the code between`() throws {
             let place = try Place()
             let app = try place.copyApp(.python, as: "app")

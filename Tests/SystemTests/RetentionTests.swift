@@ -9,7 +9,7 @@ extension SystemTests {
     @Suite(.serialized) struct RetentionTests {
         /// What a build writes down of its place (a virtual environment's scripts, a cache of paths) stays true; and no worker
         /// runs from `current`, which leads elsewhere after the next deploy.
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a release is built and run at the place where it stays, and its workers are warm before they serve`()
             throws
         {
@@ -52,7 +52,7 @@ extension SystemTests {
         }
 
         /// Capistrano 2120: failures count, and the last good release is deleted; and one that still answers a request is in use.
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `five failed deploys and a good one leave the last good releases, and each that runs`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
@@ -87,7 +87,7 @@ extension SystemTests {
         }
 
         /// `max_generations` ends streams, and waits for requests.
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `more versions in a row than may live at a time cost no request`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)

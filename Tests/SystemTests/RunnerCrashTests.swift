@@ -45,7 +45,7 @@ extension SystemTests {
         }
 
         private func waitForEnd(_ server: TestServer) throws -> DeployRecordState {
-            try eventually("the end of the deploy", within: .seconds(40), evidence: { server.log }) {
+            try eventually("the end of the deploy", within: .seconds(120), evidence: { server.log }) {
                 guard let app = try? server.appStatus() else { return false }
                 return app.operation == nil && server.record(2)?.state.isEnd == true
             }
@@ -62,7 +62,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: ["build", "before_boot", "before_switch"])
+        @Test(.timeLimit(.minutes(6)), arguments: ["build", "before_boot", "before_switch"])
         func `a command goes on without a core, is run once, and its deploy ends live`(_ key: String) throws {
             let place = try Place()
             let deploy = try begin(key, "sleep 3", in: place)
@@ -73,7 +73,7 @@ extension SystemTests {
                 #expect(try server.version() == "1", "\(server.log)")
                 #expect(try server.workers().compactMap(\.pid) == workers)
             }
-            _ = try deploy.command.wait(within: .seconds(20))
+            _ = try deploy.command.wait(within: .seconds(60))
             let record = try waitForEnd(server)
             #expect(record.wasStable, "\(server.log)")
             #expect(try server.version() == "2")
@@ -83,7 +83,7 @@ extension SystemTests {
             try expectNextDeploy(deploy)
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a hook that ends while there is no core, badly, fails its deploy`() throws {
             let place = try Place()
             let deploy = try begin("before_switch", "while test ! -e log/end; do sleep 0.02; done; exit 7", in: place)
@@ -107,7 +107,7 @@ extension SystemTests {
             try expectNextDeploy(deploy)
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: ["build", "before_switch"])
+        @Test(.timeLimit(.minutes(6)), arguments: ["build", "before_switch"])
         func `a command whose runner dies with the core stops the deploy, and the old version serves`(
             _ key: String
         ) throws {
@@ -117,7 +117,7 @@ extension SystemTests {
             let core = try server.status().server.corePid
             kill(core, SIGKILL)
             #expect(server.strike(.runner, command: deploy.command).count == 1)
-            _ = try deploy.command.wait(within: .seconds(20))
+            _ = try deploy.command.wait(within: .seconds(60))
             let record = try waitForEnd(server)
             #expect(!record.wasStable)
             #expect(try server.version() == "1", "\(server.log)")
@@ -127,7 +127,7 @@ extension SystemTests {
             try expectNextDeploy(deploy)
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a command that is followed is stopped by an abort, and by its time limit`() throws {
             for limit in [false, true] {
                 let place = try Place()
@@ -151,7 +151,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a hook from after the switch is followed to its end`() throws {
             let place = try Place()
             let deploy = try begin("after_stable", "sleep 2", in: place)

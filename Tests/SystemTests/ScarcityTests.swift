@@ -28,13 +28,13 @@ extension SystemTests {
             var reasons: [String] { resource == .space ? ["space", "full"] : ["open files"] }
         }
 
-        @Test(.timeLimit(.minutes(isLong ? 60 : 2)))
+        @Test(.timeLimit(.minutes(isLong ? 180 : 6)))
         func `one write is refused`() throws { try sweep(.oneWrite) }
 
-        @Test(.timeLimit(.minutes(isLong ? 60 : 2)))
+        @Test(.timeLimit(.minutes(isLong ? 180 : 6)))
         func `all writes are refused from one on`() throws { try sweep(.allWrites) }
 
-        @Test(.timeLimit(.minutes(isLong ? 60 : 2)))
+        @Test(.timeLimit(.minutes(isLong ? 180 : 6)))
         func `one descriptor is refused`() throws { try sweep(.oneDescriptor) }
 
         private func sweep(_ shortage: Shortage) throws {
@@ -128,7 +128,7 @@ private struct World {
         let prober = Prober(port: server.port, keeps: shortage.resource == .descriptors)
         defer { _ = try? prober.stop() }
         try refuser.refuse(call, length: shortage.length)
-        let end = try server.begin(command + ["--root", server.directory]).wait(within: .seconds(60))
+        let end = try server.begin(command + ["--root", server.directory]).wait(within: .seconds(180))
         let version = try server.version()
         try refuser.waitForQuiet()
         let refused = try refuser.relent()
@@ -186,7 +186,7 @@ private struct World {
     func expectTruthOnDisk(_ what: String) throws {
         let state = server.stateDirectory
         try eventually(
-            "\(what): the truth on disk", within: .seconds(15),
+            "\(what): the truth on disk", within: .seconds(45),
             evidence: {
                 "\(text(of: "\(state)/live.json").prefix(300))\n\(server.records.map { "\($0.number) \($0.state)" })\n\(server.log)"
             }
@@ -200,7 +200,7 @@ private struct World {
 
     /// Neither a file that was to be renamed nor a release that nobody knows.
     func expectNothingLeft(_ what: String) throws {
-        try eventually("\(what): nothing left behind", within: .seconds(10), evidence: { evidence }) {
+        try eventually("\(what): nothing left behind", within: .seconds(30), evidence: { evidence }) {
             let numbers = Set(server.records.map(\.number))
             let names = try FileManager.default.contentsOfDirectory(atPath: "\(server.directory)/releases")
             return names.allSatisfy { name in Int(name.prefix { $0 != "-" }).map(numbers.contains) ?? false }

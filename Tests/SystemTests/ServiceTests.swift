@@ -28,7 +28,7 @@ extension SystemTests {
             try server.waitUntilServing()
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: [true, false])
+        @Test(.timeLimit(.minutes(6)), arguments: [true, false])
         func `a restart by the service manager refuses no connection`(isAbstract: Bool) throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
@@ -58,7 +58,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a Unix socket outlives restarts and upgrades, and the service manager sees one process go on`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
@@ -67,7 +67,7 @@ extension SystemTests {
             let inode = try #require(FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int)
             func ask() throws {
                 let curl = try Program(
-                    ["curl", "-sS", "--max-time", "20", "--unix-socket", path, "http://test/version"],
+                    ["curl", "-sS", "--max-time", "90", "--unix-socket", path, "http://test/version"],
                     environment: ProcessInfo.plainEnvironment, in: place)
                 let end = try curl.wait()
                 #expect(end.output.hasPrefix("1"), "\(end.everything)\n\(server.log)")
@@ -89,7 +89,7 @@ extension SystemTests {
             // It goes on to give signs of life.
             func signsOfLife() -> Int { server.log.components(separatedBy: "notify WATCHDOG=1").count }
             let before = signsOfLife()
-            try eventually("signs of life", within: .seconds(15), evidence: { server.log }) {
+            try eventually("signs of life", within: .seconds(45), evidence: { server.log }) {
                 signsOfLife() > before + 1
             }
             let now = try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
@@ -97,7 +97,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a supervisor that is killed takes no listener with it, and the live release is back at once`() throws {
             let place = try Place()
             let repository = try TestRepository(.python, in: place)
@@ -111,7 +111,7 @@ extension SystemTests {
             let load = try LoadGenerator(port: server.port, in: place, kinds: [.newConnection, .newConnection])
             try load.waitForTraffic()
             kill(old, SIGKILL)
-            try eventually("the end of the workers", within: .seconds(5)) { !workers.contains(where: isRunning) }
+            try eventually("the end of the workers", within: .seconds(15)) { !workers.contains(where: isRunning) }
             try waitForReplacement(of: old, in: server)
             try load.waitForTraffic()
             let account = try load.stop()
@@ -122,7 +122,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a core that hangs, in its start too, is replaced; a supervisor that hangs is by the service manager`()
             throws
         {
@@ -162,7 +162,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `sockets of a socket unit are used where the configuration listens there, and closed where it does not`()
             throws
         {
@@ -190,7 +190,7 @@ extension SystemTests {
 
         private static let analyze = "/usr/bin/systemd-analyze"
 
-        @Test(.timeLimit(.minutes(1)), .enabled(if: access(analyze, X_OK) == 0), arguments: ["service", "socket"])
+        @Test(.timeLimit(.minutes(3)), .enabled(if: access(analyze, X_OK) == 0), arguments: ["service", "socket"])
         func `systemd understands the units`(kind: String) throws {
             let place = try Place()
             for name in ["passenger.service", "passenger.socket"] {
@@ -205,7 +205,7 @@ extension SystemTests {
             #expect(end.status == 0 && !end.everything.contains("passenger.\(kind):"), "\(end.everything)")
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a reload is told to the service manager from its beginning to its end`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)

@@ -7,7 +7,7 @@ import Testing
 extension SystemTests {
     /// `console`, `exec`, `check` and `init`, with the real program.
     @Suite(.serialized) struct ShellTests {
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `exec and console run as the app does`() throws {
             let place = try Place()
             let server = try TestServer.serving("python", ["--envvars", "GREETING=hello world"], in: place)
@@ -41,7 +41,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
+        @Test(.timeLimit(.minutes(3)), .enabled(if: OtherUsers.areThere, OtherUsers.needed))
         func `exec is for the app's user and root, and for nobody else`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
@@ -63,7 +63,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `check finds what is wrong with an app, says how to mend it, and fails`() throws {
             let place = try Place()
             let good = TestServer(try place.copyApp(.ruby, as: "good"), in: place)
@@ -111,7 +111,7 @@ extension SystemTests {
                 PseudoTerminal.lines(terminal.output).contains { $0.hasPrefix("error: ") }, "\(terminal.everything)")
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `check of a deploy root looks at what is live there`() throws {
             struct Report: Decodable {
                 struct Finding: Decodable {
@@ -173,7 +173,7 @@ extension SystemTests {
                 broken.errors.map(\.check) == ["release"] && broken.errors[0].message.contains("9-gone"), "\(broken)")
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `init writes what it finds, and never over anything`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.node, as: "app"), in: place)

@@ -31,7 +31,7 @@ extension SystemTests {
             try JSONDecoder().decode([String].self, from: Data(try server.get("/env").body))
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `what the login shell sets up is the app's, anew with each restart`() throws {
             let place = try Place()
             let profile = "echo welcome\nexport FROM_SHELL=\"two\nlines\" FROM_FILE=shell PASSENGER_PORT=1\n"
@@ -49,7 +49,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: ["/bin/sh", "/usr/sbin/nologin"])
+        @Test(.timeLimit(.minutes(3)), arguments: ["/bin/sh", "/usr/sbin/nologin"])
         func `a shell that does not answer is a warning with its reason, and the app runs`(_ shell: String) throws {
             let place = try Place()
             let server = try serve(shell: shell, profile: "echo no such thing >&2; exit 3\n", in: place)

@@ -7,7 +7,7 @@ import Testing
 
 extension SystemTests {
     @Suite(.serialized) struct StartTests {
-        @Test(.timeLimit(.minutes(1)), arguments: Language.allCases)
+        @Test(.timeLimit(.minutes(3)), arguments: Language.allCases)
         func `an app in place is detected, served, shown and stopped`(_ language: Language) throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(language, as: "app"), in: place)
@@ -19,7 +19,7 @@ extension SystemTests {
             let worker = try #require(try server.workers().first?.pid)
             let stop = try server.command("stop", "--timeout", "20s")
             #expect(stop.status == 0, "\(stop.everything)\n\(server.log)")
-            let end = try #require(server.program).wait(within: .seconds(5))
+            let end = try #require(server.program).wait(within: .seconds(15))
             #expect(end.status == 0, "\(end.everything)")
             #expect(!isRunning(worker))
             #expect(try server.command("status").status == 3)
@@ -27,7 +27,7 @@ extension SystemTests {
         }
 
         @Test(
-            .enabled(if: AppUser.isSwitched, "only root can switch users"), .timeLimit(.minutes(1)),
+            .enabled(if: AppUser.isSwitched, "only root can switch users"), .timeLimit(.minutes(3)),
             arguments: Language.allCases)
         func `started by root, the core has no rights, and the app its owner's`(_ language: Language) throws {
             let place = try Place()
@@ -44,7 +44,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: Language.allCases)
+        @Test(.timeLimit(.minutes(3)), arguments: Language.allCases)
         func `a worker has the descriptors that it should, and none of the server's`(_ language: Language) throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(language, as: "app"), in: place)
@@ -70,7 +70,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a deploy without a server waits, and start takes it on`() throws {
             let place = try Place()
             let repository = try TestRepository(.ruby, in: place)
@@ -89,7 +89,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `as a daemon it returns when it serves, and keeps a pid file`() throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)
@@ -109,7 +109,7 @@ extension SystemTests {
             #expect(access(pidFile, F_OK) != 0, "the pid file is left behind")
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `as a daemon it returns when a release that was left pending serves`() throws {
             let place = try Place()
             let repository = try TestRepository(.python, in: place)
@@ -125,7 +125,7 @@ extension SystemTests {
             #expect(try server.command("stop").status == 0)
         }
 
-        @Test(.enabled(if: AppUser.isSwitched, "only root can switch users"), .timeLimit(.minutes(1)))
+        @Test(.enabled(if: AppUser.isSwitched, "only root can switch users"), .timeLimit(.minutes(3)))
         func `a daemon of the app's owner makes the place of its pid file, or does without`() throws {
             let place = try Place()
             // Both are the server's own here: nobody else is to put anything there.
@@ -149,7 +149,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a daemon that fails says why`() throws {
             let place = try Place()
             let taken = TestServer(try place.copyApp(.node, as: "first"), in: place)
@@ -159,7 +159,7 @@ extension SystemTests {
             for options in [[], ["--daemonize", "--log-file", "\(place.path)/second.log"]] {
                 let end = try second.begin(
                     ["start", second.directory, "--port", port, "--address", "127.0.0.1"] + options
-                ).wait(within: .seconds(20))
+                ).wait(within: .seconds(60))
                 #expect(end.status == 1, "\(end.everything)")
                 #expect(end.errors.contains("127.0.0.1:\(port)"), "\(end.everything)")
                 #expect(end.errors.contains("passenger (pid \(try #require(taken.program).pid)"), "\(end.everything)")
@@ -174,7 +174,7 @@ extension SystemTests {
             try taken.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: [false, true])
+        @Test(.timeLimit(.minutes(6)), arguments: [false, true])
         func `of several starts at one moment one serves, and the others say why not`(asDaemon: Bool) throws {
             let place = try Place()
             let server = TestServer(try place.copyApp(.python, as: "app"), in: place)

@@ -18,7 +18,7 @@ extension SystemTests {
                 return [b'1\\n']
             """
 
-        @Test(.timeLimit(.minutes(1)), arguments: [Language.ruby, .python])
+        @Test(.timeLimit(.minutes(3)), arguments: [Language.ruby, .python])
         func `workers hear that they are live, then standby, then live again, then draining`(
             _ language: Language
         ) throws {

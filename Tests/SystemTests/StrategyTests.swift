@@ -17,16 +17,16 @@ extension SystemTests {
         }
 
         private func waitForStep(_ step: String, _ server: TestServer) throws {
-            try eventually("step \(step)", within: .seconds(30), evidence: { server.log }) {
+            try eventually("step \(step)", within: .seconds(90), evidence: { server.log }) {
                 try server.appStatus().operation?.step == step
             }
         }
 
         private func end(_ program: Program) throws -> Program.End {
-            try program.wait(within: .seconds(60), "a deploy")
+            try program.wait(within: .seconds(180), "a deploy")
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a rolling deploy replaces worker by worker and loses no request`() throws {
             let place = try Place()
             let (server, repository) = try deployed(.python, "  strategy: rolling\n  surge: 1", in: place)
@@ -35,7 +35,7 @@ extension SystemTests {
             try repository.commitVersion(2)
             let deploy = try server.begin(["deploy", "--root", server.directory])
             var most = 0
-            try eventually("the end of a rolling deploy", within: .seconds(60), evidence: { server.log }) {
+            try eventually("the end of a rolling deploy", within: .seconds(180), evidence: { server.log }) {
                 most = max(most, try server.appStatus().generations.flatMap(\.workers).count)
                 return deploy.hasEnded
             }
@@ -49,7 +49,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a canary keeps its clients, is taken back when it is bad, and wins when a person says so`() throws {
             let place = try Place()
             let (server, repository) = try deployed(
@@ -89,7 +89,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `what cannot run twice is replaced while requests wait, or booted again`() throws {
             let place = try Place()
             let (server, repository) = try deployed(.node, "  strategy: replace", in: place, workers: 1)
@@ -111,7 +111,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a switch waits for approval, a dry run changes nothing, a webhook is told and signed`() throws {
             let place = try Place()
             let hook = try WebhookServer(in: place)

@@ -57,7 +57,7 @@ extension SystemTests {
             isRunning(pid, below: systemd.root.path("/proc"))
         }
 
-        @Test(.timeLimit(.minutes(3)))
+        @Test(.timeLimit(.minutes(9)))
         func `a service is started, restarted, reloaded, upgraded and stopped, and refuses nobody meanwhile`() throws {
             let place = try Place()
             let systemd = try SystemdRoot(in: place)
@@ -129,7 +129,7 @@ extension SystemTests {
             }
         }
 
-        @Test(.timeLimit(.minutes(3)))
+        @Test(.timeLimit(.minutes(9)))
         func `what is killed or hangs is there again, and no connection is refused`() throws {
             let place = try Place()
             let systemd = try SystemdRoot(in: place)
@@ -162,7 +162,7 @@ extension SystemTests {
             for (signal, restarts) in [("-KILL", "1"), ("-STOP", "2")] {
                 let main = try systemd.mainPid()
                 try systemd.root.run("kill", signal, "\(main)")
-                try eventually("restart \(restarts)", within: .seconds(30), evidence: { systemd.journal }) {
+                try eventually("restart \(restarts)", within: .seconds(90), evidence: { systemd.journal }) {
                     try systemd.property("NRestarts") == restarts && systemd.property("ActiveState") == "active"
                 }
                 try Self.waitForWorkers(systemd)
@@ -178,7 +178,7 @@ extension SystemTests {
             try systemd.systemctl("stop", "passenger.service")
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a socket unit has a port that the server may not bind itself, and starts it for the first client`() throws
         {
             let place = try Place()

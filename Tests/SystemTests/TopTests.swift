@@ -20,7 +20,7 @@ extension SystemTests {
                 columns: columns, rows: rows)
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `on a terminal of 80 by 24 it shows what happens, follows its size, and leaves it as it was`() throws {
             let place = try Place()
             let server = try serving(in: place)
@@ -53,7 +53,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.enabled(if: Clients.isInstalled("tmux")), .timeLimit(.minutes(1)))
+        @Test(.enabled(if: Clients.isInstalled("tmux")), .timeLimit(.minutes(3)))
         func `in tmux it is readable, follows the window's size, and gives the terminal back`() throws {
             let place = try Place()
             let server = try serving(in: place)
@@ -94,7 +94,7 @@ extension SystemTests {
 
         enum Leaving: CaseIterable { case controlC, term, hangUp }
 
-        @Test(.timeLimit(.minutes(1)), arguments: Leaving.allCases)
+        @Test(.timeLimit(.minutes(3)), arguments: Leaving.allCases)
         func `however it is ended, the terminal is as it was`(_ leaving: Leaving) throws {
             let place = try Place()
             let server = try serving(in: place)
@@ -111,7 +111,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a server that goes away is told, and one that comes back is shown again`() throws {
             let place = try Place()
             let server = try serving(in: place)
@@ -127,7 +127,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `in a pipe and as JSON it is one sample`() throws {
             let place = try Place()
             let server = try serving(in: place)

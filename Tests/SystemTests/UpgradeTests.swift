@@ -27,7 +27,7 @@ extension SystemTests {
             #expect(end.status == 0, "\(end.everything)\n\(server.log)")
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: Language.allCases)
+        @Test(.timeLimit(.minutes(6)), arguments: Language.allCases)
         func `no request is lost and no worker started, however often`(_ language: Language) throws {
             let place = try Place()
             let server = try serving(language, workers: 3, in: place)
@@ -46,7 +46,7 @@ extension SystemTests {
                 #expect(try server.status().server.corePid != core)
                 try load.waitForTraffic()
                 // The supervisor is another program in the same process.
-                try eventually("the end of round \(round)", within: .seconds(15), evidence: { server.log }) {
+                try eventually("the end of round \(round)", within: .seconds(45), evidence: { server.log }) {
                     server.log.components(separatedBy: "another program goes on").count == round + 1
                         && !isRunning(core)
                 }
@@ -73,7 +73,7 @@ extension SystemTests {
             #expect(!all.contains(where: isRunning))
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: [Language.ruby, .node])
+        @Test(.timeLimit(.minutes(3)), arguments: [Language.ruby, .node])
         func `what is in flight is answered by the core that has it, and each connection goes on with the next`(
             _ language: Language
         ) throws {
@@ -107,7 +107,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)))
+        @Test(.timeLimit(.minutes(6)))
         func `a program that does not do is not taken, and the server goes on as it was`() throws {
             let place = try Place()
             let path = "\(place.path)/passenger"
@@ -149,7 +149,7 @@ extension SystemTests {
             guard symlink(target, path) == 0 else { throw SystemError(call: "symlink", errno: errno, subject: path) }
         }
 
-        @Test(.timeLimit(.minutes(3)))
+        @Test(.timeLimit(.minutes(9)))
         func `whichever core is killed at whatever moment of it, the apps go on`() throws {
             let place = try Place()
             let server = try serving(.python, workers: 2, in: place)
@@ -178,8 +178,8 @@ extension SystemTests {
                     }
                     usleep(UInt32(milliseconds) * 1000)
                     kill(kills == "new" ? new : before, SIGKILL)
-                    _ = try upgrade.wait(within: .seconds(30), "the end of the command")
-                    try eventually("a core that serves", within: .seconds(30), evidence: { server.log }) {
+                    _ = try upgrade.wait(within: .seconds(90), "the end of the command")
+                    try eventually("a core that serves", within: .seconds(90), evidence: { server.log }) {
                         guard let core = try? server.status().server.corePid else { return false }
                         return core != (kills == "new" ? new : before) && (try? pids(server)) == workers
                     }
@@ -194,7 +194,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a core that was to hand over and has nobody whom to goes on, after its deploy too`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
@@ -218,7 +218,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `restarts that never cease hold no upgrade up, and none is forgotten`() throws {
             let place = try Place()
             let directory = try place.copyApp(.python, as: "app")
@@ -248,7 +248,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `USR2 upgrades, and a stop that comes in the middle of it is a stop`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
@@ -270,7 +270,7 @@ extension SystemTests {
                 server.log.components(separatedBy: "is prepared").count == 3
             }
             #expect(try server.command("stop").status == 0, "\(server.log)")
-            #expect(try program.wait(within: .seconds(30)).status == 0, "\(server.log)")
+            #expect(try program.wait(within: .seconds(90)).status == 0, "\(server.log)")
             // Whatever they were told, they are told something.
             #expect(try upgrade.wait().status != 0)
             _ = try deploy.wait()
@@ -285,7 +285,7 @@ extension SystemTests {
             return Int32(text[found.upperBound...].prefix { $0.isNumber })
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `a deploy that runs is waited for, a reload waits, and the next deploy finds everything as it was`() throws
         {
             let place = try Place()

@@ -67,7 +67,7 @@ extension SystemTests {
                 if answer != b'403': print('admin', path, answer)
             """
 
-        @Test(.timeLimit(.minutes(1)), arguments: [OtherUsers.stranger, OtherUsers.app])
+        @Test(.timeLimit(.minutes(3)), arguments: [OtherUsers.stranger, OtherUsers.app])
         func `neither a neighbour nor the app itself gets at sockets, buffers, logs or processes`(_ user: String) throws
         {
             let place = try Place()
@@ -111,12 +111,12 @@ extension SystemTests {
             let end = try server.begin(
                 ["-c", Self.intruder, "\(place.path)/run", "app", user] + (pids + others).map { "\($0)" },
                 as: user, program: "/usr/bin/python3"
-            ).wait(within: .seconds(20))
+            ).wait(within: .seconds(60))
             #expect(end.status == 0 && end.output.isEmpty && end.errors.isEmpty, "\(end.everything)")
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `in place the app is its owner's, with that user's groups and the rights of an app`() throws {
             let place = try Place()
             let server = try greedyApp(OtherUsers.app, in: place)
@@ -147,7 +147,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `user and group are those of the server's configuration, and an app's own file cannot choose them`() throws
         {
             let place = try Place()
@@ -166,7 +166,7 @@ extension SystemTests {
             #expect(end.status == 2 && end.errors.contains("'user' cannot be set here"), "\(end.everything)")
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `what root owns runs as root in place, with a warning, and not at all from a deploy root`() throws {
             let place = try Place()
             let server = try greedyApp("root", in: place)
@@ -185,7 +185,7 @@ extension SystemTests {
                 end.status == 2 && end.errors.contains("belongs to root, and no 'user' is set"), "\(end.everything)")
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `with two users the workers' can read the release, and write only in tmp, log and what is shared`() throws
         {
             let place = try Place()

@@ -31,13 +31,13 @@ extension SystemTests {
 
         private func wait(for text: String, _ server: TestServer) throws -> Double {
             let began = monotonicNow()
-            try eventually("an answer with '\(text)'", within: .seconds(10), evidence: { server.log }) {
+            try eventually("an answer with '\(text)'", within: .seconds(30), evidence: { server.log }) {
                 body(server).contains(text)
             }
             return (monotonicNow() - began).inSeconds
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: [0, 1, 2])
+        @Test(.timeLimit(.minutes(3)), arguments: [0, 1, 2])
         func `a change of the code is live in a moment, and a mistake in it is shown`(_ language: Int) throws {
             let (file, code) = Self.sources[language]
             let place = try Place()
@@ -62,10 +62,10 @@ extension SystemTests {
             AppUser.own(directory)
             let mistake = "SyntaxError"
             try write("this is no code (", "\(directory)/\(file)")
-            try eventually("the page with the reason", within: .seconds(10), evidence: { server.log }) {
+            try eventually("the page with the reason", within: .seconds(30), evidence: { server.log }) {
                 page(server).map { $0.status == 503 && $0.text.contains(file) && $0.text.contains(mistake) } ?? false
             }
-            try eventually("the reason", within: .seconds(10), evidence: { server.log }) {
+            try eventually("the reason", within: .seconds(30), evidence: { server.log }) {
                 // Of the last restart: the five before it say that all is well.
                 text(of: "\(directory)/tmp/restart.result").contains(file)
             }
@@ -76,7 +76,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func
             `what is written while it runs restarts nothing, many files restart it once, and a file in a new directory counts`()
             throws
@@ -123,7 +123,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `always_restart txt has it watched while it lies there`() throws {
             let place = try Place()
             let directory = try place.makeAppDirectory("app")
@@ -134,12 +134,12 @@ extension SystemTests {
             _ = try wait(for: "first", server)
             try write("", "\(directory)/tmp/always_restart.txt")
             // It is noticed within a second, and what changes from then on counts.
-            try eventually("a change that counts", within: .seconds(10), evidence: { server.log }) {
+            try eventually("a change that counts", within: .seconds(30), evidence: { server.log }) {
                 try write(Self.sources[1].code("second"), "\(directory)/passenger_wsgi.py")
                 return body(server).contains("second")
             }
             unlink("\(directory)/tmp/always_restart.txt")
-            try eventually("the end of it", within: .seconds(10), evidence: { server.log }) {
+            try eventually("the end of it", within: .seconds(30), evidence: { server.log }) {
                 let before = server.log.split(separator: "\n").count { $0.hasSuffix(" has changed") }
                 try write(Self.sources[1].code("third"), "\(directory)/passenger_wsgi.py")
                 // Longer than it takes to notice that the file has gone, and then a change: that nothing comes takes its time.

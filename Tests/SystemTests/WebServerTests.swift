@@ -10,7 +10,7 @@ extension SystemTests {
     @Suite(.serialized) struct WebServerTests {
         private static let asset = "app-0123456789abcdef0123456789abcdef.css"
 
-        @Test(.timeLimit(.minutes(4)), arguments: WebServerSite.Kind.allCases)
+        @Test(.timeLimit(.minutes(12)), arguments: WebServerSite.Kind.allCases)
         func `deploys behind a web server, its reloads, and an upgrade lose no request`(_ kind: WebServerSite.Kind)
             throws
         {
@@ -105,7 +105,7 @@ extension SystemTests {
                     """, in: place)
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: WebServerSite.Kind.allCases)
+        @Test(.timeLimit(.minutes(6)), arguments: WebServerSite.Kind.allCases)
         func `two users' apps share a host, each with its files, and the web server sends those`(
             _ kind: WebServerSite.Kind
         ) throws {
@@ -162,7 +162,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(2)), arguments: WebServerSite.Kind.allCases)
+        @Test(.timeLimit(.minutes(6)), arguments: WebServerSite.Kind.allCases)
         func `uploads, downloads and streams pass, and the app sees who asked`(_ kind: WebServerSite.Kind) throws {
             let place = try Place()
             let socket = "\(place.path)/http.sock"
@@ -245,7 +245,7 @@ extension SystemTests {
             }
             """
 
-        @Test(.timeLimit(.minutes(2)), arguments: WebServerSite.Kind.allCases)
+        @Test(.timeLimit(.minutes(6)), arguments: WebServerSite.Kind.allCases)
         func `an app that insists on https does not loop, and files are sent in its stead`(
             _ kind: WebServerSite.Kind
         ) throws {
@@ -285,7 +285,7 @@ extension SystemTests {
         }
 
         @Test(
-            .timeLimit(.minutes(2)),
+            .timeLimit(.minutes(6)),
             arguments: [(WebServerSite.Kind.nginx, "ruby"), (.nginx, "node"), (.apache, "ruby"), (.apache, "node")])
         func `WebSockets pass`(_ kind: WebServerSite.Kind, _ language: String) throws {
             let place = try Place()
@@ -302,7 +302,7 @@ extension SystemTests {
             try server.stop()
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(3)))
         func `an htaccess beside the files has its say before the app`() throws {
             let place = try Place()
             let socket = "\(place.path)/http.sock"
@@ -411,7 +411,7 @@ extension SystemTests {
 
             """
 
-        @Test(.timeLimit(.minutes(2)), arguments: WebServerSite.Kind.allCases)
+        @Test(.timeLimit(.minutes(6)), arguments: WebServerSite.Kind.allCases)
         func `what is made of Passenger's configuration serves the same apps`(_ kind: WebServerSite.Kind) throws {
             let place = try Place()
             let socket = "\(place.path)/http.sock"

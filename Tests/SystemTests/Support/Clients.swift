@@ -14,7 +14,8 @@ enum Clients {
 
     /// Runs a client to its end, which has to be a good one; no proxy of this machine's comes between.
     @discardableResult
-    static func run(_ command: [String], in place: Place, within limit: Duration = .seconds(60)) throws -> Program.End {
+    static func run(_ command: [String], in place: Place, within limit: Duration = .seconds(180)) throws -> Program.End
+    {
         var environment = ProcessInfo.plainEnvironment
         environment["NO_PROXY"] = "*"
         environment["no_proxy"] = "*"
@@ -24,18 +25,18 @@ enum Clients {
     }
 
     static func curl(_ arguments: String..., in place: Place) throws -> String {
-        try run(["curl", "-sS", "--max-time", "30"] + arguments, in: place).output
+        try run(["curl", "-sS", "--max-time", "90"] + arguments, in: place).output
     }
 
     /// The interpreter of the virtual environment with the clients from Tests/clients/requirements.txt.
     static func python(in place: Place) throws -> String {
-        try run(["\(SourceTree.path)/scripts/lib/client-venv"], in: place, within: .seconds(180)).output.trimmed
+        try run(["\(SourceTree.path)/scripts/lib/client-venv"], in: place, within: .seconds(540)).output.trimmed
     }
 
     /// What strain.py did to a server, and what came of it.
     static func strain(_ what: String, _ server: TestServer, _ amount: Int) throws -> Strain {
         let command = ["python3", "\(directory)/strain.py", what, "\(server.port)", "\(amount)"]
-        let end = try run(command, in: server.place, within: .seconds(150))
+        let end = try run(command, in: server.place, within: .seconds(450))
         let pid = try server.status().server.corePid
         print("\(what) \(amount): \(end.output.trimmed), core: \(memory(of: pid)) KiB")
         return try JSONDecoder().decode(Strain.self, from: Data(end.output.utf8))
@@ -44,7 +45,7 @@ enum Clients {
     /// The same over HTTP/2 (http2.py); the server's port speaks TLS.
     static func http2(_ what: String, _ server: TestServer, _ amount: Int, _ path: String? = nil) throws -> Strain {
         let command = ["python3", "\(directory)/http2.py", what, "\(server.port)", "\(amount)"]
-        let end = try run(command + (path.map { [$0] } ?? []), in: server.place, within: .seconds(100))
+        let end = try run(command + (path.map { [$0] } ?? []), in: server.place, within: .seconds(300))
         print("\(what) \(amount): \(end.output.trimmed)")
         return try JSONDecoder().decode(Strain.self, from: Data(end.output.utf8))
     }

@@ -46,7 +46,7 @@ extension TestServer {
 
     /// Looks at the journal again and again, without a pause that a step could fit into.
     func waitUntil(deploy number: Int, is point: FaultPoint) throws {
-        let deadline = monotonicNow() + .seconds(30)
+        let deadline = monotonicNow() + .seconds(90)
         while record(number).map({ $0.position < point.state.position }) ?? true {
             guard monotonicNow() < deadline else {
                 throw TimedOut(what: "deploy \(number) to be \(point.state)", evidence: "\(records)\n\(log)")
@@ -153,7 +153,7 @@ final class Prober: Sendable {
     /// Failures of requests other than those that were under way at that moment.
     func stop(forgiving moment: Model.Instant? = nil) throws -> (versions: Set<String>, failures: [Answer]) {
         state.withLock { $0.wanted = false }
-        try eventually("the end of the prober", within: .seconds(40)) { !state.withLock(\.isRunning) }
+        try eventually("the end of the prober", within: .seconds(120)) { !state.withLock(\.isRunning) }
         let all = answers.withLock { $0 }
         let failures = all.filter { answer in
             guard answer.version == nil else { return false }

@@ -16,7 +16,7 @@ struct FrameworkProof {
 
     func curl(_ arguments: [String]) throws -> String {
         let options = arguments.dropLast() + ["\(origin)\(arguments.last ?? "/")"]
-        return try Clients.run(["curl", "-sS", "--max-time", "30"] + options, in: server.place).output
+        return try Clients.run(["curl", "-sS", "--max-time", "90"] + options, in: server.place).output
     }
 
     /// One of Tests/clients/real.py.
@@ -44,7 +44,7 @@ struct FrameworkProof {
         try client("cable", "ws://127.0.0.1:\(server.port)/cable")
         let count = try server.begin(
             ["exec", "--root", server.directory, "--", "bin/rails", "runner", "puts Note.count"]
-        ).wait(within: .seconds(60), "passenger exec")
+        ).wait(within: .seconds(180), "passenger exec")
         #expect(count.status == 0 && count.output.trimmed == "1", "\(count.everything)")
     }
 
@@ -78,7 +78,7 @@ struct FrameworkProof {
         let made = try server.begin([
             "exec", "--root", server.directory, "--", "env", "DJANGO_SUPERUSER_PASSWORD=long and secret", "python3",
             "manage.py", "createsuperuser", "--no-input", "--username", "ann", "--email", "ann@example.com",
-        ]).wait(within: .seconds(60), "passenger exec")
+        ]).wait(within: .seconds(180), "passenger exec")
         try #require(made.status == 0, "\(made.everything)")
         let jar = "\(server.place.path)/cookies"
         let form = try curl("-c", jar, "/admin/login/")

@@ -21,7 +21,7 @@ final class HTTPConnection {
     private var buffer: [UInt8] = []
     private(set) var isOver = false
 
-    init(port: Int, timeout: Int = 30) throws {
+    init(port: Int, timeout: Int = 60) throws {
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var limit = timeval(tv_sec: timeout, tv_usec: 0)
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
@@ -169,7 +169,7 @@ final class HTTPConnection {
 
 /// One request on a connection of its own.
 func fetch(
-    _ path: String, port: Int, timeout: Int = 30, host: String = "test", headers: [String: String] = [:]
+    _ path: String, port: Int, timeout: Int = 60, host: String = "test", headers: [String: String] = [:]
 ) throws -> HTTPAnswer {
     try HTTPConnection(port: port, timeout: timeout).get(path, close: true, host: host, headers: headers)
 }

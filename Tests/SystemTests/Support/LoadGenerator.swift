@@ -75,7 +75,7 @@ final class LoadGenerator: Sendable {
     /// Until each kind has had `count` more answers.
     func waitForTraffic(_ count: Int = 3) throws {
         let before = now
-        try eventually("\(count) more answers of each kind", within: .seconds(30), evidence: { "\(self.now)" }) {
+        try eventually("\(count) more answers of each kind", within: .seconds(90), evidence: { "\(self.now)" }) {
             let now = self.now
             return before.requests.allSatisfy { now.requests[$0.key, default: 0] >= $0.value + count } && now.total > 0
                 || !now.failures.isEmpty
@@ -85,7 +85,7 @@ final class LoadGenerator: Sendable {
     /// Ends it, and says what came of it.
     func stop() throws -> Account {
         clients.withLock { $0.wanted = false }
-        try eventually("the end of the load", within: .seconds(40)) { clients.withLock { $0.running == 0 } }
+        try eventually("the end of the load", within: .seconds(120)) { clients.withLock { $0.running == 0 } }
         return now
     }
 

@@ -53,7 +53,7 @@ final class Program: @unchecked Sendable {
 
     func signal(_ number: Int32) { if end == nil { kill(pid, number) } }
 
-    func wait(within limit: Duration = .seconds(60), _ what: String = "the end of a program") throws -> End {
+    func wait(within limit: Duration = .seconds(180), _ what: String = "the end of a program") throws -> End {
         if end == nil {
             guard waitReadable(process, within: limit) else { throw TimedOut(what: what, evidence: log) }
             // It is a zombie now, which still tells.

@@ -40,6 +40,6 @@ extension TestServer {
     /// For the server here, on a terminal of 80 columns.
     func onTerminal(_ arguments: String...) throws -> Program.End {
         try begin(arguments, adding: PseudoTerminal.variables, behind: PseudoTerminal.wrapper)
-            .wait(within: .seconds(60), "passenger \(arguments.joined(separator: " ")) on a terminal")
+            .wait(within: .seconds(180), "passenger \(arguments.joined(separator: " ")) on a terminal")
     }
 }

@@ -32,7 +32,7 @@ final class SSHServer: @unchecked Sendable {
             let end = try Program(
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "\(directory)/\(key)"],
                 environment: ProcessInfo.plainEnvironment, in: place
-            ).wait(within: .seconds(20))
+            ).wait(within: .seconds(60))
             try #require(end.status == 0, "\(end.everything)")
         }
         port = try Self.freePort()

@@ -26,7 +26,7 @@ final class SystemdRoot {
 
     deinit {
         root.program.signal(SIGKILL)
-        _ = try? root.program.wait(within: .seconds(10))
+        _ = try? root.program.wait(within: .seconds(30))
         let script = """
             mount -t cgroup2 cgroup2 /sys/fs/cgroup
             cd /sys/fs/cgroup
@@ -36,7 +36,7 @@ final class SystemdRoot {
             """
         let end = try? Program(
             ["unshare", "--mount", "sh", "-c", script], environment: ProcessInfo.plainEnvironment, in: place
-        ).wait(within: .seconds(20))
+        ).wait(within: .seconds(60))
         if end?.status != 0 { Issue.record("control group \(group) is left: \(end?.everything ?? "")") }
     }
 
@@ -77,7 +77,7 @@ final class SystemdRoot {
 
     @discardableResult
     func systemctl(_ words: String..., expecting status: Int32 = 0) throws -> Program.End {
-        let end = try root.begin(["systemctl"] + words).wait(within: .seconds(90), "systemctl \(words)")
+        let end = try root.begin(["systemctl"] + words).wait(within: .seconds(270), "systemctl \(words)")
         #expect(end.status == status, "\(words): \(end.everything)\n\(journal)")
         return end
     }

@@ -78,7 +78,7 @@ final class TerminalProgram {
         }
     }
 
-    func wait(for what: String, within limit: Duration = .seconds(20), _ condition: (TestScreen) -> Bool) throws {
+    func wait(for what: String, within limit: Duration = .seconds(60), _ condition: (TestScreen) -> Bool) throws {
         try eventually(what, within: limit, evidence: { self.screen.text }) {
             look()
             return condition(screen)
@@ -86,7 +86,7 @@ final class TerminalProgram {
     }
 
     /// Nil when a signal ended it.
-    func waitForEnd(within limit: Duration = .seconds(10)) throws -> Int32? {
+    func waitForEnd(within limit: Duration = .seconds(30)) throws -> Int32? {
         guard waitReadable(process, within: limit) else {
             throw TimedOut(what: "the end of \(pid)", evidence: screen.text)
         }

@@ -105,7 +105,7 @@ final class TestRepository: Sendable {
             environment["GIT_\(role)_EMAIL"] = "test@example.com"
         }
         let command = AppUser.command(["git", "-C", path] + arguments)
-        let end = try Program(command, environment: environment, in: place).wait(within: .seconds(20))
+        let end = try Program(command, environment: environment, in: place).wait(within: .seconds(60))
         try #require(end.status == 0, "git \(arguments): \(end.everything)")
         return end.output
     }

@@ -37,7 +37,7 @@ final class TestRoot {
     deinit {
         // `--kill-child`: the first process goes with it, and with that one all others and the mounts.
         program.signal(SIGKILL)
-        _ = try? program.wait(within: .seconds(10))
+        _ = try? program.wait(within: .seconds(30))
     }
 
     /// Children of a process that ignores their ends do not stay as zombies.
@@ -90,7 +90,7 @@ final class TestRoot {
 
     @discardableResult
     func run(_ command: [String], expecting status: Int32 = 0) throws -> Program.End {
-        let end = try begin(command).wait(within: .seconds(90), command.joined(separator: " "))
+        let end = try begin(command).wait(within: .seconds(270), command.joined(separator: " "))
         #expect(end.status == status, "\(command.joined(separator: " ")): \(end.everything)")
         return end
     }

@@ -64,7 +64,7 @@ final class TestServer: @unchecked Sendable {
     deinit {
         for record in InstanceRegistry(directories: ["\(place.path)/run"]).instances() { kill(record.pid, SIGKILL) }
         if program?.hasEnded == false { program?.signal(SIGKILL) }
-        _ = try? program?.wait(within: .seconds(5))
+        _ = try? program?.wait(within: .seconds(15))
     }
 
     // MARK: Commands
@@ -98,13 +98,13 @@ final class TestServer: @unchecked Sendable {
             OtherUsers.command(as: user, [program] + arguments), environment: ProcessInfo.plainEnvironment, in: place)
     }
 
-    func run(_ arguments: String..., within limit: Duration = .seconds(60)) throws -> Program.End {
+    func run(_ arguments: String..., within limit: Duration = .seconds(180)) throws -> Program.End {
         try begin(arguments).wait(within: limit, "passenger \(arguments.joined(separator: " "))")
     }
 
     /// For the app that is served here.
     func command(_ verb: String, _ arguments: String...) throws -> Program.End {
-        try begin([verb] + arguments + ["--root", directory]).wait(within: .seconds(60), "passenger \(verb)")
+        try begin([verb] + arguments + ["--root", directory]).wait(within: .seconds(180), "passenger \(verb)")
     }
 
     // MARK: The server
@@ -113,7 +113,7 @@ final class TestServer: @unchecked Sendable {
     /// how many each of its processes may have. When it `isManaged`, the program that is started is another, which starts it.
     func start(
         _ options: [String] = [], environment: String = "production", descriptors: Int? = nil,
-        behind wrapper: [String] = [], port: Int = 0, isManaged: Bool = false, within limit: Duration = .seconds(20)
+        behind wrapper: [String] = [], port: Int = 0, isManaged: Bool = false, within limit: Duration = .seconds(60)
     ) throws {
         let flags = ["--port", "\(port)", "--address", "127.0.0.1", "--environment", environment]
         let program = try begin(
@@ -180,7 +180,7 @@ final class TestServer: @unchecked Sendable {
     }
 
     func waitUntilServing(release: String? = nil, workers count: Int = 1) throws {
-        try eventually("workers that serve", within: .seconds(30), evidence: { self.log }) {
+        try eventually("workers that serve", within: .seconds(90), evidence: { self.log }) {
             guard let app = try? appStatus(), try workers().count >= count else { return false }
             return app.operation == nil && release.map { app.liveRelease?.hasPrefix($0) ?? false } ?? true
         }
@@ -199,7 +199,7 @@ final class TestServer: @unchecked Sendable {
     func stop() throws {
         let program = try #require(program)
         program.signal(SIGTERM)
-        let end = try program.wait(within: .seconds(40), "the end of the server after SIGTERM")
+        let end = try program.wait(within: .seconds(120), "the end of the server after SIGTERM")
         #expect(end.status == 0, "\(end.everything)")
     }
 }

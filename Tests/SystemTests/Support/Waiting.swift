@@ -10,7 +10,7 @@ struct TimedOut: Error, CustomStringConvertible {
 
 /// Waits until `condition` holds, looking again every 20 ms: for what tells nobody when it happens.
 func eventually(
-    _ what: String, within limit: Duration = .seconds(20), each pause: Duration = .milliseconds(20),
+    _ what: String, within limit: Duration = .seconds(60), each pause: Duration = .milliseconds(20),
     evidence: () -> String = { "" }, _ condition: () throws -> Bool
 ) throws {
     let deadline = monotonicNow() + limit

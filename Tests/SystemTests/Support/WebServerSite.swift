@@ -37,7 +37,7 @@ final class WebServerSite {
                 certificate.key,
             ]
         }
-        let printed = try server.begin(arguments + options).wait(within: .seconds(20), "passenger integrate")
+        let printed = try server.begin(arguments + options).wait(within: .seconds(60), "passenger integrate")
         try #require(printed.status == 0, "\(printed.everything)")
         try start(site: printed.output)
     }
@@ -56,7 +56,7 @@ final class WebServerSite {
     deinit {
         // Not killed: its workers would go on without it.
         program?.signal(SIGTERM)
-        _ = try? program?.wait(within: .seconds(10))
+        _ = try? program?.wait(within: .seconds(30))
     }
 
     private func start(site: String) throws {
