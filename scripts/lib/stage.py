@@ -28,7 +28,7 @@ TROUBLE = re.compile(r"^✘ Test .*(recorded an issue|failed after)|^\s+\d+\) (?
 CONTEXT = 8
 MOST_TROUBLE = 120
 # How long what a stage has started may take to end after it.
-GRACE = 5
+GRACE = 20
 
 
 def children():
@@ -39,7 +39,7 @@ def children():
         try:
             state, parent = (directory / "stat").read_text().rpartition(")")[2].split()[:2]
             if parent == own:
-                found[int(directory.name)] = (state, (directory / "cmdline").read_text().replace("\0", " ").strip())
+                found[int(directory.name)] = (state, (directory / "cmdline").read_text(errors="replace").replace("\0", " ").strip())
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
