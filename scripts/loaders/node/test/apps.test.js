@@ -8,7 +8,7 @@ const http = require('node:http');
 const { test } = require('node:test');
 const { LoaderProcess } = require('./loader_process');
 
-const TIME_LIMIT = { timeout: 20_000 };
+const TIME_LIMIT = { timeout: 120_000 };
 // Debian's own Node.js has it in its search path.
 process.env.NODE_PATH = '/usr/share/nodejs';
 

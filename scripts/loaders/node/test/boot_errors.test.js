@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { LoaderProcess } = require('./loader_process');
 
-const TIME_LIMIT = { timeout: 20_000 };
+const TIME_LIMIT = { timeout: 120_000 };
 
 async function failWith(files, plan) {
   const loader = await LoaderProcess.start(typeof files === 'string' ? { 'app.js': files } : files, plan);

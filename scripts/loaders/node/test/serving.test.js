@@ -6,7 +6,7 @@ const http = require('node:http');
 const { test } = require('node:test');
 const { LoaderProcess } = require('./loader_process');
 
-const TIME_LIMIT = { timeout: 20_000 };
+const TIME_LIMIT = { timeout: 120_000 };
 
 const APP = `
 const http = require('node:http');

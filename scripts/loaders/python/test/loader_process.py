@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 LOADERS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SECONDS = 10
+SECONDS = 60
 
 Response = collections.namedtuple('Response', 'status headers body')
 

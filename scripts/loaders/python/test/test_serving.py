@@ -106,7 +106,7 @@ def app(environ, start_response):
                 yield b'x' * 10_000
         return ok(Parts(endless()))
     if path == '/slow':
-        time.sleep(0.3)
+        time.sleep(1.2)
         return ok([b'slept'])
     if path == '/spawn':
         return ok([os.popen('ls -l /proc/self/fd').read().encode()])
@@ -189,7 +189,7 @@ on_event('state', lambda state: print(f'state {state}'))
         for connection in (kept, withdrawn):
             self.assertEqual(self.get('/', connection).status, 404)
         self.loader.send_request(slow, '/slow')
-        time.sleep(0.1)
+        time.sleep(0.3)
         late = self.loader.connect()
         for connection in (withdrawn, late):
             self.loader.send_request(connection, '/raise')

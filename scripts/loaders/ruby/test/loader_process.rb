@@ -33,7 +33,7 @@ class LoaderProcess
 
   # All lines of the handshake, which ends when the worker is ready or has failed.
   def handshake
-    @lines ||= Timeout.timeout(20) { @handshake.read }.lines.map { |line| JSON.parse(line) }
+    @lines ||= Timeout.timeout(60) { @handshake.read }.lines.map { |line| JSON.parse(line) }
   end
 
   def log
@@ -55,7 +55,7 @@ class LoaderProcess
   end
 
   def read_response(connection, head_only: false)
-    Timeout.timeout(10) do
+    Timeout.timeout(60) do
       status = connection.gets("\r\n")[/\AHTTP\/1\.1 (\d{3})/, 1].to_i
       headers = Hash.new { |hash, key| hash[key] = [] }
       while (line = connection.gets("\r\n").chomp("\r\n")) != ''
@@ -72,7 +72,7 @@ class LoaderProcess
   end
 
   def wait
-    @status ||= Timeout.timeout(10) { Process.wait2(@pid)[1] }
+    @status ||= Timeout.timeout(60) { Process.wait2(@pid)[1] }
   end
 
   def close

@@ -43,7 +43,7 @@ class PreloaderProcess < LoaderProcess
 
   # The words of a packet on the control socket, and the pid of the process that sent it.
   def control_message
-    Timeout.timeout(10) do
+    Timeout.timeout(60) do
       message, _, _, credentials = @control.recvmsg(256)
       [message, credentials.data.unpack1('l')]
     end
@@ -55,7 +55,7 @@ class PreloaderProcess < LoaderProcess
     message, pid = control_message
     raise "not born: #{message} #{log} #{File.read(log_path)}" unless message == "born #{ticket}"
 
-    lines = Timeout.timeout(10) { worker_handshake.read }.lines.map { |line| JSON.parse(line) }
+    lines = Timeout.timeout(60) { worker_handshake.read }.lines.map { |line| JSON.parse(line) }
     worker_handshake.close
     Worker.new(pid, lines, log_path, socket_path).tap { |worker| @workers << worker }
   end
@@ -70,7 +70,7 @@ class PreloaderProcess < LoaderProcess
 
   def wait_for(worker)
     @workers.delete(worker)
-    Timeout.timeout(10) { Process.wait2(worker.pid)[1] }
+    Timeout.timeout(60) { Process.wait2(worker.pid)[1] }
   end
 
   def hang_up

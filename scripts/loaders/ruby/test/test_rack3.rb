@@ -108,7 +108,7 @@ class TestRack3 < Minitest::Test
   end
 
   def assert_logged(pattern)
-    Timeout.timeout(5) { Thread.pass until @loader.log.match?(pattern) }
+    Timeout.timeout(60) { Thread.pass until @loader.log.match?(pattern) }
   rescue Timeout::Error
     flunk "#{pattern.inspect} is not in\n#{@loader.log}"
   end
@@ -150,7 +150,7 @@ class TestRack3 < Minitest::Test
     end
     connection = @loader.connect
     @loader.send_request(connection, '/finished?body')
-    assert_match(/1\r\nx\r\n\z/, Timeout.timeout(5) { connection.read })
+    assert_match(/1\r\nx\r\n\z/, Timeout.timeout(60) { connection.read })
     assert_logged(/^finished true 200 \["content-type"\] #<RuntimeError: in the body>$/)
     assert_logged(/in a callable \(RuntimeError\)/)
     assert_equal 404, get('/').status
@@ -170,7 +170,7 @@ class TestRack3 < Minitest::Test
       assert_equal ['upgrade'], answer.headers['connection'].map(&:downcase), path
       assert_empty answer.headers.keys.grep(/rack|content-length/)
       connection.write("ping\n")
-      assert_equal "true ping\n", Timeout.timeout(5) { connection.read }, path
+      assert_equal "true ping\n", Timeout.timeout(60) { connection.read }, path
     end
   end
 

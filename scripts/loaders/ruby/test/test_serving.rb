@@ -57,7 +57,7 @@ class TestServing < Minitest::Test
       when '/notimplemented' then raise NotImplementedError, 'a ScriptError'
       when '/halfway' then [200, type, Closable.new(%w[abc], failing: true)]
       when '/endless' then [200, type, Closable.new(Enumerator.new { |y| loop { y << 'x' * 10_000 } })]
-      when '/slow' then sleep(0.3) && [200, type, ['slept']]
+      when '/slow' then sleep(1.2) && [200, type, ['slept']]
       when '/spawn'
         [200, type, [`ls -l /proc/self/fd`]]
       when '/hijack'
@@ -129,7 +129,7 @@ class TestServing < Minitest::Test
   end
 
   def assert_closed(connection)
-    assert_nil Timeout.timeout(5) { connection.read(1) }
+    assert_nil Timeout.timeout(60) { connection.read(1) }
   end
 
   def test_the_handshake_tells_every_step_and_then_that_the_worker_is_ready
@@ -186,7 +186,7 @@ class TestServing < Minitest::Test
     slow, kept, withdrawn = Array.new(3) { @loader.connect }
     [kept, withdrawn].each { |connection| assert_equal 404, get('/', connection: connection).status }
     @loader.send_request(slow, '/slow')
-    sleep 0.1
+    sleep 0.3
     late = @loader.connect
     [withdrawn, late].each do |connection|
       @loader.send_request(connection, '/raise')
@@ -322,7 +322,7 @@ class TestServing < Minitest::Test
   def test_an_exception_in_the_middle_of_a_response_ends_the_connection
     connection = @loader.connect
     @loader.send_request(connection, '/halfway')
-    assert_match(/3\r\nabc\r\n\z/, Timeout.timeout(5) { connection.read })
+    assert_match(/3\r\nabc\r\n\z/, Timeout.timeout(60) { connection.read })
     assert_includes @loader.log, 'failed in the body'
     assert_includes @loader.log, 'body closed'
   end
@@ -377,14 +377,14 @@ class TestServing < Minitest::Test
     assert_equal "5\r\n", connection.gets("\r\n")
     assert_equal 'gone', get('/go').body
     rest = "first\r\n5\r\nlater\r\n0\r\n\r\n"
-    assert_equal rest, Timeout.timeout(5) { connection.read(rest.bytesize) }
+    assert_equal rest, Timeout.timeout(60) { connection.read(rest.bytesize) }
     assert_equal 404, get('/', connection: connection).status
   end
 
   def test_a_streaming_body_that_fails_is_seen_as_cut_short
     connection = @loader.connect
     @loader.send_request(connection, '/streamed-halfway')
-    assert_match(/3\r\nabc\r\n\z/, Timeout.timeout(5) { connection.read })
+    assert_match(/3\r\nabc\r\n\z/, Timeout.timeout(60) { connection.read })
     assert_equal 404, get('/').status
   end
 
@@ -398,7 +398,7 @@ class TestServing < Minitest::Test
       assert_equal 'upgrade', response.headers['connection'].join.downcase
       assert_empty response.headers['rack.protocol']
       connection.write('ping')
-      assert_equal answer, Timeout.timeout(5) { connection.read }
+      assert_equal answer, Timeout.timeout(60) { connection.read }
     end
   end
 
@@ -409,11 +409,11 @@ class TestServing < Minitest::Test
     %w[one two].each do |message|
       assert_equal 404, get('/').status
       connection.write(message)
-      assert_equal message, Timeout.timeout(5) { connection.readpartial(100) }
+      assert_equal message, Timeout.timeout(60) { connection.readpartial(100) }
     end
     assert_equal 'gone', get('/go').body
     connection.write('last')
-    assert_equal 'last', Timeout.timeout(5) { connection.read }
+    assert_equal 'last', Timeout.timeout(60) { connection.read }
   end
 
   def test_a_status_that_cannot_end_a_request_is_an_error

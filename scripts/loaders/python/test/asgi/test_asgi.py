@@ -67,12 +67,12 @@ app = Starlette(lifespan=lifespan, routes=[
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__('localhost', timeout=10)
+        super().__init__('localhost', timeout=60)
         self._path = path
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
+        self.sock.settimeout(60)
         self.sock.connect(self._path)
 
 
@@ -139,7 +139,7 @@ class Cases:
         answers = []
         thread = threading.Thread(target=lambda: answers.append(self.get('/slow', busy)))
         thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while 'slow began' not in self.loader.log():
             self.assertLess(time.monotonic(), deadline)
         os.kill(self.loader.pid, signal.SIGTERM)
