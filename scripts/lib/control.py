@@ -69,7 +69,7 @@ class Passenger:
         self._processes = set()
         self._supervisor = None
 
-    def run(self, *arguments, expect=0, timeout=120):
+    def run(self, *arguments, expect=0, timeout=240):
         """The standard output of a command that has to end with the status `expect`."""
         done = subprocess.run(
             [self.program, *arguments], env=self.workspace.environment, stdin=subprocess.DEVNULL, capture_output=True,
@@ -80,7 +80,7 @@ class Passenger:
                 f"{done.stdout}{done.stderr}")
         return done.stdout
 
-    def operate(self, *arguments, seen=lambda event: None, timeout=120):
+    def operate(self, *arguments, seen=lambda event: None, timeout=240):
         """Follows an operation. Returns its exit status, its result, and when it switched (monotonic, None if never)."""
         process = subprocess.Popen(
             [self.program, *arguments, "--json"], env=self.workspace.environment, stdin=subprocess.DEVNULL,
@@ -152,7 +152,7 @@ class Passenger:
         self.status(directory)
         self.run("stop", "--root", str(directory))
         self._supervisor = None
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while left := [pid for pid, start in self._processes if start and is_running(pid) and started_at(pid) == start]:
             if time.monotonic() > deadline:
                 raise StepFailed(f"these processes are left over: {left}")

@@ -19,9 +19,9 @@ SETTLE = 1.5
 
 SETTINGS = """\
 min_instances: 2
-start_timeout: 10s
+start_timeout: 30s
 health:
-  deadline: 3s
+  deadline: 6s
 deploy:
   bake: 2s
 """

@@ -6,6 +6,7 @@ large body of known length, with one in chunks. Nothing is ever sent again: what
 
 import hashlib
 import http.client
+import random
 import re
 import socket
 import statistics
@@ -47,7 +48,7 @@ CLIENTS = (
 
 
 class Load:
-    def __init__(self, address, port, clients=CLIENTS, timeout=15):
+    def __init__(self, address, port, clients=CLIENTS, timeout=45):
         self._address = address
         self._port = port
         self._timeout = timeout
@@ -143,7 +144,11 @@ class Report:
 
 
 def free_port():
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nothing listens on now, and that the kernel gives to no client (ip_local_port_range)."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randrange(20_000, 30_000)))
+                return probe.getsockname()[1]
+            except OSError:
+                continue

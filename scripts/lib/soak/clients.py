@@ -25,7 +25,7 @@ HTTP2_BODY = UPLOAD[: 16 << 10]
 HTTP2_ROUNDS = 500
 SLOW_SECONDS = 10
 # The longest that anything but a stream may take.
-PATIENCE = 40
+PATIENCE = 80
 
 
 class Sample:

@@ -78,7 +78,7 @@ class Soak:
 
     async def _wait_for(self, name, host):
         """Until the first version, which was left pending, is live and stable."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             status = await self.server.status()
             app = next(app for app in status["apps"] if app["name"] == name)
@@ -143,7 +143,7 @@ class Soak:
             self.account.complain(f"the rollback of {bad} ended with status {status}: {json.dumps(result)[:2000]}")
         self._expect_live(app, f"the rollback of {bad}")
         try:
-            self.rollbacks.append(await asyncio.wait_for(probing, 10) - began)
+            self.rollbacks.append(await asyncio.wait_for(probing, 30) - began)
         except (TimeoutError, Failed) as problem:
             self.account.complain(f"after the rollback of {bad}, no answer of {good}: {problem!r}")
         print(f"     {bad:12} rolled back: the first answer of {good} after {self.rollbacks[-1] * 1e3:.1f} ms", flush=True)
@@ -171,7 +171,7 @@ class Soak:
             self.server.passenger.program, command, "--root", str(self.roots[app.name]), "--json", env=self.server.workspace.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, limit=1 << 24)
         try:
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(240):
                 async for line in process.stdout:
                     event = json.loads(line)
                     match event.get("event"):
@@ -207,7 +207,7 @@ class Soak:
         (directory / "restart.txt").touch()
         self.restarts += 1
         while stamp(directory / "restart.result") == before:
-            if time.monotonic() > operation[0] + 60:
+            if time.monotonic() > operation[0] + 180:
                 return self.account.complain(f"{app.name}: restart.txt was touched, and there is no restart.result")
             await asyncio.sleep(0.05)
         operation[1] = time.monotonic()
