@@ -35,7 +35,7 @@ final class SSHServer: @unchecked Sendable {
             ).wait(within: .seconds(60))
             try #require(end.status == 0, "\(end.everything)")
         }
-        port = try Self.freePort()
+        port = try freePort()
         let options = forced.map { "restrict,command=\"\($0.replacing("\"", with: "\\\""))\" " } ?? ""
         try (options + text(of: "\(directory)/user.pub")).write(
             toFile: "\(directory)/authorized_keys", atomically: false, encoding: .utf8)
@@ -102,7 +102,7 @@ final class SSHServer: @unchecked Sendable {
     /// Ends every connection, and the commands that run for it keep running. Returns how many there were.
     @discardableResult
     func dropConnections() -> Int {
-        let children = descendants(of: server.pid).filter { name(of: $0) == "sshd" }
+        let children = descendants(of: server.pid).filter { name(of: $0).hasPrefix("sshd") }
         for pid in children { kill(pid, SIGKILL) }
         return children.count
     }
@@ -115,9 +115,4 @@ final class SSHServer: @unchecked Sendable {
 
     private func name(of pid: Int32) -> String { text(of: "/proc/\(pid)/comm").trimmed }
     private func lookUpName() -> String? { ((try? lookUpUser(uid: getuid())) ?? nil)?.name }
-
-    private static func freePort() throws -> Int {
-        let socket = try bindTCP(host: "127.0.0.1", port: 0, sharesPort: false)
-        return Int(try boundPort(socket.number))
-    }
 }

@@ -26,8 +26,8 @@ final class WebServerSite {
     ) throws {
         self.kind = kind
         self.place = place
-        port = try Self.freePort()
-        securePort = try Self.freePort()
+        port = try freePort()
+        securePort = try freePort()
         directory = "\(place.path)/web"
         mkdir(directory, 0o755)
         var arguments = ["integrate", kind.rawValue, "--address", "127.0.0.1", "--port", "\(port)", "--socket", socket]
@@ -46,7 +46,7 @@ final class WebServerSite {
     init(_ kind: Kind, site: (_ port: Int) throws -> String, in place: Place) throws {
         self.kind = kind
         self.place = place
-        port = try Self.freePort()
+        port = try freePort()
         securePort = 0
         directory = "\(place.path)/web"
         mkdir(directory, 0o755)
@@ -153,21 +153,5 @@ final class WebServerSite {
             Include \(directory)/site.conf
 
             """
-    }
-
-    private static func freePort() throws -> Int {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
-            }
-        }
-        try #require(bound)
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }
