@@ -36,7 +36,7 @@ extension SystemTests {
             } while Self.isLong && monotonicNow() < end
             try server.stop()
             // Those in sessions of their own too.
-            #expect(processes(mentioning: place.path).isEmpty)
+            try eventually("the end of all", evidence: { server.log }) { processes(mentioning: place.path).isEmpty }
         }
 
         /// App and core as users of their own, so that `ulimit -u` counts nobody else's processes.
@@ -48,7 +48,7 @@ extension SystemTests {
             let count = "\(Self.workers)"
             try server.start(
                 [
-                    "--min-instances", count, "--max-pool-size", count, "--max-request-time", "1s",
+                    "--min-instances", count, "--max-pool-size", count, "--max-request-time", "4s",
                     "--stop-timeout", "1s", "--start-timeout", "20s", "--hard-memory-limit", "200MB",
                 ] + (OtherUsers.areThere ? ["--core-user", OtherUsers.stranger] : []),
                 behind: OtherUsers.areThere ? ["prlimit", "--nproc=60:60"] : [])

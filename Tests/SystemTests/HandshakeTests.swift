@@ -37,7 +37,7 @@ extension SystemTests {
             chmod(interpreter, 0o755)
             AppUser.own(app)
             let server = TestServer(app, in: place)
-            try server.start(["--ruby", interpreter, "--start-timeout", "2s"])
+            try server.start(["--ruby", interpreter, "--start-timeout", "5s"])
             try eventually("the reason of a failed boot", within: .seconds(60), evidence: { server.log }) {
                 guard let failure = try server.appStatus().lastFailure else { return false }
                 return "\(failure.step) \(failure.summary) \(failure.exit ?? "")".contains(misbehaviour.reason)

@@ -17,7 +17,8 @@ extension SystemTests {
         func `up proves a version that has it, and the front page one that has not`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place)
-            try repository.write("Passengerfile.yml", "start_timeout: 5s\nhealth: {deadline: 2s}\ndeploy: {bake: 0s}\n")
+            try repository.write(
+                "Passengerfile.yml", "start_timeout: 20s\nhealth: {deadline: 6s}\ndeploy: {bake: 0s}\n")
 
             func deploy(up: String, root: String) throws -> Program.End {
                 try repository.write("passenger_wsgi.py", code(up: up, root: root))

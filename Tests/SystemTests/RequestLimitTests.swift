@@ -24,7 +24,7 @@ extension SystemTests {
         @Test(.timeLimit(.minutes(3)), arguments: ["ruby", "python"])
         func `a request that takes too long ends its own worker and no other`(_ language: String) throws {
             let place = try Place()
-            let server = try serving(language, workers: 2, ["--max-request-time", "1s"], in: place)
+            let server = try serving(language, workers: 2, ["--max-request-time", "3s"], in: place)
             let before = Set(try server.workers().compactMap(\.pid))
             let slow = try HTTPConnection(port: server.port)
             let began = monotonicNow()
@@ -34,14 +34,16 @@ extension SystemTests {
             for _ in 0..<20 { others.insert(try #require(Int32(try server.get("/pid").line))) }
             #expect(try slow.readAnswer().status == 504)
             let time = (monotonicNow() - began).inSeconds
-            #expect(time >= 1 && time < 5, "\(time)")
+            #expect(time >= 3 && time < 20, "\(time)")
             #expect(others.count == 1 && others.isSubset(of: before))
             try eventually("a worker in its place", evidence: { server.log }) { try server.workers().count == 2 }
             let after = Set(try server.workers().compactMap(\.pid))
             #expect(after.isSuperset(of: others) && after != before)
             let late = try #require(before.subtracting(others).first)
             try eventually("the end of the late one", within: .seconds(15)) { !isRunning(late) }
-            #expect(server.log.contains("took longer than max_request_time"))
+            try eventually("the reason in the log", evidence: { server.log }) {
+                server.log.contains("took longer than max_request_time")
+            }
             try server.stop()
         }
 
@@ -76,7 +78,8 @@ extension SystemTests {
             program.signal(SIGTERM)
             #expect(waitReadable(process.number, within: .seconds(30)))
             let time = (monotonicNow() - began).inSeconds
-            #expect(time > 1.5 && time < 6, "\(time)")
+            // Without a limit of its own it would have a minute.
+            #expect(time > 1.5 && time < 20, "\(time)")
             #expect(try program.wait(within: .seconds(30)).status == 0)
         }
     }

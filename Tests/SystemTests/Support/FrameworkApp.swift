@@ -83,7 +83,7 @@ extension FrameworkApp {
 
     static let rack = FrameworkApp(
         name: "plain Rack", directory: "frameworks/rack",
-        settings: health + "start_timeout: 5s\ndeploy: {bake: 1s}\n",
+        settings: "health: {path: /up, deadline: 8s}\ndeploy: {bake: 1s}\n",
         breakage: Breakage(
             file: "config.ru", contents: "run ->(_env) { [500, {}, ['out of order']] }\n", reason: "answered 500"),
         proof: { try FrameworkProof($0).rack() })

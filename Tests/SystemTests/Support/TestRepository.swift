@@ -9,11 +9,12 @@ final class TestRepository: Sendable {
     let language: Language
     private let place: Place
 
-    /// Health is `/up`, times are short.
+    /// Health is `/up`. Times are short, and several times what a slow machine needs.
     static let settings = """
         health:
           path: /up
-        start_timeout: 5s
+          deadline: 8s
+        start_timeout: 20s
         """
     static let deploySettings = """
         deploy:
