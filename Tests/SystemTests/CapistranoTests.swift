@@ -178,7 +178,7 @@ extension SystemTests {
                 try site.repository.commitVersion(version)
                 try site.cap("deploy")
                 try isLive(version)
-                try load.waitForTraffic(1)
+                try load.waitForTraffic()
             }
             let upwards = load.now
             #expect(upwards.backwards.isEmpty && upwards.versions == [1, 2, 3, 4], "\(upwards)")

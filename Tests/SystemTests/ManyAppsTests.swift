@@ -120,8 +120,10 @@ extension SystemTests {
             try eventually("its sleep", within: .seconds(60), evidence: { server.log }) {
                 !isRunning(first) && !isRunning(preloader)
             }
-            let status = try server.run("status", "--app", "blog")
-            #expect(status.output.contains("asleep"), "\(status.everything)")
+            // The server hears of their ends.
+            try eventually("the word of it", evidence: { server.log }) {
+                try server.run("status", "--app", "blog").output.contains("asleep")
+            }
             let second = try server.get("/pid", host: "blog.test")
             #expect(second.status == 200 && second.line != "\(first)")
             try server.stop()

@@ -72,7 +72,7 @@ extension SystemTests {
                 }
             }
             #expect(!text(of: log).contains("/version?0 ") && text(of: log).contains("/version?59 "))
-            #expect(server.log.contains("access log: opened again"))
+            try eventually("its word in the log") { server.log.contains("access log: opened again") }
             try server.stop()
         }
 

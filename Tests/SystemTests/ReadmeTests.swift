@@ -129,7 +129,7 @@ extension SystemTests {
                 export HOME=/tmp
                 as_them init -q -b main; as_them add .; as_them commit -qm first
                 \(lines[..<second].joined(separator: "\n").replacing(repository, with: "/srv/repository"))
-                for _ in 1 2 3 4 5; do curl -sf http://127.0.0.1:8080/version && break; sleep 1; done
+                for _ in $(seq 60); do curl -sf http://127.0.0.1:8080/version && break; sleep 1; done
                 as_them commit -q --allow-empty -m second
                 \(lines[second...].joined(separator: "\n").replacing("passenger deploy", with: "passenger deploy --wait"))
                 passenger releases
