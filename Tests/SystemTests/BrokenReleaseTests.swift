@@ -18,6 +18,9 @@ extension SystemTests {
                 Breakage(name: "syntax error", cause: "SyntaxError") { try $0.write(file, language.syntaxError) },
                 Breakage(name: "boot hangs", cause: "start_timeout") {
                     try $0.write(file, language.hanging + $0.startupCode)
+                    try $0.write(
+                        "Passengerfile.yml",
+                        $0.passengerfile().replacing("start_timeout: 20s", with: "start_timeout: 5s"))
                 },
                 Breakage(name: "exits after listening", cause: "exit status 7") {
                     try $0.write(file, language.shortLived + $0.startupCode)
@@ -43,6 +46,7 @@ extension SystemTests {
             try load.waitForTraffic()
             for breakage in breakages(language) {
                 try repository.git("reset", "-q", "--hard", "main")
+                try repository.write("Passengerfile.yml", repository.passengerfile())
                 try breakage.apply(repository)
                 try repository.write("version.txt", "999\n")
                 try repository.commit(breakage.name)
@@ -75,13 +79,13 @@ extension SystemTests {
             let (server, repository) = try TestServer.deployed(.ruby, in: place)
             let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive])
             try load.waitForTraffic()
-            // It is proved half a second after it has begun, and then has a second to be watched.
-            try repository.write(
-                "config.ru",
-                "PhusionPassenger.on_event(:starting_worker_process) { Thread.new { sleep 1.2; exit!(7) } }\n"
-                    + repository.startupCode)
+            let dying = """
+                PhusionPassenger.on_event(:state) { |state| Thread.new { sleep 0.3; exit!(7) } if state.to_s == 'live' }
+
+                """
+            try repository.write("config.ru", dying + repository.startupCode)
             try repository.commitVersion(2)
-            let end = try server.command("deploy")
+            let end = try server.command("deploy", "--bake", "10s")
             #expect(end.status == 5, "\(end.everything)\n\(server.log)")
             #expect(end.errors.contains("died"), "\(end.everything)")
             try eventually("the old version answers") { try server.version() == "1" }

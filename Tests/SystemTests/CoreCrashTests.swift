@@ -49,7 +49,7 @@ extension SystemTests {
             // What was inside the core at that moment, at most one request of each client.
             #expect(account.failures.count <= kinds.count, "\(account)\n\(server.log)")
             #expect(!account.failures.contains { $0.contains("connect: ") }, "\(account)")
-            #expect(account.slowest < 5, "\(account)")
+            #expect(account.slowest < 15, "\(account)")
             try server.waitUntilServing(workers: 3)
             #expect(try pids(server) == workers, "\(server.log)")
             #expect(try server.appStatus().generations.first?.preloader == preloader, "the same process")
@@ -93,7 +93,7 @@ extension SystemTests {
             let server = try serving(language, workers: 1, in: place)
             let workers = try pids(server)
             let slow = try HTTPConnection(port: server.port)
-            try slow.send("GET /slow?seconds=4 HTTP/1.1\r\nHost: test\r\n\r\n")
+            try slow.send("GET /slow?seconds=12 HTTP/1.1\r\nHost: test\r\n\r\n")
             try eventually("the request in the worker") { try server.workers().first?.requestsNow == 1 }
             try killCore(server)
             #expect(try server.appStatus().generations.first?.workers.map(\.state) == ["unknown"], "\(server.log)")
@@ -227,7 +227,7 @@ extension SystemTests {
             let server = try serving(.python, workers: 1, in: place)
             let before = try pids(server)
             let app = "\(server.directory)/passenger_wsgi.py"
-            try "import time; time.sleep(2)\n\(text(of: app))".write(toFile: app, atomically: false, encoding: .utf8)
+            try "import time; time.sleep(5)\n\(text(of: app))".write(toFile: app, atomically: false, encoding: .utf8)
             try "2".write(toFile: "\(server.directory)/version.txt", atomically: false, encoding: .utf8)
             AppUser.own(server.directory)
             let restart = try server.begin(["restart", "--root", server.directory])
@@ -406,7 +406,8 @@ extension SystemTests {
             print(
                 "from the kill of a core to the last of 8 answers: median \(times[times.count / 2]) ms, "
                     + "slowest \(times.last ?? 0) ms of \(times.count)")
-            #expect(times.allSatisfy { $0 < 3000 })
+            // Soon, on a slow and busy machine.
+            #expect(times.allSatisfy { $0 < 10_000 })
         }
     }
 }

@@ -62,7 +62,7 @@ extension SystemTests {
             for hurry in [false, true] {
                 let server = try serving(language, workers: 1, in: place.inner("\(hurry)"))
                 let slow = try HTTPConnection(port: server.port)
-                try slow.send("GET /slow?seconds=\(hurry ? 20 : 2) HTTP/1.1\r\nHost: test\r\n\r\n")
+                try slow.send("GET /slow?seconds=\(hurry ? 60 : 4) HTTP/1.1\r\nHost: test\r\n\r\n")
                 try eventually("the request in the worker") { try server.workers().first?.requestsNow == 1 }
                 let program = try #require(server.program)
                 let began = monotonicNow()
@@ -71,9 +71,9 @@ extension SystemTests {
                 if hurry {
                     program.signal(SIGTERM)
                     let end = try program.wait(within: .seconds(30), "the end after a second TERM")
-                    #expect((monotonicNow() - began).inSeconds < 8, "\(end.everything)")
+                    #expect((monotonicNow() - began).inSeconds < 20, "\(end.everything)")
                 } else {
-                    #expect(try slow.readAnswer().line == "slept 2")
+                    #expect(try slow.readAnswer().line == "slept 4")
                     let end = try program.wait(within: .seconds(30), "the end after TERM")
                     #expect(end.status == 0, "\(end.everything)")
                 }

@@ -49,7 +49,9 @@ extension SystemTests {
             #expect(try server.appStatus().pausedSince != nil)
             #expect(try curl("/").contains("app: pause is ordered."))
             _ = try curl("/dashboard/apps/app/resume", "-d", "secret=\(secret)")
-            #expect(server.log.contains("audit: token ops: pause app, dashboard: accepted"))
+            try eventually("the order in the log", evidence: { server.log }) {
+                server.log.contains("audit: token ops: pause app, dashboard: accepted")
+            }
             // The cookie opens nothing else.
             #expect(try curl("/status").contains(" 401 "))
             _ = try curl("/logout", "-d", "secret=\(secret)")
@@ -78,27 +80,34 @@ extension SystemTests {
                 #expect(end.status == 0, "\(end.everything)")
             }
 
+            // A deploy takes as long as the browser needs to see it.
+            func hold(until gate: String) throws {
+                let build = "echo built-by-a-hook; while [ ! -e \(place.path)/\(gate) ]; do sleep 0.1; done"
+                try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: ['\(build)']"))
+            }
+            func deploy(until browser: Program, has done: String, gate: String) throws {
+                let deploy = try server.begin(["deploy", "--root", server.directory])
+                try eventually("the page of the deploy", within: .seconds(90), evidence: { browser.log }) {
+                    browser.hasEnded || browser.log.contains(done)
+                }
+                #expect(FileManager.default.createFile(atPath: "\(place.path)/\(gate)", contents: nil))
+                #expect(try deploy.wait(within: .seconds(180)).status == 0)
+                try end(browser)
+            }
+            try hold(until: "second")
             try repository.commitVersion(2)
             var browser = try watch(
                 "wait Release 1-", "shot dashboard-before", "wait Now: deploy 2", "shot dashboard-deploying",
                 "wait Release 2-", "wait stable", "shot dashboard-deployed")
-            #expect(try server.run("deploy", "--root", server.directory).status == 0)
-            try end(browser)
+            try deploy(until: browser, has: "dashboard-deploying", gate: "second")
 
             // A deploy's own page follows it, without being loaded again.
-            let build = "echo built-by-a-hook; while [ ! -e \(place.path)/go ]; do sleep 0.1; done"
-            try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: ['\(build)']"))
+            try hold(until: "third")
             try repository.commitVersion(3)
             browser = try watch(
                 "wait Now: deploy 3", "click table.deploys tbody tr a", "mark", "wait built-by-a-hook",
                 "shot dashboard-following", "wait State stable", "marked", "shot dashboard-followed")
-            let deploy = try server.begin(["deploy", "--root", server.directory])
-            try eventually("the page of the deploy", within: .seconds(90), evidence: { browser.log }) {
-                browser.hasEnded || browser.log.contains("dashboard-following")
-            }
-            #expect(FileManager.default.createFile(atPath: "\(place.path)/go", contents: nil))
-            #expect(try deploy.wait(within: .seconds(180)).status == 0)
-            try end(browser)
+            try deploy(until: browser, has: "dashboard-following", gate: "third")
             try repository.write("Passengerfile.yml", repository.passengerfile())
 
             try repository.write(repository.language.startupFile, repository.language.syntaxError)

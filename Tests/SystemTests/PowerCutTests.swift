@@ -51,7 +51,8 @@ extension SystemTests {
                 repository.passengerfile(
                     deploy: "  build: ['\(pause)']\n  before_boot: ['\(pause)']\n  before_switch: ['\(pause)']"))
             try repository.commitVersion(2)
-            let command = try server.begin(["deploy", "--root", server.directory])
+            // Long enough to be found in its bake.
+            let command = try server.begin(["deploy", "--root", server.directory, "--bake", "6s"])
             var snapshots: [DeployState: String] = [:]
             for state in Self.states where Self.cuts.contains(where: { $0.0 == state }) {
                 try server.waitUntil(deploy: 2, is: FaultPoint(state: state))

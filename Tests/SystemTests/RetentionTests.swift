@@ -18,7 +18,7 @@ extension SystemTests {
             try repository.write(
                 "Passengerfile.yml",
                 repository.passengerfile(deploy: "  build: ['pwd > built-at']").replacing(
-                    "  path: /up", with: "  path: /up\n  warmup: [/warm, '/warm?again']"))
+                    "  path: /up", with: "  path: /up\n  warmup: [/warm, '/warm?again']") + "max_instances: 1\n")
             // Warm is who has been asked for it; it says how often.
             try repository.write(
                 "passenger_wsgi.py",
@@ -60,7 +60,8 @@ extension SystemTests {
                 repository.passengerfile(deploy: "  keep_releases: 3").replacing("bake: 1s", with: "bake: 200ms")
                 + "max_generations: 10\n"
             // A worker of version 1 is at this until the end.
-            let slow = try slowRequest(server, seconds: 20)
+            let gate = "\(place.path)/gate"
+            let slow = try slowRequest(server, until: gate)
             func deploy(_ version: Int, code: String, expecting status: Int32) throws {
                 try repository.write("Passengerfile.yml", settings)
                 try repository.write("passenger_wsgi.py", code)
@@ -76,7 +77,8 @@ extension SystemTests {
             try eventually("those that are kept", evidence: { "\(releases(server))\n\(server.log)" }) {
                 releases(server) == [1, 3, 4, 9, 10]
             }
-            #expect(try slow.readAnswer().line == "slept 20")
+            #expect(FileManager.default.createFile(atPath: gate, contents: nil))
+            #expect(try slow.readAnswer().line == "there")
             // Both are still whole: the standby serves at once, and the one before it boots.
             for version in ["4", "3"] {
                 let back = try server.command("rollback")
@@ -93,21 +95,30 @@ extension SystemTests {
             let (server, repository) = try TestServer.deployed(.python, in: place)
             try repository.write(
                 "Passengerfile.yml", repository.passengerfile().replacing("bake: 1s", with: "bake: 200ms"))
-            let slow = try slowRequest(server, seconds: 12)
-            for version in 2...4 {
+            let gate = "\(place.path)/gate"
+            let slow = try slowRequest(server, until: gate)
+            for version in 2...3 {
                 try repository.commitVersion(version)
                 let end = try server.command("deploy")
                 #expect(end.status == 0, "version \(version): \(end.everything)\n\(server.log)")
             }
-            #expect(server.log.contains("max_generations is 3"), "\(server.log)")
-            #expect(try slow.readAnswer().line == "slept 12")
+            try repository.commitVersion(4)
+            let last = try server.begin(["deploy", "--root", server.directory])
+            try eventually("that it waits", evidence: { server.log + last.log }) {
+                server.log.contains("max_generations is 3")
+            }
+            #expect(FileManager.default.createFile(atPath: gate, contents: nil))
+            #expect(try slow.readAnswer().line == "there")
+            let end = try last.wait(within: .seconds(180), "the last deploy")
+            #expect(end.status == 0, "\(end.everything)\n\(server.log)")
             #expect(try server.version() == "4")
             try server.stop()
         }
 
-        private func slowRequest(_ server: TestServer, seconds: Int) throws -> HTTPConnection {
+        /// Answered when there is a file of this name.
+        private func slowRequest(_ server: TestServer, until gate: String) throws -> HTTPConnection {
             let slow = try HTTPConnection(port: server.port)
-            try slow.send("GET /slow?seconds=\(seconds) HTTP/1.1\r\nHost: test\r\n\r\n")
+            try slow.send("GET /until?file=\(gate) HTTP/1.1\r\nHost: test\r\n\r\n")
             try eventually("the request in the worker") { try server.workers().first?.requestsNow == 1 }
             return slow
         }

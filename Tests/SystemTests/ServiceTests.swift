@@ -142,7 +142,8 @@ extension SystemTests {
             try eventually("one of the second core", evidence: { server.log }) { signsOfLife() > before }
             kill(try server.status().server.corePid, SIGKILL)
             var third: Int32?
-            try eventually("a third core", evidence: { server.log }) {
+            // It is to be stopped before it is ready.
+            try eventually("a third core", each: .milliseconds(1), evidence: { server.log }) {
                 third = server.log.split(separator: "core 3 started (pid ").dropFirst().first
                     .flatMap { Int32($0.prefix { $0.isNumber }) }
                 return third != nil

@@ -31,6 +31,8 @@ extension SystemTests {
             for _ in 0..<30 { #expect(try server.get("/slow?seconds=0.02").status == 200) }
             #expect(try server.get("/status?code=500").status == 500)
             try top.wait(for: "the requests") { screen in
+                // Each sample has some.
+                _ = try? (server.get("/slow?seconds=0.02"), server.get("/status?code=500"))
                 let row = screen.lines.first { $0.hasPrefix("app g1 live") }?.split(separator: " ") ?? []
                 // NAME GENERATION STATE REQ/S P50 P95 P99 ERR/S QUEUE BUSY CPU% MEM
                 return row.count == 12 && row[3] != "0.0" && row[4].hasSuffix("ms") && row[7] != "0.0"
@@ -75,13 +77,14 @@ extension SystemTests {
             _ = try tmux("send-keys", "\(server.calledAs) top --root \(server.directory) 2>&1", "Enter")
             try eventually("the table", evidence: { (try? screen().joined(separator: "\n")) ?? "" }) {
                 let lines = try screen()
-                return lines.contains { $0.hasPrefix("app g1 live") } && lines[23].contains("q ends")
+                return lines.count > 23 && lines[23].contains("q ends")
+                    && lines.contains { $0.hasPrefix("app g1 live") }
             }
             #expect(try screen().allSatisfy { $0.count <= 80 })
             _ = try tmux("resize-window", "-x", "110", "-y", "35")
             try eventually("the larger one") { try screen().dropFirst(34).first?.contains("q ends") ?? false }
             _ = try tmux("resize-window", "-x", "80", "-y", "24")
-            try eventually("the smaller one") { try screen()[23].contains("q ends") }
+            try eventually("the smaller one") { try screen().dropFirst(23).first?.contains("q ends") ?? false }
             _ = try tmux("send-keys", "q")
             try eventually("the shell again", evidence: { (try? screen().joined(separator: "\n")) ?? "" }) {
                 let lines = try screen()

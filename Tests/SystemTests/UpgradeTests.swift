@@ -22,6 +22,11 @@ extension SystemTests {
             try server.workers().compactMap(\.pid).sorted()
         }
 
+        /// The next core counts a worker when it has answered it.
+        private func expect(_ workers: [Int32], of server: TestServer) throws {
+            try eventually("the same workers, all of them", evidence: { server.log }) { try pids(server) == workers }
+        }
+
         private func upgrade(_ server: TestServer) throws {
             let end = try server.command("upgrade")
             #expect(end.status == 0, "\(end.everything)\n\(server.log)")
@@ -56,8 +61,8 @@ extension SystemTests {
             try eventually("no more descriptors than after the first ones") { try descriptors() <= fewest }
             let account = try load.stop()
             #expect(account.failures.isEmpty, "\(account)\n\(server.log)")
-            #expect(account.slowest < 5, "\(account)")
-            #expect(try pids(server) == workers)
+            #expect(account.slowest < 15, "\(account)")
+            try expect(workers, of: server)
             #expect(try server.appStatus().generations.first?.preloader == preloader)
 
             // The last core is one like any other.
@@ -82,7 +87,7 @@ extension SystemTests {
             let idle = try HTTPConnection(port: server.port)
             #expect(try idle.get("/version").line == "1")
             let slow = try HTTPConnection(port: server.port)
-            try slow.send("GET /slow?seconds=3 HTTP/1.1\r\nHost: test\r\n\r\n")
+            try slow.send("GET /slow?seconds=12 HTTP/1.1\r\nHost: test\r\n\r\n")
             try eventually("the request in a worker") { try server.workers().contains { $0.requestsNow == 1 } }
             let core = try server.status().server.corePid
             let upgrade = try server.begin(["upgrade", "--root", server.directory])
@@ -140,7 +145,7 @@ extension SystemTests {
             let account = try load.stop()
             #expect(account.failures.isEmpty, "\(account)")
             #expect(try server.status().server.corePid != core)
-            #expect(try pids(server) == workers)
+            try expect(workers, of: server)
             try server.stop()
         }
 
@@ -190,7 +195,7 @@ extension SystemTests {
             // What was inside a core that was killed, at most a request of each client.
             #expect(account.failures.count <= 20, "\(account)")
             #expect(!account.failures.contains { $0.contains("connect: ") }, "\(account)")
-            #expect(try pids(server) == workers)
+            try expect(workers, of: server)
             try server.stop()
         }
 
@@ -198,14 +203,18 @@ extension SystemTests {
         func `a core that was to hand over and has nobody whom to goes on, after its deploy too`() throws {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
-            try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: [\"sleep 3\"]"))
+            let gate = "\(place.path)/gate"
+            try repository.write("Passengerfile.yml", repository.passengerfile(deploy: Self.build(until: gate)))
             _ = try repository.commitVersion(2)
             let core = try server.status().server.corePid
             let deploy = try server.begin(["deploy", "--root", server.directory])
             try eventually("the build", evidence: { server.log }) { try server.appStatus().operation?.step == "build" }
             let upgrade = try server.begin(["upgrade", "--root", server.directory])
             try eventually("the prepared core", evidence: { server.log }) { server.log.contains("is prepared") }
-            kill(try #require(Self.newCore(server.log, after: 0)), SIGKILL)
+            let new = try #require(Self.newCore(server.log, after: 0))
+            kill(new, SIGKILL)
+            try eventually("the end of the prepared core") { !isRunning(new) }
+            #expect(FileManager.default.createFile(atPath: gate, contents: nil))
             let end = try upgrade.wait()
             #expect(end.status == 4 && end.errors.contains("goes on as it is"), "\(end.everything)")
             #expect(try deploy.wait().status == 0, "\(server.log)")
@@ -233,11 +242,11 @@ extension SystemTests {
                 try "".write(toFile: "\(directory)/tmp/restart.txt", atomically: false, encoding: .utf8)
             }
             let began = ContinuousClock.now
-            while !upgrade.hasEnded, ContinuousClock.now - began < .seconds(30) {
+            while !upgrade.hasEnded, ContinuousClock.now - began < .seconds(90) {
                 try touch()
                 usleep(20_000)
             }
-            #expect(try upgrade.wait(within: .seconds(1)).status == 0, "\(server.log)")
+            #expect(try upgrade.wait(within: .seconds(10)).status == 0, "\(server.log)")
             #expect(try server.status().server.corePid != core)
             let before = try pids(server)
             try touch()
@@ -259,7 +268,7 @@ extension SystemTests {
                 guard let now = try? server.status().server.corePid else { return false }
                 return now != core && !isRunning(core)
             }
-            #expect(try pids(server) == workers)
+            try expect(workers, of: server)
 
             try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: [\"sleep 20\"]"))
             _ = try repository.commitVersion(2)
@@ -278,6 +287,11 @@ extension SystemTests {
             try eventually("the end of all") { !workers.contains(where: isRunning) }
         }
 
+        /// Goes on until the file is there.
+        private static func build(until gate: String) -> String {
+            "  build: [\"until [ -e \(gate) ]; do sleep 0.05; done\"]"
+        }
+
         /// The pid in "core 2 of the new version started (pid 4711)".
         private static func newCore(_ log: String, after position: Int) -> Int32? {
             let text = String(decoding: log.utf8.dropFirst(position), as: UTF8.self)
@@ -290,7 +304,8 @@ extension SystemTests {
         {
             let place = try Place()
             let (server, repository) = try TestServer.deployed(.python, in: place, options: ["--min-instances", "2"])
-            try repository.write("Passengerfile.yml", repository.passengerfile(deploy: "  build: [\"sleep 3\"]"))
+            let gate = "\(place.path)/gate"
+            try repository.write("Passengerfile.yml", repository.passengerfile(deploy: Self.build(until: gate)))
             _ = try repository.commitVersion(2)
             let deploy = try server.begin(["deploy", "--root", server.directory])
             try eventually("the build", evidence: { server.log }) { try server.appStatus().operation?.step == "build" }
@@ -299,6 +314,7 @@ extension SystemTests {
             // It was made a plan for before this is asked for, by whom the next core does not know.
             let reload = try server.begin(["reload", "--root", server.directory])
             try eventually("the reload that waits", evidence: { server.log }) { server.log.contains("reload: waits") }
+            #expect(FileManager.default.createFile(atPath: gate, contents: nil))
             #expect(try deploy.wait().status == 0, "\(server.log)")
             #expect(try upgrade.wait().status == 0, "\(server.log)")
             let reloaded = try reload.wait()

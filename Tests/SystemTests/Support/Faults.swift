@@ -158,7 +158,7 @@ final class Prober: Sendable {
         let failures = all.filter { answer in
             guard answer.version == nil else { return false }
             // The kernel takes a moment to end a process.
-            return moment.map { answer.began > $0 + .milliseconds(50) || answer.ended < $0 } ?? true
+            return moment.map { answer.began > $0 + .milliseconds(250) || answer.ended < $0 } ?? true
         }
         return (Set(all.compactMap(\.version)), failures)
     }

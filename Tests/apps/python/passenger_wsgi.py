@@ -96,6 +96,13 @@ def slow(environ, query):
 
 
 @route
+def until(environ, query):
+    while not os.path.exists(query['file']):
+        time.sleep(0.05)
+    return text('there\n')
+
+
+@route
 def stream(environ, query):
     def ticks():
         n = 0
