@@ -6,8 +6,9 @@ extension SystemTests {
     /// What strains a server by way of HTTP/2 only, against the built program.
     @Suite(.serialized) struct HTTP2StrainTests {
         private static let isLong = ProcessInfo.processInfo.environment["PASSENGER_LONG_TESTS"] == "1"
-        /// How long another client may wait meanwhile, in milliseconds: the machine is shared with the attack.
-        private static let patience = 2000.0
+        /// How long another client may wait meanwhile, in milliseconds: the machine is shared with the attack. Less
+        /// than what the server gives a slow client.
+        private static let patience = 5000.0
         private static let fileSize = 32 << 20
 
         private func serve(_ options: [String] = [], in place: Place) throws -> TestServer {
@@ -70,12 +71,12 @@ extension SystemTests {
         @Test(.timeLimit(.minutes(6)))
         func `answers that no window lets go are given up, and others notice nothing`() throws {
             let place = try Place()
-            let server = try serve(["--body-timeout", "2s"], in: place)
+            let server = try serve(["--body-timeout", "6s"], in: place)
             let core = try server.status().server.corePid
             let count = Self.isLong ? 200 : 10
             let strain = try Clients.http2("stalls", server, count, "/large.bin")
             #expect(strain.ended == 50 * count)
-            #expect((strain.first ?? 0) >= 1 && (strain.last ?? 99) < 10, "\(strain)")
+            #expect((strain.first ?? 0) >= 1 && (strain.last ?? 99) < 40, "\(strain)")
             #expect((strain.slowestOther ?? 99_999) < Self.patience, "\(strain)")
             try expectLog("was too slow (body_timeout, taking an answer)", server)
             // At most 1 MiB of answers for a connection, however many streams it has.

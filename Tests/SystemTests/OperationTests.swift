@@ -122,7 +122,7 @@ extension SystemTests {
             #expect(try server.version() == "1")
             // The build's processes are gone too.
             try eventually("the end of the build") { try server.appStatus().operation == nil }
-            #expect(processes(mentioning: gate).isEmpty)
+            try eventually("the end of its processes") { processes(mentioning: gate).isEmpty }
             try server.stop()
         }
 
@@ -137,6 +137,8 @@ extension SystemTests {
             }
             let load = try LoadGenerator(port: server.port, in: place, kinds: [.keptAlive, .upload])
             try load.waitForTraffic()
+            let whole = try server.appStatus().generations.filter { $0.release?.hasPrefix("2-") == true }
+                .flatMap(\.workers).compactMap(\.pid)
             let back = try server.command("rollback", "--json")
             #expect(back.status == 0, "\(back.everything)")
             let result = try #require(
@@ -144,7 +146,8 @@ extension SystemTests {
                     if case .finished(let result) = event { result } else { nil }
                 }.last)
             // The standby is still whole: only the table changes. Generous, for a machine that is busy.
-            #expect(try #require(result.switchMilliseconds) < 50)
+            #expect(try #require(result.switchMilliseconds) < 500)
+            #expect(try !whole.isEmpty && Set(server.workers().compactMap(\.pid)).isSuperset(of: whole))
             #expect(try server.version() == "2")
 
             let again = try server.command("rollback")

@@ -55,7 +55,9 @@ extension SystemTests {
                 try Clients.run([python, "\(Clients.directory)/real.py", client, url], in: place)
             }
             try Clients.run(["node", "\(Clients.directory)/fetch.mjs", url], in: place)
-            let wrk = try Clients.run(["wrk", "-t", "1", "-c", "32", "-d", "1", "\(url)/version"], in: place).output
+            let wrk = try Clients.run(
+                ["wrk", "-t", "1", "-c", "32", "-d", "1", "--timeout", "30s", "\(url)/version"], in: place
+            ).output
             print("\(language): \(wrk.split(separator: "\n").first { $0.contains("Requests/sec") } ?? "")")
             #expect(
                 wrk.contains("Requests/sec") && !wrk.contains("Socket errors") && !wrk.contains("Non-2xx"), "\(wrk)")

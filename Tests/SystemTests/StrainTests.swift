@@ -8,8 +8,9 @@ extension SystemTests {
     /// Short forms; PASSENGER_LONG_TESTS=1 makes them long.
     @Suite(.serialized) struct StrainTests {
         private static let isLong = ProcessInfo.processInfo.environment["PASSENGER_LONG_TESTS"] == "1"
-        /// How long another client may wait meanwhile, in milliseconds: the machine is shared with the attack.
-        private static let patience = 2000.0
+        /// How long another client may wait meanwhile, in milliseconds: the machine is shared with the attack. Less
+        /// than what the server gives a slow client.
+        private static let patience = 5000.0
 
         private func serve(_ app: String, _ options: [String] = [], in place: Place) throws -> TestServer {
             let server = TestServer(try place.copyApp(at: app, as: "app"), in: place)
@@ -31,12 +32,12 @@ extension SystemTests {
             _ what: String, _ limit: String
         ) throws {
             let place = try Place()
-            let server = try serve("trouble", ["--header-timeout", "2s", "--body-timeout", "2s"], in: place)
+            let server = try serve("trouble", ["--header-timeout", "6s", "--body-timeout", "6s"], in: place)
             let count = Self.isLong ? 5000 : 300
             let strain = try Clients.strain(what, server, count)
             #expect(strain.ended == count)
             #expect(strain.said == .counts(["HTTP/1.1 408": count]))
-            #expect((strain.first ?? 0) >= 1 && (strain.last ?? 99) < 6, "\(strain)")
+            #expect((strain.first ?? 0) >= 1 && (strain.last ?? 99) < 30, "\(strain)")
             #expect((strain.slowestOther ?? 99_999) < Self.patience, "\(strain)")
             try expectLog("was too slow (\(limit))", server)
             try server.stop()
@@ -50,7 +51,7 @@ extension SystemTests {
             try "a file".write(toFile: "\(app)/public/file.txt", atomically: false, encoding: .utf8)
             AppUser.own(app)
             let server = TestServer(app, in: place)
-            try server.start(["--body-timeout", "2s"])
+            try server.start(["--body-timeout", "6s"])
             try server.waitUntilServing()
             let count = Self.isLong ? 200 : 20
             let strain = try Clients.strain("readers", server, count)
@@ -67,14 +68,14 @@ extension SystemTests {
             let place = try Place()
             let server = try serve("node", ["--header-timeout", "2s", "--body-timeout", "2s"], in: place)
             for attack in ["-H", "-B"] {
-                let arguments = ["-c", "200", "-r", "200", "-i", "1", "-x", "24", "-p", "2", "-l", "6"]
+                let arguments = ["-c", "200", "-r", "200", "-i", "1", "-x", "24", "-p", "8", "-l", "6"]
                 let url = "http://127.0.0.1:\(server.port)/"
                 let output = try Clients.run(["slowhttptest", attack] + arguments + ["-u", url], in: place).output
                 #expect(output.contains("YES") && !output.contains("service available:   NO"), "\(output)")
             }
             // Slow reading: of an answer that no buffer of the kernel holds, a few bytes now and then.
             let reading = [
-                "-c", "100", "-r", "100", "-w", "64", "-y", "128", "-n", "1", "-z", "16", "-k", "1", "-p", "2",
+                "-c", "100", "-r", "100", "-w", "64", "-y", "128", "-n", "1", "-z", "16", "-k", "1", "-p", "8",
             ]
             let url = "http://127.0.0.1:\(server.port)/big?bytes=4000000"
             let output = try Clients.run(["slowhttptest", "-X", "-l", "8"] + reading + ["-u", url], in: place).output
@@ -107,10 +108,10 @@ extension SystemTests {
             let server = TestServer(try place.copyApp(at: "trouble", as: "app"), in: place)
             try server.start(descriptors: 128)
             try server.waitUntilServing()
-            let early = try HTTPConnection(port: server.port, timeout: 5)
+            let early = try HTTPConnection(port: server.port, timeout: 60)
             #expect(try early.get("/").text == "fine\n")
             var crowd: [HTTPConnection] = []
-            for _ in 0..<200 { crowd.append(try HTTPConnection(port: server.port, timeout: 5)) }
+            for _ in 0..<200 { crowd.append(try HTTPConnection(port: server.port, timeout: 60)) }
             try expectLog("no connections are accepted for a moment", server)
             #expect(try early.get("/").text == "fine\n")
             crowd = []
@@ -124,7 +125,7 @@ extension SystemTests {
             let server = TestServer(try place.copyApp(at: "trouble", as: "app"), in: place)
             try server.start()
             try server.waitUntilServing()
-            let early = try HTTPConnection(port: server.port, timeout: 10)
+            let early = try HTTPConnection(port: server.port, timeout: 60)
             // After this answer no connection to the worker is kept: the next request needs a descriptor.
             #expect(try early.get("/more").text == "fine\n")
             // Clients cannot have them all; the core's limit is taken away from under it, by its own user, who may. Those below are open.

@@ -1,3 +1,4 @@
+import AdminAPI
 import Foundation
 import Glibc
 import Linux
@@ -53,8 +54,8 @@ extension SystemTests {
                 times.append(try wait(for: "change \(number)", server))
             }
             print("\(file): from a change to its first answer \(times.map { Int($0 * 1000) }) ms")
-            // Alone on the machine it is a third of that.
-            #expect(times.sorted()[2] < 2, "\(times)\n\(server.log)")
+            // Alone on a fast machine it is a tenth of that.
+            #expect(times.sorted()[2] < 7, "\(times)\n\(server.log)")
 
             // Where nobody has made tmp/, nothing is missed.
             #expect(!server.log.contains("restart.result"), "\(server.log)")
@@ -110,8 +111,8 @@ extension SystemTests {
             var before = restarts()
             try eventually("the end of the restarts", evidence: { server.log }) {
                 defer { before = restarts() }
-                usleep(1_000_000)
-                return restarts() == before
+                usleep(2_000_000)
+                return try restarts() == before && server.appStatus().operation == nil
             }
             rename("\(directory)/lib", "\(place.path)/lib")
             try eventually("a restart for what has left", evidence: { server.log }) { restarts() == before + 1 }

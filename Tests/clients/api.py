@@ -57,7 +57,7 @@ def main():
         command = [
             str(Path(sys.executable).with_name("st")), "--config-file", str(settings), "--no-color", "run", description,
             "--url", url, "--phases", "examples,coverage,fuzzing", "--max-examples", examples, "--seed", SEED,
-            "--checks", ",".join(checks), "--request-timeout", "10", "--warnings", "off", "--continue-on-failure",
+            "--checks", ",".join(checks), "--request-timeout", "60", "--warnings", "off", "--continue-on-failure",
             "--generation-database", "none", "--generation-with-security-parameters", "false", "--suppress-health-check", "all", "--no-shrink",
         ]
         if token:
@@ -92,7 +92,7 @@ def finish(description, url, token):
     def call(method, path, **more):
         # That check would try wrong tokens, until nobody here is listened to.
         answer = schema[path][method].Case(headers=headers, **more).call_and_validate(
-            timeout=30, excluded_checks=[ignored_auth])
+            timeout=90, excluded_checks=[ignored_auth])
         assert answer.status_code in (200, 202), f"{method} {path}: {answer.status_code} {answer.text}"
         print(method, path, answer.status_code)
         return answer
@@ -109,7 +109,7 @@ def finish(description, url, token):
         call("POST", "/apps/{app}/resume", path_parameters={"app": app})
         call("POST", "/apps/{app}/scale", path_parameters={"app": app}, body={})
     call("POST", "/apps/{app}/unlock", path_parameters={"app": "site"}, body={})
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while any("operation" in app for app in call("GET", "/status").json()["apps"]):
         assert time.monotonic() < deadline, "an operation does not end"
         time.sleep(0.2)
@@ -129,7 +129,7 @@ def finish(description, url, token):
     call("PUT", "/apps/{app}/archive", path_parameters={"app": "site"}, body=archive.getvalue())
     logs = call("GET", "/apps/{app}/logs", path_parameters={"app": "app"}).text
     assert validate(schema.raw_schema, "/apps/{app}/logs", logs), "the app has written something"
-    with requests.get(f"{url}/apps/app/logs?follow=true", headers=headers, stream=True, timeout=30) as log:
+    with requests.get(f"{url}/apps/app/logs?follow=true", headers=headers, stream=True, timeout=90) as log:
         assert log.status_code == 200 and log.headers["Content-Type"] == "application/x-ndjson", log.headers
     for path in LAST:
         call("POST", path)

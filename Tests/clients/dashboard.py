@@ -3,7 +3,7 @@
 usage: dashboard.py URL TOKEN DIRECTORY ORDER...
 
 Prints `ready` after signing in, then each order when it is done; the first that cannot be done ends it with 1.
-  wait TEXT          until the page shows it (30 s)
+  wait TEXT          until the page shows it (90 s)
   click SELECTOR     the first that matches
   reach SELECTOR     by the tabulator key alone; where one is has to be seen
   enter              presses the key
@@ -52,7 +52,7 @@ class Browser:
     def ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data=data, method=method)
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=180) as answer:
             return json.load(answer)["value"]
 
     def do(self, method, path, body=None):
@@ -68,7 +68,7 @@ class Browser:
         found = self.do("POST", "/element", {"using": "css selector", "value": selector})
         return "/element/" + next(iter(found.values()))
 
-    def wait(self, text, limit=30):
+    def wait(self, text, limit=90):
         end = time.monotonic() + limit
         while text not in (seen := self.text()):
             if time.monotonic() > end:

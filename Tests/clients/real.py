@@ -51,7 +51,7 @@ async def with_httpx(url, authority):
 
     wanted = 'HTTP/2' if authority else 'HTTP/1.1'
     verify = ssl.create_default_context(cafile=authority) if authority else True
-    async with httpx.AsyncClient(http2=bool(authority), verify=verify, trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(http2=bool(authority), verify=verify, trust_env=False, timeout=120) as client:
         answers = await asyncio.gather(*(client.get(f'{url}/version') for _ in range(50)))
         expect({(answer.text, answer.http_version) for answer in answers}, {('1\n', wanted)}, '50 at once')
         expect((await client.post(f'{url}/echo', content=BODY)).text, DIGEST, 'POST')
@@ -70,11 +70,11 @@ async def with_websockets(url, authority):
     secure = ssl.create_default_context(cafile=authority) if authority else None
 
     async def talk(number):
-        async with connect(url, max_size=None, proxy=None, ssl=secure) as socket:
+        async with connect(url, max_size=None, proxy=None, ssl=secure, open_timeout=60) as socket:
             for message in ('hello', 'x' * 200, BODY[:100_000], f'{number} äöü', ''):
                 await socket.send(message)
                 expect(await socket.recv(), message, 'echo')
-            await asyncio.wait_for(await socket.ping(), 10)
+            await asyncio.wait_for(await socket.ping(), 60)
             await socket.send(BODY)
             expect(await socket.recv(), BODY, 'echo of 1 MiB')
         expect(socket.close_code, 1000, 'close code')
@@ -87,10 +87,10 @@ async def with_websockets(url, authority):
     writer.write(
         f'GET / HTTP/1.1\r\nHost: {host.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'.encode()
         + b'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n' + frame)
-    head = await asyncio.wait_for(reader.readuntil(b'\r\n\r\n'), 10)
+    head = await asyncio.wait_for(reader.readuntil(b'\r\n\r\n'), 60)
     expect(head[:12], b'HTTP/1.1 101', 'handshake')
     expect(b's3pPLMBiTxaQ9kYGzzhZRbK+xOo=' in head, True, 'accept key')
-    expect(await asyncio.wait_for(reader.readexactly(7), 10), b'\x81\x05early', 'early frame')
+    expect(await asyncio.wait_for(reader.readexactly(7), 60), b'\x81\x05early', 'early frame')
     writer.close()
 
 
@@ -102,16 +102,16 @@ async def with_many_sockets(url, count):
         host = urllib.parse.urlsplit(url)
         reader, writer = await asyncio.open_connection(host.hostname, host.port)
         writer.write(f'GET {path} HTTP/1.1\r\nHost: {host.netloc}\r\nConnection: close\r\n\r\n'.encode())
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), 60)
         writer.close()
         return answer
 
-    sockets = [await connect(url, proxy=None) for _ in range(count)]
+    sockets = [await connect(url, proxy=None, open_timeout=60) for _ in range(count)]
     for number, socket in enumerate(sockets):
         expect((await ask('/'))[:12], b'HTTP/1.1 200', 'answer beside sockets')
         await socket.send(f'number {number}')
     for number, socket in enumerate(sockets):
-        expect(await asyncio.wait_for(socket.recv(), 10), f'number {number}', 'echo')
+        expect(await asyncio.wait_for(socket.recv(), 60), f'number {number}', 'echo')
         await socket.close()
 
 
@@ -130,12 +130,12 @@ async def with_cable(url):
         # Of all messages together: there are pings for ever.
         heard = []
         try:
-            return await asyncio.wait_for(search(), 20)
+            return await asyncio.wait_for(search(), 60)
         except asyncio.TimeoutError:
             sys.exit(f'what was waited for did not come, but {heard}')
 
     async def subscribe():
-        socket = await connect(url, proxy=None, subprotocols=['actioncable-v1-json'])
+        socket = await connect(url, proxy=None, subprotocols=['actioncable-v1-json'], open_timeout=60)
         expect(socket.subprotocol, 'actioncable-v1-json', 'subprotocol')
         await receive(socket, lambda message: message.get('type') == 'welcome')
         await socket.send(json.dumps({'command': 'subscribe', 'identifier': channel}))
@@ -151,7 +151,7 @@ async def with_cable(url):
     parts = urllib.parse.urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(f'GET /up HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n'.encode())
-    expect((await asyncio.wait_for(reader.read(), 10))[:12], b'HTTP/1.1 200', 'answer beside cables')
+    expect((await asyncio.wait_for(reader.read(), 60))[:12], b'HTTP/1.1 200', 'answer beside cables')
     writer.close()
     for socket in sockets:
         await socket.close()

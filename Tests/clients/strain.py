@@ -19,7 +19,7 @@ def connect(port, receive_buffer=None):
     client = socket.socket()
     if receive_buffer:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    client.settimeout(30)
+    client.settimeout(60)
     client.connect(('127.0.0.1', port))
     return client
 
