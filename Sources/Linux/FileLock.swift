@@ -16,6 +16,9 @@ package struct FileLock: ~Copyable, Sendable {
         self.file = file
     }
 
+    /// Closing is not enough: a child that is being started has a copy of all descriptors until it runs its program.
+    deinit { flock(file.number, LOCK_UN) }
+
     /// The locked file, for its owner's name.
     package var number: Int32 { file.number }
 }

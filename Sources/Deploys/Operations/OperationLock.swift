@@ -20,14 +20,6 @@ package final class OperationLock: OperationLocking {
         private let lock: FileLock?
         init(path: String) throws { lock = try FileLock(path: path) }
 
-        /// Closing is not enough: a child that is being started has a copy of all descriptors until it runs its program.
-        deinit {
-            switch lock {
-            case .some(let lock): flock(lock.number, LOCK_UN)
-            case .none: break
-            }
-        }
-
         var isLocked: Bool {
             switch lock {
             case .some: true
