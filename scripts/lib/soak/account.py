@@ -7,7 +7,7 @@ from clients import KEPT
 from ledger import overlaps
 
 # A sample is judged so long after its end: by then it is known which version was live.
-DELAY = 10.0
+DELAY = 3.0
 # How much of the time around a switch counts as its own.
 BEFORE, AFTER = 0.5, 1.0
 STEP = math.log(1.02)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from repository import BAKE, STANDBY, STREAM_DRAIN
 
 # What passes between a moment and the news of it, and how late a stream may end after the last moment it was meant to.
-SLACK = 6.0
+SLACK = 3.0
 # An answer of unknown length is a request like any other until it is so old; then it has what is left of its drain.
 STREAM_AGE = 10.0
 

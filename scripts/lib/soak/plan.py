@@ -36,12 +36,7 @@ def make(count, seed):
     return steps
 
 
-def _seconds(breakage):
-    """Some of a breakage's are a time-out."""
-    return 4.5 if breakage is None else {"boot hang": 17, "500 on health": 12, "crash after 12 s": 15, "memory hog": 9}.get(breakage.name, 4.5)
-
-
 def estimate(steps):
     """Seconds that it takes, roughly."""
     return 40 + sum(
-        _seconds(step.breakage) + (1.5 if step.is_rolled_back else 0) for step in steps)
+        (9 if step.breakage and step.breakage.loses_requests else 4.5) + (1.5 if step.is_rolled_back else 0) for step in steps)

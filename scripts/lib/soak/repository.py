@@ -10,19 +10,18 @@ from pathlib import Path
 APPS = Path(__file__).parent / "apps"
 STARTUP_FILES = {"ruby": "config.ru", "python": "passenger_wsgi.py", "node": "app.js"}
 
-# Short times, so that a thousand deploys take some 90 minutes, and several times what a slow machine needs; nothing else is special
-# about them. A bake of a version that is found out ends then.
+# Short times, so that a thousand deploys take some 80 minutes; nothing else is special about them.
 SETTINGS = """\
 min_instances: 2
 max_instances: 2
 concurrency_model: thread
 thread_count: 16
-start_timeout: 15s
+start_timeout: 3s
 stop_timeout: 5s
 hard_memory_limit: 200MB
 health:
   path: /up
-  deadline: 10s
+  deadline: 4s
 deploy:
   bake: {bake}s
   stream_drain: {stream_drain}s
@@ -67,9 +66,9 @@ BREAKAGES = (
         "node": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);\n"}),
     Breakage("exit after listen", prelude=_after(0.2, 7)),
     Breakage("500 on health", told="unhealthy"),
-    Breakage("500 elsewhere", is_switched=True, bake=20, told="errors"),
-    Breakage("crash after 12 s", is_switched=True, loses_requests=True, bake=60, prelude=_after(12, 9)),
-    Breakage("memory hog", is_switched=True, loses_requests=True, bake=60, told="hog"),
+    Breakage("500 elsewhere", is_switched=True, told="errors"),
+    Breakage("crash after 5 s", is_switched=True, loses_requests=True, bake=20, prelude=_after(5, 9)),
+    Breakage("memory hog", is_switched=True, loses_requests=True, bake=20, told="hog"),
     Breakage("failing migration", settings="  before_boot: ['echo \"no such table\" >&2; exit 3']\n"),
 )
 
