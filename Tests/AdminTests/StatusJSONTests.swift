@@ -78,7 +78,7 @@ struct StatusJSONTests {
         #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(report.json())) }
     }
 
-    /// With the release build `status --json` of such a report takes 18 ms of CPU time, start and all, and `status` 70 ms. The limit is
+    /// With the release build `status --json` of such a report takes 18 ms of CPU time, start and all, and `status` 50 ms. The limit is
     /// for a debug build on a machine that has other work.
     @Test func `A report of 200 apps with 2,000 workers is written, and read, in a moment`() throws {
         var report = try full()
